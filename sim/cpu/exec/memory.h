@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The operand driver's memory side. Guards first: segment, canonical, alignment and translation checks
+ * of every byte come before the first byte moves, so that a fault leaves no trace.
+ * A failing call returns OUTCOME_FAULT (core->fault filled) or OUTCOME_VMEXIT (VMEXIT_NPF).
+ */
+#ifndef FAM10H_CPU_EXEC_MEMORY_H
+#define FAM10H_CPU_EXEC_MEMORY_H
+
+#include "sim/cpu/core.h"
+
+/* One checked memory operand: at most two pieces, because it may cross one page. */
+struct mem_ref {
+    gva_t linear;
+    unsigned size;
+    unsigned first;       /* bytes in the first page */
+    uint8_t *native[2];   /* NULL: reach it by spa */
+    spa_t spa[2];
+};
+
+/*
+ * Logical to linear: limit, type and null-selector checks (#GP, or #SS for SS), canonical form in 64-bit
+ * mode. access: MMU_READ or MMU_WRITE (+ MMU_FETCH for CS). APM2 4.5, 4.12.
+ */
+enum outcome segment_linear(struct core *core, unsigned segment, uint64_t offset, unsigned size,
+                            unsigned access, gva_t *linear);
+
+/* Translate for `access` (MMU_USER included by the caller) without moving data. */
+enum outcome linear_probe(struct core *core, gva_t linear, unsigned size, unsigned access, struct mem_ref *ref);
+/* Move data of a probed reference; cannot fail. */
+uint64_t ref_load(struct core *core, const struct mem_ref *ref);                 /* size 1, 2, 4, 8 */
+void ref_store(struct core *core, const struct mem_ref *ref, uint64_t value);
+void ref_load_bytes(struct core *core, const struct mem_ref *ref, void *data);   /* any size up to 4096 */
+void ref_store_bytes(struct core *core, const struct mem_ref *ref, const void *data);
+
+/* Probe and move in one step. `access` carries MMU_USER: core->access for explicit, 0 for implicit. */
+enum outcome linear_read(struct core *core, gva_t linear, unsigned size, unsigned access, uint64_t *value);
+enum outcome linear_write(struct core *core, gva_t linear, unsigned size, unsigned access, uint64_t value);
+
+/* The same by segment and offset, explicit accesses of the current code. */
+enum outcome memory_read(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t *value);
+enum outcome memory_write(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t value);
+/* Check for read-modify-write: one DTLB lookup for both halves. Then ref_load, ref_store. */
+enum outcome memory_modify(struct core *core, unsigned segment, uint64_t offset, unsigned size, struct mem_ref *ref);
+
+/*
+ * Stack of the current code: sizes 2, 4, 8. push commits RSP only when the store succeeded; pop_peek
+ * reads without moving RSP (`depth` bytes above the top), stack_adjust moves it.
+ */
+enum outcome stack_push(struct core *core, unsigned size, uint64_t value);
+enum outcome stack_peek(struct core *core, unsigned depth, unsigned size, uint64_t *value);
+void stack_adjust(struct core *core, int64_t bytes);
+
+#endif

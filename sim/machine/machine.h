@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* The composition root: builds the parts, connects their ports, runs them in virtual time. */
+#ifndef FAM10H_MACHINE_H
+#define FAM10H_MACHINE_H
+
+#include <glib.h>
+
+#include "sim/counters.h"
+#include "sim/cpu/cpu.h"
+#include "sim/mmu/mmu.h"
+#include "sim/platform/platform.h"
+#include "sim/state.h"
+#include "sim/unmodelled.h"
+
+struct machine;
+
+enum engine { ENGINE_FAST, ENGINE_REFERENCE };
+
+struct machine_config {
+    const char *model;       /* "10h-b3" */
+    unsigned nodes, cores;   /* cores: in each node */
+    uint64_t memory;         /* bytes */
+    uint64_t host_memory;    /* bytes */
+    enum engine engine;
+    bool has_geometry;       /* else the model's */
+    struct mmu_geometry geometry;
+    bool debug_exit;
+    struct char_port uart, debug_console;
+};
+
+/* Sensible defaults: 10h-b3, 1 node, 1 core, 512 MiB, 4 GiB of native memory, fast engine. */
+void machine_config_defaults(struct machine_config *config);
+struct machine *machine_new(const struct machine_config *config, GError **error);
+void machine_free(struct machine *machine);
+
+/* Load and put the boot processor at the entry, all others into wait-for-SIPI, registers as firmware leaves them. */
+bool machine_boot_multiboot(struct machine *machine, const struct image *kernel, const char *command_line,
+                            const struct image *modules, size_t module_count, GError **error);
+bool machine_boot_firmware(struct machine *machine, const struct image *image, GError **error);
+
+enum machine_stop {
+    MACHINE_STOP_TIME,       /* the time limit */
+    MACHINE_STOP_INSNS,      /* the instruction limit (all cores together) */
+    MACHINE_STOP_HOOK,       /* a watch asked for it */
+    MACHINE_STOP_EXIT,       /* debug-exit port: machine_exit_value */
+    MACHINE_STOP_POWER_OFF,
+    MACHINE_STOP_RESET,
+    MACHINE_STOP_SHUTDOWN,   /* triple fault */
+    MACHINE_STOP_HALTED,     /* all cores halted, nothing pending */
+    MACHINE_STOP_MEMORY,     /* native memory limit reached */
+    MACHINE_STOP_INTERRUPTED /* machine_interrupt, from a signal handler or a monitor */
+};
+const char *machine_stop_name(enum machine_stop stop);
+
+/* Run until the absolute machine time or instruction count (NEVER: no limit) or a stop. */
+enum machine_stop machine_run(struct machine *machine, uint64_t until_ps, uint64_t until_instructions);
+/* One instruction of one core, time advancing with it. */
+enum machine_stop machine_step(struct machine *machine, unsigned core);
+void machine_interrupt(struct machine *machine); /* async-signal-safe */
+uint32_t machine_exit_value(const struct machine *machine);
+
+uint64_t machine_now_ps(const struct machine *machine);
+uint64_t machine_instructions(const struct machine *machine);
+unsigned machine_core_count(const struct machine *machine);
+struct core *machine_core(struct machine *machine, unsigned index);
+struct platform *machine_platform(struct machine *machine);
+struct counter_set *machine_counters(struct machine *machine);
+struct unmodelled *machine_unmodelled(struct machine *machine);
+const struct machine_config *machine_configuration(const struct machine *machine);
+struct clock *machine_clock(struct machine *machine);
+
+char *machine_hash(struct machine *machine);
+bool machine_save(struct machine *machine, const char *file, GError **error);
+bool machine_restore(struct machine *machine, const char *file, GError **error);
+void machine_dump(struct machine *machine, const char *prefix, GString *out);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything of the machine that is not a core: the system-physical map, DRAM, I/O space, northbridges,
+ * PCI, interrupt controllers, timers, UART, firmware tables, image loaders.
+ */
+#ifndef FAM10H_PLATFORM_H
+#define FAM10H_PLATFORM_H
+
+#include <glib.h>
+
+#include "sim/bus.h"
+#include "sim/clock.h"
+
+struct platform;
+struct counter_set;
+struct state;
+struct unmodelled;
+
+#define MAX_NODES 8
+#define MAX_CORES_PER_NODE 6
+
+/* Where guest output of a UART or of port E9h goes, and where input comes from. */
+struct char_port {
+    void *ctx;
+    void (*put)(void *ctx, uint8_t byte);
+    int (*get)(void *ctx); /* next input byte, -1: none now; asked at deterministic moments only */
+};
+
+struct platform_config {
+    unsigned nodes, cores_per_node;
+    uint64_t memory;       /* bytes, split evenly over the nodes; multiple of nodes x 64 MiB */
+    uint64_t host_memory;  /* limit on native memory for DRAM, bytes */
+    uint32_t cpu_signature;/* F3xFC */
+    unsigned mhz;
+    bool debug_exit;       /* port F4h ends the run (`boot` only) */
+    struct char_port uart; /* COM1, 3F8h */
+    struct char_port debug_console; /* port E9h */
+};
+
+/* What platform needs from machine. */
+struct platform_wiring {
+    struct clock *clock;
+    struct unmodelled *unmodelled;
+    struct msi_port messages;          /* IOAPIC and MSI messages leave here */
+    struct core_pins *bsp_pins;        /* the 8259s' INTR and NMI */
+    void *ctx;
+    void (*stored)(void *ctx, spa_t address, unsigned size, uint8_t flags); /* store into a flagged page */
+    void (*drop_native)(void *ctx, spa_t page);      /* a page's flags changed */
+    void (*debug_exit)(void *ctx, uint32_t value);   /* port F4h was written */
+    void (*power_off)(void *ctx);
+    void (*reset)(void *ctx);                        /* CF9h, 8042, F0x6C */
+};
+
+/* NULL and one line for an impossible configuration (what, value, what would be right). */
+struct platform *platform_new(const struct platform_config *config, GError **error);
+void platform_free(struct platform *platform);
+void platform_connect(struct platform *platform, const struct platform_wiring *wiring);
+void platform_describe(struct platform *platform, struct state *state, struct counter_set *counters);
+void platform_reset(struct platform *platform);
+
+struct spa_space *platform_space(struct platform *platform);
+struct pio_space *platform_ports(struct platform *platform);
+struct interrupt_acknowledge platform_acknowledge(struct platform *platform);
+/* Attach a device built elsewhere (the IOMMU). */
+void platform_attach_mmio(struct platform *platform, const struct mmio_region *region);
+void platform_attach_pci(struct platform *platform, const struct pci_function *function);
+struct dma_port platform_dma_port(struct platform *platform, uint16_t device_id);
+/* Northbridge MSRs of a node (NB_CFG, MMIO configuration base ...), shared by the node's cores. */
+struct msr_bank platform_node_msrs(struct platform *platform, unsigned node);
+/* PCI configuration without side effects, for scenarios: bus/device/function/register. */
+uint32_t platform_pci_read(struct platform *platform, unsigned bus, unsigned device, unsigned function, unsigned reg);
+
+/* One stretch of the physical map, as E820, multiboot and SRAT report it. */
+struct memory_range {
+    spa_t base;
+    uint64_t size;
+    unsigned node;
+    unsigned type; /* E820: 1 RAM, 2 reserved, 3 ACPI */
+};
+/* In ascending order; the array belongs to the platform. */
+const struct memory_range *platform_memory(struct platform *platform, size_t *count);
+/* RSDP address after the tables were written to DRAM (needs the cores' APIC ids: index -> id). */
+spa_t platform_write_tables(struct platform *platform, const uint8_t *apic_ids, unsigned cores);
+
+/* ---- Loaders ------------------------------------------------------------------------------------------ */
+
+/* Named bytes: a file's content. */
+struct image {
+    const char *name; /* for messages */
+    const uint8_t *data;
+    size_t size;
+    const char *string; /* a module's command line, may be NULL */
+};
+
+/* How to start the boot processor after loading. */
+struct load_result {
+    uint64_t entry;
+    uint64_t eax, ebx;    /* multiboot: 2BADB002h and the information block */
+    bool protected_flat;  /* false: start in real mode at `entry` */
+};
+
+/* Multiboot 1: ELF32, ELF64 and address-field images, modules, command line, memory map. */
+bool load_multiboot(struct platform *platform, const struct image *kernel, const char *command_line,
+                    const struct image *modules, size_t module_count, struct load_result *result, GError **error);
+/* A flat binary (64 KiB .. 16 MiB, multiple of 64 KiB) that ends at 4 GiB: reset vector FFFFFFF0h. */
+bool load_firmware(struct platform *platform, const struct image *image, struct load_result *result, GError **error);
+/* ELF symbol table of an image: name -> address; FALSE if there is none. */
+bool image_symbol(const struct image *image, const char *name, uint64_t *address);
+/* Nearest symbol at or below, for reports; NULL if none. The string belongs to the image. */
+const char *image_symbol_at(const struct image *image, uint64_t address, uint64_t *offset);
+
+#endif
