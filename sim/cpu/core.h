@@ -212,6 +212,7 @@ struct core {
     struct mmu *mmu;
     uint64_t cycles;    /* master clock of this core */
     uint64_t limit;     /* core_run returns at the first boundary with cycles >= limit */
+    uint64_t horizon;   /* the one test between instructions: `limit`, or 0 after core_attention */
     uint64_t instructions; /* retired */
     struct event fault;
     struct pending pending;
@@ -234,6 +235,8 @@ struct core {
     bool shadow_blocks_debug; /* MOV SS/POP SS only */
     bool nmi_masked, nmi_pending, init_pending, smi_pending, mc_pending;
     bool halted, mwaiting, waiting_for_sipi, shutdown;
+    bool mwait_breaks;      /* MWAIT with ECX[0]: a masked INTR ends the wait too */
+    bool breakpoint_passed; /* the breakpoint hook stopped here: do not ask again for this instruction */
     bool intr_line;         /* 8259 INTR level on LINT0 */
     uint64_t pending_dr6;   /* #DB trap conditions collected by the current instruction */
     bool data_breakpoints;  /* DR7 enables a data or I/O breakpoint: memory accesses leave the fast path */
@@ -309,6 +312,21 @@ static inline enum outcome core_fault_code(struct core *core, uint8_t vector, ui
 /* Recompute mode, cpl-dependent access bits, code_size, stack_size (core.c). After any change of CR0,
  * EFER, CS, SS, CPL or RFLAGS.VM. Also gives the MMU its new struct paging if `paging` is true. */
 void core_mode_changed(struct core *core, bool paging);
+
+/* Recompute data_breakpoints and code_breakpoints. After any change of DR7 (core.c). */
+void core_debug_changed(struct core *core);
+
+/*
+ * The next boundary has something to look at: an event arrived, or IF, TF, TPR, GIF, a shadow or a wait
+ * changed outside a row marked A_END. Cheap; calling it needlessly changes nothing but speed.
+ */
+static inline void core_attention(struct core *core)
+{
+    core->horizon = 0;
+}
+
+/* A STARTUP message reached a core that waits for it: real mode at vector * 1000h (core.c). */
+void core_startup(struct core *core, uint8_t vector);
 
 /* Machine time of this core, and telling the clock that this core acts now (before a device access). */
 uint64_t core_now_ps(const struct core *core);

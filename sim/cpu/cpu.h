@@ -21,6 +21,12 @@ struct cpuid_row {
     uint32_t eax, ebx, ecx, edx;
 };
 
+/* Cycles of what is not an instruction's own work (interp charges them; svm the last two). */
+struct cpu_costs {
+    unsigned exception, interrupt, task_switch; /* delivery through the IDT; a hardware task switch */
+    unsigned vmrun, vmexit;                     /* the two halves of a world switch */
+};
+
 /* A revision as data: 10h-b3, 10h-c2, 10h-d0 (fact sheet section 1). */
 struct cpu_model {
     const char *name;          /* "10h-b3" */
@@ -34,6 +40,7 @@ struct cpu_model {
     const struct cpuid_row *cpuid;
     size_t cpuid_count;
     struct mmu_geometry mmu;
+    struct cpu_costs costs;
     const char *evidence;      /* where the numbers come from, "assumed:" where there is no public source */
 };
 
