@@ -171,12 +171,15 @@ struct svm_core {
     bool host_if;                        /* RFLAGS.IF saved at VMRUN: gates physical INTR with masking */
     struct event delivering;             /* for EXITINTINFO; valid while delivering_valid */
     bool delivering_valid;
+    struct event inject;                 /* EVENTINJ of the VMRUN just done: interp delivers it before the */
+    bool inject_valid;                   /* first guest instruction and clears the flag; no intercept applies */
     /* MSRs */
     uint64_t vm_cr, vm_hsave_pa, svm_key;
     bool gif;
     uint64_t entry_cycle;                /* when this VMRUN began, for the exit table */
     uint64_t exit_cycle;                 /* when the last #VMEXIT began */
-    uint64_t halted_cycles;              /* of it in HLT */
+    uint64_t halted_cycles;              /* all cycles this core ever waited in HLT; interp adds to it */
+    struct svm_counters *count;          /* svm/svm.h */
 };
 
 /* ---- Flags, lazily ------------------------------------------------------------------------------- */
@@ -238,6 +241,8 @@ struct core {
     bool mwait_breaks;      /* MWAIT with ECX[0]: a masked INTR ends the wait too */
     bool breakpoint_passed; /* the breakpoint hook stopped here: do not ask again for this instruction */
     bool intr_line;         /* 8259 INTR level on LINT0 */
+    bool attention;         /* what may be taken at a boundary changed: interp looks again and clears it */
+    uint8_t tpr;            /* local APIC register 080; here because bits 7:4 are CR8 */
     uint64_t pending_dr6;   /* #DB trap conditions collected by the current instruction */
     bool data_breakpoints;  /* DR7 enables a data or I/O breakpoint: memory accesses leave the fast path */
     bool code_breakpoints;

@@ -73,7 +73,14 @@ struct core_wiring {
     struct msi_port messages;               /* IPIs leave here */
     struct interrupt_acknowledge acknowledge;
     struct block_cache *blocks;             /* shared by all cores of the machine */
+    struct exit_table *exits;               /* likewise; NULL: the core keeps one of its own */
 };
+
+/* The machine's table of #VMEXITs: one, because a vCPU may leave on one core and go on on another. */
+struct exit_table *exit_table_new(void);
+void exit_table_free(struct exit_table *table);
+void exit_table_describe(struct exit_table *table, struct state *state, const char *path);
+void exit_table_clear(struct exit_table *table);
 
 /* Decoded blocks are shared by a machine's cores, so that cross-modifying code is exact. */
 struct block_cache *block_cache_new(struct spa_space *space);
@@ -128,6 +135,11 @@ bool core_wakes(const struct core *core);
 /* A message for this core's local APIC whose time has come (address filtering is in core_apic_accepts). */
 bool core_apic_accepts(struct core *core, const struct apic_message *message);
 void core_apic_deliver(struct core *core, const struct apic_message *message);
+/*
+ * The cores that a message goes to, as a bit mask of indices into `cores`: everyone that accepts it, or for
+ * a lowest-priority message in logical flat mode the one that wins the arbitration (APM2 16.6).
+ */
+uint64_t core_apic_targets(struct core *const *cores, unsigned count, const struct apic_message *message);
 struct core_pins core_pins(struct core *core);
 /* A store by anybody touched a page flagged DRAM_PAGE_ARMED. */
 void core_line_stored(struct core *core, spa_t address, unsigned size);
@@ -157,7 +169,9 @@ struct exit_row {
     uint64_t halted_cycles;
 };
 typedef void exit_visit(void *ctx, const struct exit_row *row);
-/* In order of (vmcb, code, rip). */
+/* In order of (vmcb, n_cr3, code, rip). */
+void exits_each(const struct exit_table *table, exit_visit *visit, void *ctx);
+/* The table that this core writes: the machine's, when its wiring named one. */
 void core_exits_each(struct core *core, exit_visit *visit, void *ctx);
 /* The manual's name of an exit code ("VMEXIT_NPF"), or NULL. */
 const char *vmexit_name(uint64_t code);

@@ -107,4 +107,22 @@ bool svm_cr0_write_intercepted(const struct core *core, uint64_t value, enum cr0
  */
 bool svm_exception_intercepted(const struct core *core, const struct event *event);
 
+/* ---- CR8 ---------------------------------------------------------------------------------------------- */
+
+/* CR8[3:0]: V_TPR with V_INTR_MASKING, else bits 7:4 of the local APIC's TPR (APM2 15.21.2). */
+static inline uint64_t cr8_read(const struct core *core)
+{
+    return core->svm.v_intr_masking ? core->svm.v_tpr & 0xF : core->tpr >> 4;
+}
+
+/* `value` is 0..15 (the caller raised #GP for more). Without masking a guest writes both registers. */
+static inline void cr8_write(struct core *core, uint64_t value)
+{
+    if (core->svm.guest)
+        core->svm.v_tpr = (uint8_t)value;
+    if (!core->svm.v_intr_masking)
+        core->tpr = (uint8_t)(value << 4); /* clears TPR[3:0] (APM2 16.6.4) */
+    core->attention = true;
+}
+
 #endif
