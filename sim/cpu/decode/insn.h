@@ -4,12 +4,7 @@
 #define FAM10H_CPU_DECODE_INSN_H
 
 #include "sim/cpu/core.h"
-
-struct isa_row; /* isa/isa.h */
-struct insn;
-
-/* The semantics of a row. Guards first, effect last. */
-typedef enum outcome exec_fn(struct core *core, const struct insn *insn);
+#include "sim/cpu/isa/isa.h" /* struct isa_row, exec_fn: the semantics of a row. Guards first, effect last */
 
 enum operand_kind {
     OPERAND_NONE,
@@ -21,9 +16,8 @@ enum operand_kind {
     OPERAND_CONTROL,   /* CR `reg` */
     OPERAND_DEBUG,     /* DR `reg` */
     OPERAND_FAR,       /* immediate = offset, immediate2 = selector */
-    OPERAND_STRING_SI, /* seg:[rSI] */
+    OPERAND_STRING_SI, /* seg:[rSI], seg in insn->segment */
     OPERAND_STRING_DI, /* ES:[rDI] */
-    OPERAND_PORT,      /* DX or imm8, in `reg` terms: immediate or register RDX */
 };
 
 struct operand {
@@ -39,7 +33,7 @@ struct insn {
     exec_fn *run;
     const struct isa_row *row;
     uint8_t length;
-    uint8_t operand_size; /* effective: 2, 4, 8 */
+    uint8_t operand_size; /* effective: 2, 4, 8 (of byte forms too: it decides nothing there) */
     uint8_t address_size; /* effective: 2, 4, 8 */
     uint8_t cost;         /* cycles of the row's cost class, memory stalls excluded */
     uint8_t rep;          /* 0, F2h or F3h, where the row takes it as REP */
