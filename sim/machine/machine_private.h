@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside sim/machine only. */
+#ifndef FAM10H_MACHINE_PRIVATE_H
+#define FAM10H_MACHINE_PRIVATE_H
+
+#include <signal.h>
+
+#include "sim/machine/machine.h"
+
+#define MAX_CORES (MAX_NODES * MAX_CORES_PER_NODE)
+
+/* A message on the interrupt network that its target has not reached in time yet. */
+struct inbox_entry {
+    uint64_t ps;
+    uint64_t sequence;
+    struct apic_message message;
+};
+
+struct inbox {
+    GArray *entries; /* of struct inbox_entry, in (ps, sequence) order */
+};
+
+struct machine {
+    struct machine_config config;
+    const struct cpu_model *model;
+    struct clock clock;
+    struct platform *platform;
+    struct block_cache *blocks;
+    struct unmodelled *unmodelled;
+    struct counter_set *counters;
+    struct state *state;
+    unsigned core_count;
+    struct core *core[MAX_CORES];
+    struct core_pins bsp_pins;
+    struct inbox inbox[MAX_CORES];
+
+    /* Where in virtual time the machine stands: described, so that a run can stop anywhere. */
+    uint64_t slice_start_ps; /* every core has reached this time ... */
+    uint64_t slice_end_ps;   /* ... and goes to this one, in order of index */
+    uint64_t turn;           /* the core whose turn it is */
+    uint64_t sequence;       /* of messages */
+    uint32_t exit_value;
+
+    /* Of the current call of machine_run. */
+    struct core *running;
+    bool stopping;
+    enum machine_stop stop;
+    volatile sig_atomic_t interrupted;
+};
+
+/* firmware.c: registers as firmware leaves them, on every core (fact sheet 11.4). */
+void firmware_hand_over(struct machine *machine);
+
+/* network.c: the interrupt network between local APICs, IOAPICs and MSI sources. */
+void network_init(struct machine *machine);
+void network_free(struct machine *machine);
+struct msi_port network_port(struct machine *machine);
+/* Time of the earliest message for a core, NEVER if none. */
+uint64_t network_next(const struct machine *machine, unsigned core);
+/* Hand a core every message due at or before `ps`. */
+void network_deliver(struct machine *machine, unsigned core, uint64_t ps);
+void network_describe(struct machine *machine);
+
+/* schedule.c */
+void schedule_reset(struct machine *machine);
+void schedule_describe(struct machine *machine);
+/* Stop after the current instruction of the running core, for the given reason. */
+void schedule_stop(struct machine *machine, enum machine_stop stop);
+uint64_t schedule_core_ps(const struct machine *machine, unsigned core);
+
+#endif
