@@ -241,7 +241,6 @@ struct core {
     bool mwait_breaks;      /* MWAIT with ECX[0]: a masked INTR ends the wait too */
     bool breakpoint_passed; /* the breakpoint hook stopped here: do not ask again for this instruction */
     bool intr_line;         /* 8259 INTR level on LINT0 */
-    bool attention;         /* what may be taken at a boundary changed: interp looks again and clears it */
     uint8_t tpr;            /* local APIC register 080; here because bits 7:4 are CR8 */
     uint64_t pending_dr6;   /* #DB trap conditions collected by the current instruction */
     bool data_breakpoints;  /* DR7 enables a data or I/O breakpoint: memory accesses leave the fast path */
@@ -251,6 +250,7 @@ struct core {
 
     /* surroundings */
     unsigned index, node, in_node; /* machine-wide index; node number; number inside the node */
+    unsigned cores_in_node;
     uint8_t initial_apic_id;
     bool bsp;
     const struct cpu_model *model;
@@ -266,7 +266,7 @@ struct core {
     struct msr_bank banks[16];
     size_t bank_count;
     struct msr_storage *msr;        /* model/msr.h: storage of the core's own plain MSRs */
-    struct core_counters *count;    /* declared in counters.c */
+    struct core_counters *count;    /* core_counters.h */
     bool reference;
 };
 
