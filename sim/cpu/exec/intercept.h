@@ -122,7 +122,7 @@ static inline void cr8_write(struct core *core, uint64_t value)
         core->svm.v_tpr = (uint8_t)value;
     if (!core->svm.v_intr_masking)
         core->tpr = (uint8_t)(value << 4); /* clears TPR[3:0] (APM2 16.6.4) */
-    core->attention = true;
+    core_attention(core);
 }
 
 #endif
