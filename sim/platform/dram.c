@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/platform/dram.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/bus.h"
+#include "sim/platform/error.h"
+
+struct dram_chunk {
+    uint8_t *bytes;   /* page-aligned, inside `block` */
+    void *block;
+    uint8_t flags[DRAM_CHUNK_PAGES];
+};
+
+void dram_init(struct dram *dram, uint64_t size, uint64_t limit)
+{
+    dram->size = size;
+    dram->limit = limit;
+    dram->used = 0;
+    dram->chunks = (size + DRAM_CHUNK_BYTES - 1) >> DRAM_CHUNK_SHIFT;
+    dram->chunk = g_new0(struct dram_chunk *, dram->chunks);
+}
+
+void dram_clear(struct dram *dram)
+{
+    for (size_t i = 0; i < dram->chunks; i++) {
+        if (!dram->chunk[i])
+            continue;
+        free(dram->chunk[i]->block);
+        free(dram->chunk[i]);
+        dram->chunk[i] = NULL;
+    }
+    dram->used = 0;
+}
+
+void dram_free(struct dram *dram)
+{
+    dram_clear(dram);
+    g_free(dram->chunk);
+    dram->chunk = NULL;
+    dram->chunks = 0;
+}
+
+/* calloc, not g_malloc0: running out is a stated limit (exit status 3), never an abort; untouched pages cost nothing. */
+static struct dram_chunk *dram_chunk_new(void)
+{
+    struct dram_chunk *chunk = calloc(1, sizeof *chunk);
+
+    if (!chunk)
+        return NULL;
+    chunk->block = calloc(1, DRAM_CHUNK_BYTES + PAGE_BYTES);
+    if (!chunk->block) {
+        free(chunk);
+        return NULL;
+    }
+    chunk->bytes = (uint8_t *)(((uintptr_t)chunk->block + PAGE_MASK) & ~(uintptr_t)PAGE_MASK);
+    return chunk;
+}
+
+static struct dram_chunk *dram_chunk_allocate(struct dram *dram, size_t index, bool *exhausted)
+{
+    struct dram_chunk *chunk = NULL;
+
+    if (dram->used + DRAM_CHUNK_BYTES <= dram->limit)
+        chunk = dram_chunk_new();
+    if (!chunk) {
+        *exhausted = true;
+        return NULL;
+    }
+    dram->used += DRAM_CHUNK_BYTES;
+    dram->chunk[index] = chunk;
+    return chunk;
+}
+
+uint8_t *dram_page(struct dram *dram, uint64_t offset, bool allocate, bool *exhausted)
+{
+    size_t index = offset >> DRAM_CHUNK_SHIFT;
+    struct dram_chunk *chunk;
+
+    if (index >= dram->chunks)
+        return NULL;
+    chunk = dram->chunk[index];
+    if (!chunk && allocate)
+        chunk = dram_chunk_allocate(dram, index, exhausted);
+    return chunk ? chunk->bytes + (offset & (DRAM_CHUNK_BYTES - 1) & ~PAGE_MASK) : NULL;
+}
+
+uint8_t *dram_page_flags(struct dram *dram, uint64_t offset)
+{
+    size_t index = offset >> DRAM_CHUNK_SHIFT;
+
+    if (index >= dram->chunks || !dram->chunk[index])
+        return NULL;
+    return &dram->chunk[index]->flags[(offset & (DRAM_CHUNK_BYTES - 1)) >> PAGE_SHIFT];
+}
+
+/* ---- Snapshot ------------------------------------------------------------------------------------------ */
+
+#define DRAM_END UINT64_MAX
+
+static bool page_is_zero(const uint8_t *page)
+{
+    return page[0] == 0 && memcmp(page, page + 1, PAGE_BYTES - 1) == 0;
+}
+
+/*
+ * Records of (page number, flags, 4096 bytes). A page of zeros without a flag that lasts is left out, so that an
+ * absent page and a page of zeros give the same snapshot. DRAM_PAGE_CODE is not state: blocks are not saved.
+ */
+static void dram_save(void *object, struct state_writer *writer)
+{
+    struct dram *dram = object;
+
+    for (size_t i = 0; i < dram->chunks; i++) {
+        const struct dram_chunk *chunk = dram->chunk[i];
+
+        for (size_t page = 0; chunk && page < DRAM_CHUNK_PAGES; page++) {
+            const uint8_t *bytes = chunk->bytes + page * PAGE_BYTES;
+            uint64_t flags = chunk->flags[page] & DRAM_PAGE_ARMED;
+
+            if (!flags && page_is_zero(bytes))
+                continue;
+            state_write_u64(writer, i * DRAM_CHUNK_PAGES + page);
+            state_write_u64(writer, flags);
+            state_write(writer, bytes, PAGE_BYTES);
+        }
+    }
+    state_write_u64(writer, DRAM_END);
+}
+
+static bool dram_load_page(struct dram *dram, uint64_t number, struct state_reader *reader, GError **error)
+{
+    uint64_t flags;
+    bool exhausted = false;
+    uint8_t *bytes;
+
+    if (!state_read_u64(reader, &flags, error))
+        return false;
+    if (number >= dram->size >> PAGE_SHIFT || flags & ~(uint64_t)DRAM_PAGE_ARMED)
+        return platform_fail(error, "snapshot: RAM page %#" PRIx64 " (flags %#" PRIx64 ") is not a page of this "
+                             "machine, which has %#" PRIx64, number, flags, dram->size >> PAGE_SHIFT);
+    bytes = dram_page(dram, number << PAGE_SHIFT, true, &exhausted);
+    if (!bytes)
+        return platform_fail(error, "snapshot: its RAM does not fit into the limit on native memory of %" PRIu64
+                             " MiB; give a larger --host-memory", dram->limit >> 20);
+    *dram_page_flags(dram, number << PAGE_SHIFT) = (uint8_t)flags;
+    return state_read(reader, bytes, PAGE_BYTES, error);
+}
+
+static bool dram_load(void *object, struct state_reader *reader, GError **error)
+{
+    struct dram *dram = object;
+    uint64_t number;
+
+    dram_clear(dram);
+    for (;;) {
+        if (!state_read_u64(reader, &number, error))
+            return false;
+        if (number == DRAM_END)
+            return true;
+        if (!dram_load_page(dram, number, reader, error))
+            return false;
+    }
+}
+
+static const struct state_field dram_fields[] = {
+    STATE_VALUE(struct dram, size),
+};
+
+const struct state_part dram_state = {
+    .name = "dram",
+    .fields = dram_fields,
+    .count = G_N_ELEMENTS(dram_fields),
+    .save = dram_save,
+    .load = dram_load,
+};

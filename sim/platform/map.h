@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system-physical address map (BKDG10 2.7, F1x40, F1xF0): DRAM from 0 to TOP_MEM except the VGA window, devices
+ * from TOP_MEM to 4 GiB, the DRAM that the hole displaced from 4 GiB to TOM2. Fixed as firmware leaves it.
+ */
+#ifndef FAM10H_PLATFORM_MAP_H
+#define FAM10H_PLATFORM_MAP_H
+
+#include "sim/bus.h"
+#include "sim/platform/dram.h"
+#include "sim/platform/platform.h"
+
+#define GIB UINT64_C(0x40000000)
+#define MIB UINT64_C(0x100000)
+#define MAP_4G (4 * GIB)
+#define MAP_HOLE_BASE UINT64_C(0xc0000000) /* hole C0000000-FFFFFFFF: F1xF0[31:24] = C0h */
+#define MAP_VGA_BASE UINT64_C(0xa0000)
+#define MAP_VGA_END UINT64_C(0xc0000)
+#define MAP_EBDA_BASE UINT64_C(0x9fc00)    /* firmware's extended data area, up to A0000 */
+#define MAP_BIOS_BASE UINT64_C(0xe0000)    /* firmware's shadow, where an OS looks for the RSDP */
+#define MAP_ACPI_BYTES UINT64_C(0x10000)   /* ACPI tables: the last 64 KiB below TOP_MEM */
+#define MAP_REGIONS 32
+#define MAP_RANGES (2 * MAX_NODES + 8)
+
+struct map {
+    struct spa_space space;
+    struct dram dram;
+    unsigned nodes;
+    uint64_t node_bytes;
+    spa_t top_mem;   /* end of DRAM below 4 GiB */
+    spa_t tom2;      /* end of DRAM above 4 GiB; 4 GiB if there is none */
+    struct mmio_region region[MAP_REGIONS];
+    unsigned regions;
+    struct memory_range range[MAP_RANGES];
+    size_t ranges;
+    /* platform_wiring's */
+    void *ctx;
+    void (*stored)(void *ctx, spa_t address, unsigned size, uint8_t flags);
+    void (*drop_native)(void *ctx, spa_t page);
+    /* counters */
+    uint64_t mmio_reads, mmio_writes, unclaimed;
+};
+
+void map_init(struct map *map, unsigned nodes, uint64_t memory, uint64_t host_memory);
+void map_free(struct map *map);
+void map_attach(struct map *map, const struct mmio_region *region);
+
+/* A node's DRAM as F1x40/44 describe it: base and inclusive limit, the hole included if the node spans it. */
+struct map_node_range {
+    spa_t base, limit;
+    bool spans_hole;
+};
+struct map_node_range map_node_range(const struct map *map, unsigned node);
+
+#endif
