@@ -11,7 +11,6 @@
 
 /* One checked memory operand: at most two pieces, because it may cross one page. */
 struct mem_ref {
-    gva_t linear;
     unsigned size;
     unsigned first;       /* bytes in the first page */
     uint8_t *native[2];   /* NULL: reach it by spa */
@@ -40,6 +39,9 @@ enum outcome linear_write(struct core *core, gva_t linear, unsigned size, unsign
 /* The same by segment and offset, explicit accesses of the current code. */
 enum outcome memory_read(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t *value);
 enum outcome memory_write(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t value);
+/* Check without moving data: guards of an instruction that commits later. access: MMU_READ or MMU_WRITE. */
+enum outcome memory_probe(struct core *core, unsigned segment, uint64_t offset, unsigned size, unsigned access,
+                          struct mem_ref *ref);
 /* Check for read-modify-write: one DTLB lookup for both halves. Then ref_load, ref_store. */
 enum outcome memory_modify(struct core *core, unsigned segment, uint64_t offset, unsigned size, struct mem_ref *ref);
 
@@ -50,5 +52,9 @@ enum outcome memory_modify(struct core *core, unsigned segment, uint64_t offset,
 enum outcome stack_push(struct core *core, unsigned size, uint64_t value);
 enum outcome stack_peek(struct core *core, unsigned depth, unsigned size, uint64_t *value);
 void stack_adjust(struct core *core, int64_t bytes);
+/* The check of a push, `depth` bytes below the top (size included): ref_store and stack_adjust commit it. */
+enum outcome stack_probe(struct core *core, unsigned depth, unsigned size, struct mem_ref *ref);
+/* rSP moved by `bytes`, cut to the stack's address size: an offset in SS. */
+uint64_t stack_offset(const struct core *core, int64_t bytes);
 
 #endif
