@@ -179,7 +179,8 @@ struct svm_core {
     uint64_t entry_cycle;                /* when this VMRUN began, for the exit table */
     uint64_t exit_cycle;                 /* when the last #VMEXIT began */
     uint64_t halted_cycles;              /* all cycles this core ever waited in HLT; interp adds to it */
-    struct svm_counters *count;          /* svm/svm.h */
+    struct svm_counters *count;          /* svm/exits.h */
+    struct exit_table *own_exits;        /* NULL when the machine gave one (core->exits) */
 };
 
 /* ---- Flags, lazily ------------------------------------------------------------------------------- */

@@ -165,6 +165,7 @@ struct exit_row {
     uint64_t code;
     uint64_t rip;
     uint64_t count;
+    uint64_t timed;   /* of them: the vCPU has run again, so that its cycles are known */
     uint64_t cycles, cycles_min, cycles_max; /* from #VMEXIT to that vCPU's next VMRUN, HLT excluded */
     uint64_t halted_cycles;
 };

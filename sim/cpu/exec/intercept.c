@@ -82,8 +82,7 @@ bool svm_exception_intercepted(const struct core *core, const struct event *even
 
 /* ---- Names ---------------------------------------------------------------------------------------------- */
 
-/* Index: exit code. Gaps are codes that no part of the family uses. */
-static const char *const name_of_code[] = {
+const char *const vmexit_names[VMEXIT_KINDS] = {
     "VMEXIT_CR0_READ", "VMEXIT_CR1_READ", "VMEXIT_CR2_READ", "VMEXIT_CR3_READ",
     "VMEXIT_CR4_READ", "VMEXIT_CR5_READ", "VMEXIT_CR6_READ", "VMEXIT_CR7_READ",
     "VMEXIT_CR8_READ", "VMEXIT_CR9_READ", "VMEXIT_CR10_READ", "VMEXIT_CR11_READ",
@@ -153,12 +152,22 @@ static const char *const name_of_code[] = {
     [VMEXIT_MONITOR] = "VMEXIT_MONITOR",
     [VMEXIT_MWAIT] = "VMEXIT_MWAIT",
     [VMEXIT_MWAIT_CONDITIONAL] = "VMEXIT_MWAIT_CONDITIONAL",
-    [VMEXIT_NPF] = "VMEXIT_NPF",
+    [VMEXIT_KINDS - 2] = "VMEXIT_NPF",
+    [VMEXIT_KINDS - 1] = "VMEXIT_INVALID",
 };
+
+unsigned vmexit_kind(uint64_t code)
+{
+    if (code == VMEXIT_INVALID)
+        return VMEXIT_KINDS - 1;
+    if (code == VMEXIT_NPF)
+        return VMEXIT_KINDS - 2;
+    return code <= VMEXIT_MWAIT_CONDITIONAL ? (unsigned)code : VMEXIT_KINDS;
+}
 
 const char *vmexit_name(uint64_t code)
 {
-    if (code == VMEXIT_INVALID)
-        return "VMEXIT_INVALID";
-    return code < sizeof(name_of_code) / sizeof(name_of_code[0]) ? name_of_code[code] : NULL;
+    unsigned kind = vmexit_kind(code);
+
+    return kind < VMEXIT_KINDS ? vmexit_names[kind] : NULL;
 }

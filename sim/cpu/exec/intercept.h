@@ -68,6 +68,11 @@ enum vmexit_code {
 };
 #define VMEXIT_INVALID UINT64_MAX /* -1, all 64 bits */
 
+/* The codes as a dense index: 000-08C, then VMEXIT_NPF and VMEXIT_INVALID. VMEXIT_KINDS for no code. */
+#define VMEXIT_KINDS 0x8F
+unsigned vmexit_kind(uint64_t code);
+extern const char *const vmexit_names[VMEXIT_KINDS];
+
 /* EXITINFO1 of VMEXIT_IOIO (APM2 15.10.2). Bits 12:10, the segment, came after Family 10h. */
 #define IOIO_TYPE_IN 0
 #define IOIO_STR 2
