@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #define BIT(n) (UINT64_C(1) << (n))
+/* bits_mask as a constant, for tables. */
+#define BITS(hi, lo) (UINT64_MAX >> (63 - (hi)) & UINT64_MAX << (lo))
 
 /* A mask of bits hi..lo, both included. */
 static inline uint64_t bits_mask(unsigned hi, unsigned lo)

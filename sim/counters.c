@@ -12,6 +12,7 @@ struct instance {
     const struct counter_row *rows;
     size_t count;
     uint8_t *base;
+    void (*fold)(void *base); /* optional */
 };
 
 struct counter_set {
@@ -52,6 +53,19 @@ void counters_attach(struct counter_set *set, const char *prefix, const struct c
     instance->count = count;
     instance->base = base;
     g_ptr_array_add(set->instances, instance);
+}
+
+void counters_fold(struct counter_set *set, void (*fold)(void *base))
+{
+    struct instance *instance = g_ptr_array_index(set->instances, set->instances->len - 1);
+
+    instance->fold = fold;
+}
+
+static void instance_fold(const struct instance *instance)
+{
+    if (instance->fold)
+        instance->fold(instance->base);
 }
 
 /* ---- Storage ---------------------------------------------------------------------------------- */
@@ -235,6 +249,7 @@ gboolean counter_read(const struct counter_set *set, const char *name, uint64_t 
     for (guint i = 0; i < set->instances->len; i++) {
         const struct instance *instance = g_ptr_array_index(set->instances, i);
 
+        instance_fold(instance);
         for (size_t r = 0; r < instance->count; r++)
             found |= row_read(instance, &instance->rows[r], name, path, value);
     }
@@ -251,6 +266,7 @@ void counters_each(const struct counter_set *set, counter_visit *visit, void *ct
     for (guint i = 0; i < set->instances->len; i++) {
         const struct instance *instance = g_ptr_array_index(set->instances, i);
 
+        instance_fold(instance);
         for (size_t r = 0; r < instance->count; r++) {
             const struct counter_row *row = &instance->rows[r];
             const uint64_t *storage = row_storage(instance, row);
@@ -284,6 +300,7 @@ void counters_clear(struct counter_set *set)
     for (guint i = 0; i < set->instances->len; i++) {
         const struct instance *instance = g_ptr_array_index(set->instances, i);
 
+        instance_fold(instance);
         for (size_t r = 0; r < instance->count; r++)
             memset(row_storage(instance, &instance->rows[r]), 0, row_size(&instance->rows[r]) * sizeof(uint64_t));
     }
@@ -295,6 +312,7 @@ static void instance_save(void *object, struct state_writer *writer)
 {
     const struct instance *instance = object;
 
+    instance_fold(instance);
     for (size_t r = 0; r < instance->count; r++) {
         const uint64_t *storage = row_storage(instance, &instance->rows[r]);
 

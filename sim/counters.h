@@ -35,6 +35,8 @@ void counter_set_free(struct counter_set *set);
 /* Attach an instance: prefix is the path ("node[0].core[1]"), base the struct that holds the storage. */
 void counters_attach(struct counter_set *set, const char *prefix, const struct counter_row *rows,
                      size_t count, void *base);
+/* `fold(base)` of the instance attached last makes its lazily kept values exact; called before any is read. */
+void counters_fold(struct counter_set *set, void (*fold)(void *base));
 /* Sum of what `name` selects. FALSE and one line in `error` for a name that selects nothing. */
 gboolean counter_read(const struct counter_set *set, const char *name, uint64_t *value, GError **error);
 /* Every non-zero value, in order of attachment and declaration, with its full name. */

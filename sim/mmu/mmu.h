@@ -81,6 +81,12 @@ void mmu_free(struct mmu *mmu);
 /* true: every access goes through the full model (--engine=reference); no native pointers are kept. */
 void mmu_set_reference(struct mmu *mmu, bool reference);
 void mmu_set_geometry(struct mmu *mmu, const struct mmu_geometry *geometry);
+/* NULL: possible. Else the name of the array that is not, and in *right what would be. */
+const char *mmu_geometry_error(const struct mmu_geometry *geometry, const char **right);
+/* BU_CFG2[29] was written. */
+void mmu_set_smash_1g(struct mmu *mmu, bool smash);
+/* A page that the core answers itself (local APIC) never gets a native pointer; SPA_LIMIT: no such page. */
+void mmu_cover_page(struct mmu *mmu, spa_t page);
 /* Names the instance for counters and snapshot: path "node[0].core[1]". */
 void mmu_describe(struct mmu *mmu, struct state *state, struct counter_set *counters, const char *path);
 /* Hardware reset: everything invalid, MTRRs and PAT as after reset. */
