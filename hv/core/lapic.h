@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The local APIC: timer, EOI, interprocessor interrupts. */
+#ifndef HV_CORE_LAPIC_H
+#define HV_CORE_LAPIC_H
+
+#include <stdint.h>
+
+/* Once, before any core accepts interrupts: mask both 8259s, hv takes none of theirs. */
+void lapic_silence_8259(void);
+/* On each core. */
+void lapic_init(void);
+uint32_t lapic_id(void);
+void lapic_eoi(void);
+/* Periodic timer interrupts every `count` ticks of the divided clock; 0 stops. */
+void lapic_timer_start(uint32_t count);
+/* Ticks of the divided clock in 1 ms, measured against the PIT. Boot core only. */
+uint32_t lapic_timer_calibrate(void);
+void lapic_send_init(uint32_t apic_id);
+void lapic_send_startup(uint32_t apic_id, uint8_t page);
+void lapic_send_fixed(uint32_t apic_id, uint8_t vector);
+
+#endif

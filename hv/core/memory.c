@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/core/memory.h"
+
+#include <stdbool.h>
+
+#include "hv/core/console.h"
+#include "hv/core/text.h"
+#include "hv/x86/cpu.h"
+#include "hv/x86/lock.h"
+
+#define RESERVED_MAX 80
+#define LOW_MEMORY 0x100000ull /* below: firmware tables, trampoline, whatever the loader put there */
+#define MAPPED_AT_ENTRY (4ull << 30)
+#define TABLE_ENTRIES 512
+#define PTE_TABLE 0x63ull  /* present, writable, accessed, dirty */
+#define PTE_2M 0x1E3ull    /* and page size, global */
+
+struct range {
+    uint64_t start, end;
+};
+
+extern char hv_image_end[];
+extern uint64_t boot_pml4[TABLE_ENTRIES], boot_pdpt[TABLE_ENTRIES];
+
+static struct page_pool pool;
+static struct lock pool_lock;
+static struct range reserved[RESERVED_MAX];
+static unsigned reserved_count;
+
+static void reserve(uint64_t start, uint64_t end)
+{
+    if (reserved_count == RESERVED_MAX)
+        panic("the loader brought more than %d things to keep", RESERVED_MAX);
+    reserved[reserved_count++] = (struct range){ start & ~(uint64_t)(PAGE_SIZE - 1),
+                                                 (end + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1) };
+}
+
+static void reserve_text(uint32_t address)
+{
+    if (address)
+        reserve(address, address + text_length(memory_pointer(address)) + 1);
+}
+
+static void reserve_what_the_loader_brought(const struct multiboot_info *info)
+{
+    uint64_t at = (uintptr_t)info;
+
+    reserve(0, (uintptr_t)hv_image_end); /* hv itself, and all below it */
+    reserve(at, at + sizeof(*info));
+    if (info->flags & MULTIBOOT_INFO_CMDLINE)
+        reserve_text(info->cmdline);
+    reserve(info->mmap_addr, (uint64_t)info->mmap_addr + info->mmap_length);
+    if (info->flags & MULTIBOOT_INFO_MODULES) {
+        const struct multiboot_module *modules = memory_pointer(info->mods_addr);
+
+        reserve(info->mods_addr, info->mods_addr + (uint64_t)info->mods_count * sizeof(*modules));
+        for (uint32_t i = 0; i < info->mods_count; i++) {
+            reserve(modules[i].start, modules[i].end);
+            reserve_text(modules[i].string);
+        }
+    }
+}
+
+/* Call take() for each piece of [start, end) that is not reserved. */
+static void each_free_piece(uint64_t start, uint64_t end, void (*take)(uint64_t start, uint64_t end))
+{
+    while (start < end) {
+        uint64_t stop = end, skip = 0;
+
+        for (unsigned i = 0; i < reserved_count; i++) {
+            if (reserved[i].start <= start && start < reserved[i].end)
+                skip = reserved[i].end;
+            else if (reserved[i].start > start && reserved[i].start < stop)
+                stop = reserved[i].start;
+        }
+        if (skip) {
+            start = skip;
+            continue;
+        }
+        take(start, stop);
+        start = stop;
+    }
+}
+
+static void each_map_entry(const struct multiboot_info *info, void (*take)(uint64_t start, uint64_t end))
+{
+    uint32_t at = info->mmap_addr, end = info->mmap_addr + info->mmap_length;
+
+    while (at < end) {
+        const struct multiboot_mmap *entry = memory_pointer(at);
+
+        if (entry->type == MULTIBOOT_MEMORY_RAM)
+            take(entry->base, entry->base + entry->length);
+        at += entry->size + 4;
+    }
+}
+
+/* Place of the pool's frame bytes: the first free piece that holds them. */
+static uint64_t state_wanted, state_place, highest;
+
+static void note_highest(uint64_t start, uint64_t end)
+{
+    (void)start;
+    if (end > highest)
+        highest = end;
+}
+
+static void choose_state_piece(uint64_t start, uint64_t end)
+{
+    if (!state_place && end <= MAPPED_AT_ENTRY && end > start && end - start >= state_wanted)
+        state_place = start;
+}
+
+static void choose_state_place(uint64_t start, uint64_t end)
+{
+    each_free_piece(start, end, choose_state_piece);
+}
+
+static void add_piece(uint64_t start, uint64_t end)
+{
+    pages_add(&pool, start, end);
+}
+
+static void add_below_4g(uint64_t start, uint64_t end)
+{
+    each_free_piece(start, end < MAPPED_AT_ENTRY ? end : MAPPED_AT_ENTRY, add_piece);
+}
+
+static void add_above_4g(uint64_t start, uint64_t end)
+{
+    each_free_piece(start > MAPPED_AT_ENTRY ? start : MAPPED_AT_ENTRY, end, add_piece);
+}
+
+/* One to one, 2 MiB pages, from 4 GiB to the highest memory. */
+static void map_above_4g(void)
+{
+    if (highest > (uint64_t)TABLE_ENTRIES << 30)
+        highest = (uint64_t)TABLE_ENTRIES << 30; /* one PDPT; Family 10h machines here end at 64 GiB */
+    for (uint64_t at = MAPPED_AT_ENTRY; at < highest; at += 1ull << 30) {
+        uint64_t *directory = memory_alloc_page();
+
+        for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+            directory[i] = (at + ((uint64_t)i << 21)) | PTE_2M;
+        boot_pdpt[at >> 30] = (uintptr_t)directory | PTE_TABLE;
+    }
+    cr3_write(cr3_read());
+}
+
+void memory_init(const struct multiboot_info *info)
+{
+    if (!(info->flags & MULTIBOOT_INFO_MMAP))
+        panic("the loader gave no memory map");
+    reserve_what_the_loader_brought(info);
+    each_map_entry(info, note_highest);
+    state_wanted = highest >> PAGE_SHIFT;
+    each_map_entry(info, choose_state_place);
+    if (!state_place)
+        panic("no room for %lu bytes of frame states", (unsigned long)state_wanted);
+    reserve(state_place, state_place + state_wanted);
+    pages_init(&pool, 0, highest, memory_pointer(state_place));
+    each_map_entry(info, add_below_4g);
+    map_above_4g();
+    each_map_entry(info, add_above_4g);
+}
+
+uint64_t memory_alloc(unsigned order)
+{
+    uint64_t address;
+
+    lock_acquire(&pool_lock);
+    address = pages_alloc(&pool, order);
+    lock_release(&pool_lock);
+    return address;
+}
+
+void *memory_alloc_page(void)
+{
+    uint64_t address = memory_alloc(ORDER_4K);
+
+    if (!address)
+        panic("out of memory");
+    return text_zero(memory_pointer(address), PAGE_SIZE);
+}
+
+void memory_free(uint64_t address, unsigned order)
+{
+    lock_acquire(&pool_lock);
+    pages_free(&pool, address, order);
+    lock_release(&pool_lock);
+}
+
+uint64_t memory_free_frames(void)
+{
+    return pool.free_frames;
+}

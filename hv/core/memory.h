@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine's memory: the loader's map, what of it is taken, and one page pool over the rest. */
+#ifndef HV_CORE_MEMORY_H
+#define HV_CORE_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hv/core/multiboot.h"
+#include "hv/core/pages.h"
+
+/* Build the pool from the multiboot information; everything the loader brought stays reserved. */
+void memory_init(const struct multiboot_info *info);
+/* 2^order frames of unspecified content; 0: none. */
+uint64_t memory_alloc(unsigned order);
+/* One zeroed page; panics if there is none: hv cannot go on without its own pages. */
+void *memory_alloc_page(void);
+void memory_free(uint64_t address, unsigned order);
+uint64_t memory_free_frames(void);
+/* hv maps memory one to one. */
+static inline void *memory_pointer(uint64_t address)
+{
+    return (void *)(uintptr_t)address;
+}
+
+#endif

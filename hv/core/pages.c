@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/core/pages.h"
+
+#include <stddef.h>
+
+#define STATE_FREE 0x80u
+
+static struct free_block *block_at(uint64_t frame)
+{
+    return (struct free_block *)(uintptr_t)(frame << PAGE_SHIFT);
+}
+
+static void list_push(struct page_pool *pool, uint64_t frame, unsigned order)
+{
+    struct free_block *block = block_at(frame);
+
+    block->next = pool->free[order];
+    block->previous = NULL;
+    if (block->next)
+        block->next->previous = block;
+    pool->free[order] = block;
+    pool->state[frame - pool->first_frame] = (uint8_t)(STATE_FREE | order);
+}
+
+static void list_remove(struct page_pool *pool, uint64_t frame, unsigned order)
+{
+    struct free_block *block = block_at(frame);
+
+    if (block->next)
+        block->next->previous = block->previous;
+    if (block->previous)
+        block->previous->next = block->next;
+    else
+        pool->free[order] = block->next;
+    pool->state[frame - pool->first_frame] = 0;
+}
+
+void pages_init(struct page_pool *pool, uint64_t start, uint64_t end, uint8_t *state)
+{
+    *pool = (struct page_pool){ .first_frame = start >> PAGE_SHIFT, .state = state };
+    pool->frame_count = (end >> PAGE_SHIFT) - pool->first_frame;
+    for (uint64_t i = 0; i < pool->frame_count; i++)
+        state[i] = 0;
+}
+
+static bool is_free_head(const struct page_pool *pool, uint64_t frame, unsigned order)
+{
+    uint64_t index = frame - pool->first_frame;
+
+    return frame >= pool->first_frame && index < pool->frame_count && pool->state[index] == (STATE_FREE | order);
+}
+
+/* Join the block with its free neighbour of the same size, and the result with its own, as far as it goes. */
+static void add_block(struct page_pool *pool, uint64_t frame, unsigned order)
+{
+    pool->free_frames += 1ull << order;
+    while (order < ORDER_1G) {
+        uint64_t buddy = frame ^ 1ull << order;
+
+        if (!is_free_head(pool, buddy, order))
+            break;
+        list_remove(pool, buddy, order);
+        frame &= ~(1ull << order);
+        order++;
+    }
+    list_push(pool, frame, order);
+}
+
+void pages_add(struct page_pool *pool, uint64_t start, uint64_t end)
+{
+    uint64_t frame = (start + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    uint64_t last = end >> PAGE_SHIFT;
+
+    if (frame < pool->first_frame)
+        frame = pool->first_frame;
+    if (last > pool->first_frame + pool->frame_count)
+        last = pool->first_frame + pool->frame_count;
+    while (frame < last) {
+        unsigned order = frame ? (unsigned)__builtin_ctzll(frame) : ORDER_1G;
+
+        if (order > ORDER_1G)
+            order = ORDER_1G;
+        while (frame + (1ull << order) > last)
+            order--;
+        add_block(pool, frame, order);
+        frame += 1ull << order;
+    }
+}
+
+uint64_t pages_alloc(struct page_pool *pool, unsigned order)
+{
+    unsigned from = order;
+    uint64_t frame;
+
+    while (from < ORDER_COUNT && !pool->free[from])
+        from++;
+    if (from >= ORDER_COUNT)
+        return 0;
+    frame = (uint64_t)(uintptr_t)pool->free[from] >> PAGE_SHIFT;
+    list_remove(pool, frame, from);
+    while (from > order) { /* keep the lower half, give back the upper */
+        from--;
+        list_push(pool, frame + (1ull << from), from);
+    }
+    pool->free_frames -= 1ull << order;
+    return frame << PAGE_SHIFT;
+}
+
+void pages_free(struct page_pool *pool, uint64_t address, unsigned order)
+{
+    add_block(pool, address >> PAGE_SHIFT, order);
+}

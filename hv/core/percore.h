@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What each core has of its own; reached through GS. */
+#ifndef HV_CORE_PERCORE_H
+#define HV_CORE_PERCORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hv/x86/cpu.h"
+#include "hv/x86/descriptors.h"
+
+#define CORES_MAX 48 /* 8 nodes x 6 cores */
+
+struct percore {
+    struct percore *self; /* at gs:0 */
+    unsigned index;
+    uint32_t apic_id;
+    volatile bool running;   /* reached its main loop */
+    volatile bool reschedule; /* set by the timer and by wake-ups, cleared by the scheduler */
+    uint64_t timer_ticks;
+    struct descriptor_tables tables;
+};
+
+extern struct percore percores[CORES_MAX];
+extern unsigned percore_count;
+
+static inline struct percore *percore_self(void)
+{
+    return gs_pointer();
+}
+
+/* On the core itself: descriptor tables, GS. */
+void percore_init(unsigned index, uint32_t apic_id);
+
+#endif

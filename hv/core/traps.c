@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the stubs of x86/traps.S come out. */
+#include "hv/core/traps.h"
+
+#include "hv/core/console.h"
+#include "hv/core/lapic.h"
+#include "hv/core/percore.h"
+#include "hv/x86/cpu.h"
+
+void trap_handle(struct trap_frame *frame)
+{
+    struct percore *core = percore_self();
+
+    switch (frame->vector) {
+    case VECTOR_TIMER:
+        core->timer_ticks++;
+        core->reschedule = true;
+        lapic_eoi();
+        return;
+    case VECTOR_WAKE:
+        core->reschedule = true;
+        lapic_eoi();
+        return;
+    case VECTOR_SPURIOUS:
+        return; /* no EOI (APM2 16.4.7) */
+    default:
+        panic("core %u: vector %lu error %lx rip %lx rsp %lx cr2 %lx", core ? core->index : 0,
+              (unsigned long)frame->vector, (unsigned long)frame->error_code, (unsigned long)frame->rip,
+              (unsigned long)frame->rsp, (unsigned long)cr2_read());
+    }
+}

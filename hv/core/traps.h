@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HV_CORE_TRAPS_H
+#define HV_CORE_TRAPS_H
+
+#include "hv/x86/descriptors.h"
+
+#define VECTOR_TIMER 0xF0
+#define VECTOR_WAKE 0xF1
+#define VECTOR_SPURIOUS 0xFF
+
+void trap_handle(struct trap_frame *frame);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/svm/svm.h"
+
+#include "hv/core/console.h"
+#include "hv/core/memory.h"
+#include "hv/core/text.h"
+#include "hv/x86/cpu.h"
+
+#define CPUID_SVM_LEAF 0x8000000A
+#define CPUID_ECX_SVM (1u << 2)      /* 8000_0001 */
+#define CPUID_EDX_NP (1u << 0)       /* 8000_000A */
+#define CPUID_EDX_LBR (1u << 1)
+#define CPUID_EDX_SVML (1u << 2)
+#define CPUID_EDX_NRIPS (1u << 3)
+#define VM_CR_SVMDIS (1u << 4)
+#define BU_CFG2_DIS_WC_PLUS (1ull << 24) /* must be clear with nested paging (Xen and KVM do so) */
+
+#define IOPM_PAGES_ORDER 2  /* 12 KiB, from the next power of two */
+#define IOPM_BYTES 0x3000
+#define MSRPM_PAGES_ORDER 1
+#define MSRPM_BYTES 0x2000
+
+#define G_PAT_RESET 0x0007040600070406ull
+#define CR0_RESET 0x00000011ull      /* PE, ET */
+#define DR6_RESET 0xFFFF0FF0ull
+#define DR7_RESET 0x00000400ull
+#define EFER_GUEST_BITS (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
+#define CR0_PG (1ull << 31)
+
+uint64_t svm_world_switch(uint64_t guest_vmcb, struct svm_registers *registers, uint64_t host_vmcb);
+
+static struct svm_features features_seen;
+static uint64_t iopm, msrpm;
+
+const char *svm_missing(struct svm_features *features)
+{
+    struct cpuid_result r;
+
+    *features = (struct svm_features){ 0 };
+    if (cpuid(0x80000000, 0).eax < CPUID_SVM_LEAF || !(cpuid(0x80000001, 0).ecx & CPUID_ECX_SVM))
+        return "this processor has no SVM";
+    if (msr_read(MSR_VM_CR) & VM_CR_SVMDIS)
+        return "SVM is disabled by firmware (VM_CR.SVMDIS)";
+    r = cpuid(CPUID_SVM_LEAF, 0);
+    features->revision = r.eax & 0xFF;
+    features->asids = r.ebx;
+    features->nested_paging = r.edx & CPUID_EDX_NP;
+    features->lbr_virtualization = r.edx & CPUID_EDX_LBR;
+    features->lock = r.edx & CPUID_EDX_SVML;
+    features->nrip_save = r.edx & CPUID_EDX_NRIPS;
+    features_seen = *features;
+    return features->nested_paging ? NULL : "this processor has no nested paging";
+}
+
+/* Clear both bits of an MSR: the guest reads and writes its own copy, which VMLOAD and VMSAVE switch. */
+static void msrpm_pass(uint32_t msr)
+{
+    uint8_t *map = memory_pointer(msrpm);
+    uint32_t index = msr & 0x1FFF;
+
+    if (msr >= 0xC0010000)
+        index += 0x4000;
+    else if (msr >= 0xC0000000)
+        index += 0x2000;
+    map[index / 4] &= (uint8_t)~(3u << index % 4 * 2);
+}
+
+void svm_init(void)
+{
+    /* FS.base, GS.base, KernelGSBase; STAR, LSTAR, CSTAR, SFMASK; SYSENTER_CS, ESP, EIP; PAT */
+    static const uint32_t passed[] = { 0xC0000100, 0xC0000101, 0xC0000102, 0xC0000081, 0xC0000082, 0xC0000083,
+                                       0xC0000084, 0x174, 0x175, 0x176, 0x277 };
+
+    iopm = memory_alloc(IOPM_PAGES_ORDER);
+    msrpm = memory_alloc(MSRPM_PAGES_ORDER);
+    if (!iopm || !msrpm)
+        panic("out of memory for the permission maps");
+    memset(memory_pointer(iopm), 0xFF, IOPM_BYTES);
+    memset(memory_pointer(msrpm), 0xFF, MSRPM_BYTES);
+    for (unsigned i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
+        msrpm_pass(passed[i]);
+}
+
+static bool is_family_10h(void)
+{
+    uint32_t eax = cpuid(1, 0).eax;
+
+    return (eax >> 8 & 0xF) + (eax >> 20 & 0xFF) == 0x10;
+}
+
+void svm_core_init(struct svm_core *core, bool use_asids)
+{
+    msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
+    msr_write(MSR_VM_HSAVE_PA, (uintptr_t)memory_alloc_page());
+    if (is_family_10h())
+        msr_write(MSR_BU_CFG2, msr_read(MSR_BU_CFG2) & ~BU_CFG2_DIS_WC_PLUS);
+    core->host_vmcb = (uintptr_t)memory_alloc_page();
+    vmsave(core->host_vmcb);
+    asid_core_init(&core->asids, features_seen.asids, use_asids);
+}
+
+static void set_intercepts(struct vmcb *vmcb)
+{
+    vmcb->intercept_1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_INIT | INTERCEPT_CPUID | INTERCEPT_INVD |
+                        INTERCEPT_HLT | INTERCEPT_INVLPGA | INTERCEPT_IOIO_PROT | INTERCEPT_MSR_PROT |
+                        INTERCEPT_SHUTDOWN;
+    vmcb->intercept_2 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD | INTERCEPT_VMSAVE | INTERCEPT_STGI |
+                        INTERCEPT_CLGI | INTERCEPT_SKINIT | INTERCEPT_MONITOR | INTERCEPT_MWAIT;
+    vmcb->iopm_base_pa = iopm;
+    vmcb->msrpm_base_pa = msrpm;
+    vmcb->v_intr = V_INTR_MASKING;
+}
+
+static void set_flat_state(struct vmcb *vmcb)
+{
+    struct vmcb_segment data = { 0x10, SEGMENT_DATA32, 0xFFFFFFFF, 0 };
+
+    vmcb->cs = (struct vmcb_segment){ 0x08, SEGMENT_CODE32, 0xFFFFFFFF, 0 };
+    vmcb->ds = vmcb->es = vmcb->ss = vmcb->fs = vmcb->gs = data;
+    vmcb->ldtr.attributes = SEGMENT_LDT;
+    vmcb->tr = (struct vmcb_segment){ 0, SEGMENT_TSS32, 0x67, 0 };
+    vmcb->efer = EFER_SVME; /* VMRUN requires it; the guest does not see it */
+    vmcb->cr0 = CR0_RESET;
+    vmcb->dr6 = DR6_RESET;
+    vmcb->dr7 = DR7_RESET;
+    vmcb->rflags = RFLAGS_FIXED;
+    vmcb->g_pat = G_PAT_RESET;
+}
+
+void svm_vcpu_init(struct svm_vcpu *vcpu, uint64_t n_cr3)
+{
+    *vcpu = (struct svm_vcpu){ .vmcb = memory_alloc_page() };
+    asid_drop(&vcpu->asid);
+    set_intercepts(vcpu->vmcb);
+    set_flat_state(vcpu->vmcb);
+    vcpu->vmcb->np_enable = 1;
+    vcpu->vmcb->n_cr3 = n_cr3;
+}
+
+void svm_vcpu_set_entry(struct svm_vcpu *vcpu, uint32_t rip, uint32_t rsp)
+{
+    vcpu->vmcb->rip = rip;
+    vcpu->vmcb->rsp = rsp;
+}
+
+uint64_t svm_run(struct svm_core *core, struct svm_vcpu *vcpu)
+{
+    struct asid_choice choice;
+    uint64_t tsc;
+
+    gif_clear();
+    choice = asid_choose(&core->asids, &vcpu->asid);
+    vcpu->vmcb->asid = choice.asid;
+    vcpu->vmcb->tlb_control = choice.tlb_control;
+    tsc = svm_world_switch((uintptr_t)vcpu->vmcb, &vcpu->registers, core->host_vmcb);
+    gif_set();
+    return tsc;
+}
+
+void svm_skip(struct svm_vcpu *vcpu, unsigned plain_length)
+{
+    struct vmcb *vmcb = vcpu->vmcb;
+
+    vmcb->rip = features_seen.nrip_save ? vmcb->nrip : vmcb->rip + plain_length;
+    vmcb->interrupt_shadow = 0; /* it covered the skipped instruction */
+}
+
+void svm_set_rip(struct svm_vcpu *vcpu, uint64_t rip)
+{
+    vcpu->vmcb->rip = rip;
+    vcpu->vmcb->interrupt_shadow = 0;
+}
+
+void svm_set_rax(struct svm_vcpu *vcpu, uint64_t value)
+{
+    vcpu->vmcb->rax = value;
+}
+
+void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code, uint32_t code)
+{
+    vcpu->vmcb->eventinj = EVENT_V | (has_code ? EVENT_EV | (uint64_t)code << 32 : 0) | EVENT_TYPE_EXCEPTION << 8 |
+                           vector;
+}
+
+uint64_t svm_guest_efer(const struct svm_vcpu *vcpu)
+{
+    return vcpu->vmcb->efer & ~(uint64_t)EFER_SVME;
+}
+
+bool svm_set_guest_efer(struct svm_vcpu *vcpu, uint64_t value, bool long_mode_allowed)
+{
+    struct vmcb *vmcb = vcpu->vmcb;
+    uint64_t allowed = long_mode_allowed ? EFER_GUEST_BITS : EFER_GUEST_BITS & ~(uint64_t)EFER_LME;
+
+    if (value & ~allowed)
+        return false;
+    if (vmcb->cr0 & CR0_PG && (value ^ vmcb->efer) & EFER_LME)
+        return false;
+    vmcb->efer = (value & ~(uint64_t)EFER_LMA) | (vmcb->efer & EFER_LMA) | EFER_SVME;
+    return true;
+}
+
+const char *svm_exit_name(uint64_t exitcode)
+{
+    switch (exitcode) {
+#define NAME(code) case code: return #code
+    NAME(VMEXIT_INTR);
+    NAME(VMEXIT_NMI);
+    NAME(VMEXIT_INIT);
+    NAME(VMEXIT_VINTR);
+    NAME(VMEXIT_CPUID);
+    NAME(VMEXIT_INVD);
+    NAME(VMEXIT_HLT);
+    NAME(VMEXIT_INVLPGA);
+    NAME(VMEXIT_IOIO);
+    NAME(VMEXIT_MSR);
+    NAME(VMEXIT_SHUTDOWN);
+    NAME(VMEXIT_VMRUN);
+    NAME(VMEXIT_VMMCALL);
+    NAME(VMEXIT_VMLOAD);
+    NAME(VMEXIT_VMSAVE);
+    NAME(VMEXIT_STGI);
+    NAME(VMEXIT_CLGI);
+    NAME(VMEXIT_SKINIT);
+    NAME(VMEXIT_MONITOR);
+    NAME(VMEXIT_MWAIT);
+    NAME(VMEXIT_NPF);
+    NAME(VMEXIT_INVALID);
+#undef NAME
+    default: return NULL;
+    }
+}

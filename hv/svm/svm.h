@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* AMD-V: switching it on for a core, one vCPU's VMCB, the world switch. */
+#ifndef HV_SVM_SVM_H
+#define HV_SVM_SVM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hv/svm/asid.h"
+#include "hv/svm/vmcb.h"
+
+/* What CPUID 8000_000A says. */
+struct svm_features {
+    uint32_t revision, asids;
+    bool nested_paging, lbr_virtualization, lock, nrip_save;
+};
+
+/* Per core: the host's own save area and the pages it needs. */
+struct svm_core {
+    uint64_t host_vmcb; /* VMSAVE's half of the host state */
+    struct asid_core asids;
+};
+
+/* General registers that the VMCB does not hold; the order is known to world_switch.S. */
+struct svm_registers {
+    uint64_t rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+struct svm_vcpu {
+    struct vmcb *vmcb;
+    struct svm_registers registers;
+    struct asid_vcpu asid;
+};
+
+/* One line that says what is missing, or NULL: SVM with nested paging can be used. */
+const char *svm_missing(struct svm_features *features);
+/* Bitmaps shared by all guests. */
+void svm_init(void);
+/* On the core itself. */
+void svm_core_init(struct svm_core *core, bool use_asids);
+/* A VMCB for a guest on these nested tables, in the state of a multiboot entry (32-bit flat, paging off). */
+void svm_vcpu_init(struct svm_vcpu *vcpu, uint64_t n_cr3);
+void svm_vcpu_set_entry(struct svm_vcpu *vcpu, uint32_t rip, uint32_t rsp);
+/* Run until the next #VMEXIT. Interrupts come through afterwards, at the STGI inside. Returns the TSC at #VMEXIT. */
+uint64_t svm_run(struct svm_core *core, struct svm_vcpu *vcpu);
+
+/* ---- What exit handlers may change -------------------------------------------------------------------- */
+
+/* Past the intercepted instruction: nRIP where the processor gives one, else its plain length. */
+void svm_skip(struct svm_vcpu *vcpu, unsigned plain_length);
+void svm_set_rip(struct svm_vcpu *vcpu, uint64_t rip);
+void svm_set_rax(struct svm_vcpu *vcpu, uint64_t value);
+void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code, uint32_t code);
+uint64_t svm_guest_efer(const struct svm_vcpu *vcpu);
+/* False: reserved bits, or LME changed under paging; the guest then gets #GP. */
+bool svm_set_guest_efer(struct svm_vcpu *vcpu, uint64_t value, bool long_mode_allowed);
+
+/* VMEXIT_name; the exception exits all share one name per vector. NULL for codes no processor gives. */
+const char *svm_exit_name(uint64_t exitcode);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/vm/exits.h"
+
+#define EXC_UD 6
+#define EXC_GP 13
+#define LENGTH_HLT 1
+#define LENGTH_INVD 2
+
+enum exit_result exit_crash(struct vcpu *vcpu, const char *what)
+{
+    const struct vmcb *vmcb = vcpu->svm.vmcb;
+
+    guest_finish(vcpu->guest, GUEST_CRASHED, 0);
+    console_print("hv: guest %s vcpu %u crashed: %s: exitcode %lx info1 %lx info2 %lx rip %lx", vcpu->guest->spec.name,
+                  vcpu->id, what, (unsigned long)vmcb->exitcode, (unsigned long)vmcb->exitinfo1,
+                  (unsigned long)vmcb->exitinfo2, (unsigned long)vmcb->rip);
+    return EXIT_GUEST_OVER;
+}
+
+enum exit_result exit_inject_ud(struct vcpu *vcpu)
+{
+    svm_inject_exception(&vcpu->svm, EXC_UD, false, 0);
+    return EXIT_RESUME;
+}
+
+enum exit_result exit_inject_gp(struct vcpu *vcpu)
+{
+    svm_inject_exception(&vcpu->svm, EXC_GP, true, 0);
+    return EXIT_RESUME;
+}
+
+enum exit_result vmexit_npf(struct vcpu *vcpu)
+{
+    const struct vmcb *vmcb = vcpu->svm.vmcb;
+
+    if (!(vmcb->exitinfo1 & NPF_P) && guest_populate(vcpu->guest, vmcb->exitinfo2))
+        return EXIT_RESUME; /* a page that was not present is in no TLB: nothing to flush */
+    return exit_crash(vcpu, "access outside its memory");
+}
+
+enum exit_result exit_handle(struct vcpu *vcpu)
+{
+    switch (vcpu->svm.vmcb->exitcode) {
+    case VMEXIT_INTR: /* hv's own handlers have run by now */
+    case VMEXIT_NMI:
+    case VMEXIT_INIT:
+        return EXIT_RESUME;
+    case VMEXIT_CPUID:
+        return vmexit_cpuid(vcpu);
+    case VMEXIT_IOIO:
+        return vmexit_ioio(vcpu);
+    case VMEXIT_MSR:
+        return vmexit_msr(vcpu);
+    case VMEXIT_VMMCALL:
+        return vmexit_vmmcall(vcpu);
+    case VMEXIT_NPF:
+        return vmexit_npf(vcpu);
+    case VMEXIT_HLT:
+        svm_skip(&vcpu->svm, LENGTH_HLT);
+        return EXIT_BLOCK;
+    case VMEXIT_INVD: /* the guest's caches are the machine's: nothing that may be thrown away */
+        svm_skip(&vcpu->svm, LENGTH_INVD);
+        return EXIT_RESUME;
+    case VMEXIT_INVLPGA:
+    case VMEXIT_VMRUN:
+    case VMEXIT_VMLOAD:
+    case VMEXIT_VMSAVE:
+    case VMEXIT_STGI:
+    case VMEXIT_CLGI:
+    case VMEXIT_SKINIT:
+    case VMEXIT_MONITOR:
+    case VMEXIT_MWAIT:
+        return exit_inject_ud(vcpu); /* the guest's CPUID has neither SVM nor MONITOR */
+    case VMEXIT_SHUTDOWN:
+        return exit_crash(vcpu, "triple fault");
+    case VMEXIT_INVALID:
+        return exit_crash(vcpu, "VMRUN refused its state");
+    default:
+        return exit_crash(vcpu, "an exit that hv did not ask for");
+    }
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/vm/guest.h"
+
+#include "hv/core/memory.h"
+#include "hv/core/text.h"
+#include "hv/vm/elf32.h"
+
+#define VGA_HOLE_START 0xA0000ull
+#define VGA_HOLE_END 0xC0000ull
+#define LOW_TOP 0xA0000ull       /* RAM as the guest is told: 0 - A0000h, and from 1 MiB */
+#define HIGH_START 0x100000ull
+#define MMIO_START 0xC0000000ull /* a larger guest's rest begins at 4 GiB */
+#define MMIO_END 0x100000000ull
+#define BOOT_INFO 0x9000ull      /* multiboot information block, then the map, then the command line */
+#define BOOT_MMAP (BOOT_INFO + 0x100)
+#define BOOT_STRING (BOOT_INFO + 0x200)
+#define BOOT_STRING_MAX 0x600
+#define BOOT_STACK 0x8000u
+#define VCPUS_ORDER 3
+
+_Static_assert(GUEST_VCPUS_MAX * sizeof(struct vcpu) <= (size_t)PAGE_SIZE << VCPUS_ORDER, "room for all vCPUs");
+
+struct guest guests[GUESTS_MAX];
+unsigned guest_count;
+
+static uint64_t low_end(const struct guest *guest)
+{
+    return guest->spec.memory < MMIO_START ? guest->spec.memory : MMIO_START;
+}
+
+static uint64_t high_end(const struct guest *guest)
+{
+    return guest->spec.memory <= MMIO_START ? MMIO_END : MMIO_END + (guest->spec.memory - MMIO_START);
+}
+
+/* The stretch of guest RAM that gpa lies in. C0000h-FFFFFh is backed too: firmware lives there. */
+static bool ram_stretch(const struct guest *guest, uint64_t gpa, uint64_t *start, uint64_t *end)
+{
+    const uint64_t stretches[][2] = { { 0, VGA_HOLE_START }, { VGA_HOLE_END, low_end(guest) },
+                                      { MMIO_END, high_end(guest) } };
+
+    for (unsigned i = 0; i < 3; i++) {
+        if (gpa >= stretches[i][0] && gpa < stretches[i][1]) {
+            *start = stretches[i][0];
+            *end = stretches[i][1];
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t alloc_table(void)
+{
+    uint64_t page = memory_alloc(ORDER_4K);
+
+    if (page)
+        text_zero(memory_pointer(page), PAGE_SIZE);
+    return page;
+}
+
+/* Back the page at gpa with the largest page that fits and is to be had. Returns its size in bytes, 0: no memory. */
+static uint64_t back_page(struct guest *guest, uint64_t gpa, uint64_t end)
+{
+    enum npt_size size = npt_fit(gpa, end, guest->spec.backing);
+
+    for (;; size--) {
+        uint64_t spa = memory_alloc(9u * size);
+
+        if (spa) {
+            if (npt_map(&guest->npt, gpa, spa, size, NPT_WRITE))
+                return npt_bytes(size);
+            memory_free(spa, 9u * size);
+        }
+        if (size == NPT_4K)
+            return 0;
+    }
+}
+
+/* On demand: the whole page of the guest's backing size around gpa, where the stretch allows one. */
+bool guest_populate(struct guest *guest, uint64_t gpa)
+{
+    uint64_t start, end, spa;
+    enum npt_size size;
+    bool ok;
+
+    if (!ram_stretch(guest, gpa, &start, &end))
+        return false;
+    lock_acquire(&guest->memory_lock);
+    ok = npt_lookup(&guest->npt, gpa, &spa, &size); /* another vCPU may have been faster */
+    for (size = guest->spec.backing; !ok; size--) {
+        uint64_t at = gpa & ~(npt_bytes(size) - 1);
+
+        if (at >= start && npt_fit(at, end, size) == size)
+            ok = back_page(guest, at, end) != 0;
+        if (size == NPT_4K)
+            break;
+    }
+    lock_release(&guest->memory_lock);
+    return ok;
+}
+
+static bool populate_all(struct guest *guest)
+{
+    uint64_t start, end;
+    uint64_t gpa = 0, bytes;
+
+    while (gpa < high_end(guest)) {
+        if (!ram_stretch(guest, gpa, &start, &end)) {
+            gpa = gpa < VGA_HOLE_END ? VGA_HOLE_END : MMIO_END;
+            continue;
+        }
+        bytes = back_page(guest, gpa, end);
+        if (!bytes)
+            return false;
+        gpa += bytes;
+    }
+    return true;
+}
+
+/* Call for each piece of [gpa, gpa + size) that lies within one nested page. */
+static bool each_piece(struct guest *guest, uint64_t gpa, uint64_t size,
+                       void (*take)(void *ctx, uint64_t offset, void *memory, uint64_t size), void *ctx)
+{
+    uint64_t offset = 0;
+
+    while (offset < size) {
+        enum npt_size page;
+        uint64_t spa, piece;
+
+        if (!npt_lookup(&guest->npt, gpa + offset, &spa, &page) &&
+            !(guest_populate(guest, gpa + offset) && npt_lookup(&guest->npt, gpa + offset, &spa, &page)))
+            return false;
+        piece = npt_bytes(page) - (spa & (npt_bytes(page) - 1));
+        if (piece > size - offset)
+            piece = size - offset;
+        take(ctx, offset, memory_pointer(spa), piece);
+        offset += piece;
+    }
+    return true;
+}
+
+static void copy_in(void *ctx, uint64_t offset, void *memory, uint64_t size)
+{
+    memcpy(memory, (const char *)ctx + offset, size);
+}
+
+static void copy_out(void *ctx, uint64_t offset, void *memory, uint64_t size)
+{
+    memcpy((char *)ctx + offset, memory, size);
+}
+
+static void clear(void *ctx, uint64_t offset, void *memory, uint64_t size)
+{
+    (void)ctx;
+    (void)offset;
+    text_zero(memory, size);
+}
+
+bool guest_write(struct guest *guest, uint64_t gpa, const void *data, uint64_t size)
+{
+    return each_piece(guest, gpa, size, copy_in, (void *)(uintptr_t)data);
+}
+
+bool guest_read(struct guest *guest, uint64_t gpa, void *data, uint64_t size)
+{
+    return each_piece(guest, gpa, size, copy_out, data);
+}
+
+static bool place_segment(void *ctx, uint64_t address, const void *data, uint64_t size, uint64_t memory_size)
+{
+    struct guest *guest = ctx;
+
+    return guest_write(guest, address, data, size) &&
+           each_piece(guest, address + size, memory_size - size, clear, NULL);
+}
+
+/* What a multiboot loader leaves (multiboot 0.6.96, 3.3): memory sizes, map, command line. */
+static bool write_boot_information(struct guest *guest)
+{
+    struct multiboot_mmap map[3] = {
+        { 20, 0, LOW_TOP, MULTIBOOT_MEMORY_RAM },
+        { 20, HIGH_START, low_end(guest) - HIGH_START, MULTIBOOT_MEMORY_RAM },
+        { 20, MMIO_END, high_end(guest) - MMIO_END, MULTIBOOT_MEMORY_RAM },
+    };
+    struct multiboot_info info = {
+        .flags = MULTIBOOT_INFO_MEMORY | MULTIBOOT_INFO_CMDLINE | MULTIBOOT_INFO_MMAP,
+        .mem_lower = LOW_TOP >> 10,
+        .mem_upper = (uint32_t)((low_end(guest) - HIGH_START) >> 10),
+        .cmdline = BOOT_STRING,
+        .mmap_length = (high_end(guest) > MMIO_END ? 3 : 2) * sizeof(map[0]),
+        .mmap_addr = BOOT_MMAP,
+    };
+    uint64_t length = text_length(guest->string) + 1;
+
+    return length <= BOOT_STRING_MAX && guest_write(guest, BOOT_INFO, &info, sizeof(info)) &&
+           guest_write(guest, BOOT_MMAP, map, sizeof(map)) &&
+           guest_write(guest, BOOT_STRING, guest->string, length);
+}
+
+static void create_vcpus(struct guest *guest, uint32_t entry)
+{
+    guest->vcpus = memory_pointer(memory_alloc(VCPUS_ORDER));
+    if (!guest->vcpus)
+        panic("out of memory");
+    text_zero(guest->vcpus, GUEST_VCPUS_MAX * sizeof(*guest->vcpus));
+    for (unsigned i = 0; i < guest->spec.vcpus; i++) {
+        struct vcpu *vcpu = &guest->vcpus[i];
+
+        vcpu->guest = guest;
+        vcpu->id = i;
+        svm_vcpu_init(&vcpu->svm, guest->npt.root);
+        counts_init(&vcpu->counts);
+    }
+    svm_vcpu_set_entry(&guest->vcpus[0].svm, entry, BOOT_STACK);
+    svm_set_rax(&guest->vcpus[0].svm, MULTIBOOT_LOADER_MAGIC);
+    guest->vcpus[0].svm.registers.rbx = BOOT_INFO;
+    guest->vcpus[0].state = VCPU_RUNNABLE;
+}
+
+const char *guest_create(struct guest *guest, unsigned index, const struct multiboot_module *module, enum npt_size limit)
+{
+    const char *wrong;
+    uint32_t entry;
+
+    *guest = (struct guest){ .string = memory_pointer(module->string) };
+    wrong = guest_spec_parse(&guest->spec, guest->string, index, limit);
+    if (wrong)
+        return wrong;
+    if (!npt_init(&guest->npt, alloc_table) || (!guest->spec.on_demand && !populate_all(guest)))
+        return "not enough memory for the guest";
+    wrong = elf32_load(memory_pointer(module->start), module->end - module->start, place_segment, guest, &entry);
+    if (wrong)
+        return wrong;
+    if (!write_boot_information(guest))
+        return "the guest's command line is too long";
+    create_vcpus(guest, entry);
+    return NULL;
+}
+
+static void print_line(struct guest *guest)
+{
+    guest->line[guest->line_length] = '\0';
+    console_print("(%s) %s", guest->spec.name, guest->line);
+    guest->line_length = 0;
+}
+
+void guest_console_put(struct guest *guest, char c)
+{
+    lock_acquire(&guest->console_lock);
+    if (c == '\n') {
+        print_line(guest);
+    } else if (c != '\r') {
+        guest->line[guest->line_length++] = c;
+        if (guest->line_length == sizeof(guest->line) - 1)
+            print_line(guest);
+    }
+    lock_release(&guest->console_lock);
+}
+
+void guest_finish(struct guest *guest, enum guest_outcome outcome, uint64_t result)
+{
+    lock_acquire(&guest->console_lock);
+    if (guest->line_length)
+        print_line(guest);
+    if (guest->outcome == GUEST_RUNS) {
+        guest->outcome = outcome;
+        guest->result = result;
+    }
+    lock_release(&guest->console_lock);
+}

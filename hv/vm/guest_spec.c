@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/vm/guest_spec.h"
+
+#include "hv/core/options.h"
+#include "hv/core/text.h"
+
+static void parse_name(struct guest_spec *spec, const char *string, unsigned index)
+{
+    char *to = spec->name;
+
+    *to++ = 'g';
+    if (index >= 10)
+        *to++ = (char)('0' + index / 10 % 10);
+    *to++ = (char)('0' + index % 10);
+    *to = '\0';
+    option_text(string, "name", spec->name, sizeof(spec->name)); /* one that is too long leaves the default */
+}
+
+static const char *parse_backing(struct guest_spec *spec, const char *string, enum npt_size limit)
+{
+    static const char *const names[NPT_SIZE_COUNT] = { "4k", "2m", "1g" };
+    char text[8] = "2m";
+
+    option_text(string, "backing", text, sizeof(text));
+    for (unsigned i = 0; i < NPT_SIZE_COUNT; i++) {
+        if (text_equal(text, names[i])) {
+            spec->backing = i < limit ? (enum npt_size)i : limit;
+            return NULL;
+        }
+    }
+    return "backing= must be 4k, 2m or 1g";
+}
+
+const char *guest_spec_parse(struct guest_spec *spec, const char *string, unsigned index, enum npt_size limit)
+{
+    char text[8] = "boot";
+    const char *wrong;
+    bool bad = false;
+
+    *spec = (struct guest_spec){ 0 };
+    parse_name(spec, string, index);
+    wrong = parse_backing(spec, string, limit);
+    if (wrong)
+        return wrong;
+    spec->width = (unsigned)option_size(string, "width", 64, &bad);
+    spec->vcpus = (unsigned)option_size(string, "vcpus", 1, &bad);
+    spec->memory = option_size(string, "memory", 64ull << 20, &bad);
+    if (bad)
+        return "width=, vcpus= and memory= want numbers (64, 2, 256M)";
+    if (spec->width != 64 && spec->width != 32)
+        return "width= must be 64 or 32";
+    if (spec->vcpus < 1 || spec->vcpus > GUEST_VCPUS_MAX)
+        return "vcpus= must be 1 to 8";
+    if (spec->memory < GUEST_MEMORY_MIN || spec->memory > GUEST_MEMORY_MAX || spec->memory % 0x1000)
+        return "memory= must be whole pages, 4M to 512G";
+    option_text(string, "populate", text, sizeof(text));
+    spec->on_demand = text_equal(text, "demand");
+    if (!spec->on_demand && !text_equal(text, "boot"))
+        return "populate= must be boot or demand";
+    return NULL;
+}

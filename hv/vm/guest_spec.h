@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What a module's string says about the guest: name= width= memory= vcpus= backing= populate=. Pure. */
+#ifndef HV_VM_GUEST_SPEC_H
+#define HV_VM_GUEST_SPEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hv/npt/npt.h"
+
+#define GUEST_NAME_MAX 16
+#define GUEST_VCPUS_MAX 8
+#define GUEST_MEMORY_MIN (4ull << 20)
+#define GUEST_MEMORY_MAX (512ull << 30) /* one nested PML4 entry */
+
+struct guest_spec {
+    char name[GUEST_NAME_MAX];
+    unsigned width;         /* 64; 32 hides long mode from the guest */
+    unsigned vcpus;
+    uint64_t memory;        /* bytes */
+    enum npt_size backing;  /* largest nested page to use */
+    bool on_demand;         /* populate=demand: back a page at its first VMEXIT_NPF */
+};
+
+/*
+ * Read a module's string into spec; `index` names a nameless guest g0, g1 ...; `limit` is the largest backing
+ * that hv's own options allow. NULL, or one line: what is wrong.
+ */
+const char *guest_spec_parse(struct guest_spec *spec, const char *string, unsigned index, enum npt_size limit);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/vm/report.h"
+
+#include "hv/core/format.h"
+#include "hv/vm/guest.h"
+#include "hv/x86/cpu.h"
+
+static const char *outcome_name(enum guest_outcome outcome)
+{
+    return outcome == GUEST_FINISHED ? "finished" : outcome == GUEST_CRASHED ? "crashed" : "runs";
+}
+
+static void print_reason(const char *guest, unsigned vcpu, unsigned index, const struct exit_count *count)
+{
+    uint64_t code = counts_exitcode(index);
+    const char *name = svm_exit_name(code);
+    char number[24];
+
+    if (!name) {
+        format_text(number, sizeof(number), "VMEXIT_%03lx", (unsigned long)code);
+        name = number;
+    }
+    console_print("exits guest=%s vcpu=%u reason=%s count=%lu cycles=%lu", guest, vcpu, name,
+                  (unsigned long)count->count, (unsigned long)count->cycles);
+}
+
+static void print_vcpu(const struct vcpu *vcpu)
+{
+    const char *guest = vcpu->guest->spec.name;
+
+    for (unsigned i = 0; i < EXIT_COUNT_REASONS; i++)
+        if (vcpu->counts.reason[i].count)
+            print_reason(guest, vcpu->id, i, &vcpu->counts.reason[i]);
+}
+
+static void print_totals(void)
+{
+    for (unsigned i = 0; i < EXIT_COUNT_REASONS; i++) {
+        struct exit_count total = { 0, 0 };
+
+        for (unsigned g = 0; g < guest_count; g++) {
+            for (unsigned v = 0; v < guests[g].spec.vcpus; v++) {
+                total.count += guests[g].vcpus[v].counts.reason[i].count;
+                total.cycles += guests[g].vcpus[v].counts.reason[i].cycles;
+            }
+        }
+        if (total.count)
+            print_reason("*", 0, i, &total);
+    }
+}
+
+void report_and_stop(void)
+{
+    static bool begun;
+    unsigned failed = 0;
+
+    if (__atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL))
+        for (;;)
+            cpu_halt();
+    for (unsigned i = 0; i < guest_count; i++) {
+        const struct guest *guest = &guests[i];
+
+        console_print("guest name=%s outcome=%s result=%016lx npt_tables=%lu npt_4k=%lu npt_2m=%lu npt_1g=%lu",
+                      guest->spec.name, outcome_name(guest->outcome), (unsigned long)guest->result,
+                      (unsigned long)guest->npt.tables, (unsigned long)guest->npt.entries[NPT_4K],
+                      (unsigned long)guest->npt.entries[NPT_2M], (unsigned long)guest->npt.entries[NPT_1G]);
+        failed += guest->outcome != GUEST_FINISHED;
+        for (unsigned v = 0; v < guest->spec.vcpus; v++)
+            print_vcpu(&guest->vcpus[v]);
+    }
+    print_totals();
+    console_print("hv: done, %u of %u guests finished", guest_count - failed, guest_count);
+    machine_stop(failed ? 1 : 0);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* CPUID as guests see it: the processor's, less what hv keeps, plus Xen's leaves. */
+#include "hv/vm/exits.h"
+
+#include "hv/x86/cpu.h"
+
+#define LENGTH_CPUID 2
+#define LEAF_XEN 0x40000000u
+#define LEAF_XEN_MAX 0x40000004u
+#define XEN_VERSION 0x00040011u /* major 4, minor 17 */
+#define HYPERCALL_PAGES 0
+
+#define ECX1_MONITOR (1u << 3)
+#define ECX1_HYPERVISOR (1u << 31)
+#define EDX1_MCE (1u << 7)
+#define EDX1_APIC (1u << 9)
+#define EDX1_MTRR (1u << 12)
+#define EDX1_MCA (1u << 14)
+#define ECX81_SVM (1u << 2)
+#define ECX81_SKINIT (1u << 12)
+#define EDX81_SYSCALL (1u << 11)
+#define EDX81_LM (1u << 29)
+#define ECX81_LAHF64 (1u << 0)
+
+static struct cpuid_result xen_leaf(const struct vcpu *vcpu, uint32_t leaf)
+{
+    switch (leaf - LEAF_XEN) {
+    case 0: /* "XenVMMXenVMM" */
+        return (struct cpuid_result){ LEAF_XEN_MAX, 0x566E6558, 0x65584D4D, 0x4D4D566E };
+    case 1:
+        return (struct cpuid_result){ XEN_VERSION, 0, 0, 0 };
+    case 2:
+        return (struct cpuid_result){ HYPERCALL_PAGES, LEAF_XEN, 0, 0 };
+    case 4: /* EBX is valid as the vCPU number (bit 3) */
+        return (struct cpuid_result){ 1u << 3, vcpu->id, 0, 0 };
+    default:
+        return (struct cpuid_result){ 0, 0, 0, 0 };
+    }
+}
+
+static void adapt(const struct vcpu *vcpu, uint32_t leaf, struct cpuid_result *r)
+{
+    switch (leaf) {
+    case 1:
+        r->ebx = (r->ebx & 0x0000FFFF) | vcpu->guest->spec.vcpus << 16 | vcpu->id << 24;
+        r->ecx = (r->ecx & ~ECX1_MONITOR) | ECX1_HYPERVISOR;
+        r->edx &= ~(EDX1_MCE | EDX1_MCA | EDX1_MTRR | EDX1_APIC);
+        break;
+    case 0x80000001:
+        r->ecx &= ~(ECX81_SVM | ECX81_SKINIT);
+        if (vcpu->guest->spec.width == 32) {
+            r->ecx &= ~ECX81_LAHF64;
+            r->edx &= ~(EDX81_LM | EDX81_SYSCALL);
+        }
+        break;
+    case 0x80000008:
+        r->ecx = vcpu->guest->spec.vcpus - 1;
+        break;
+    case 0x8000000A:
+        *r = (struct cpuid_result){ 0 };
+        break;
+    default:
+        break;
+    }
+}
+
+enum exit_result vmexit_cpuid(struct vcpu *vcpu)
+{
+    uint32_t leaf = (uint32_t)vcpu->svm.vmcb->rax;
+    struct cpuid_result r;
+
+    if (leaf >= LEAF_XEN && leaf <= LEAF_XEN_MAX) {
+        r = xen_leaf(vcpu, leaf);
+    } else {
+        r = cpuid(leaf, (uint32_t)vcpu->svm.registers.rcx);
+        adapt(vcpu, leaf, &r);
+    }
+    svm_set_rax(&vcpu->svm, r.eax);
+    vcpu->svm.registers.rbx = r.ebx;
+    vcpu->svm.registers.rcx = r.ecx;
+    vcpu->svm.registers.rdx = r.edx;
+    svm_skip(&vcpu->svm, LENGTH_CPUID);
+    return EXIT_RESUME;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* MSRs that hv answers for; the permission map passes the switched ones (svm.c), every other one is #GP. */
+#include "hv/vm/exits.h"
+
+#include "hv/x86/cpu.h"
+
+#define LENGTH_MSR 2
+#define MSR_TSC 0x10
+
+static bool read_msr(const struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+    switch (msr) {
+    case MSR_TSC:
+        *value = tsc_read() + vcpu->svm.vmcb->tsc_offset;
+        return true;
+    case MSR_EFER:
+        *value = svm_guest_efer(&vcpu->svm);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    if (msr == MSR_EFER)
+        return svm_set_guest_efer(&vcpu->svm, value, vcpu->guest->spec.width == 64);
+    return false;
+}
+
+enum exit_result vmexit_msr(struct vcpu *vcpu)
+{
+    struct svm_registers *registers = &vcpu->svm.registers;
+    uint32_t msr = (uint32_t)registers->rcx;
+    uint64_t value;
+
+    if (vcpu->svm.vmcb->exitinfo1 == 0) {
+        if (!read_msr(vcpu, msr, &value))
+            return exit_inject_gp(vcpu);
+        svm_set_rax(&vcpu->svm, (uint32_t)value);
+        registers->rdx = value >> 32;
+    } else {
+        value = registers->rdx << 32 | (uint32_t)vcpu->svm.vmcb->rax;
+        if (!write_msr(vcpu, msr, value))
+            return exit_inject_gp(vcpu);
+    }
+    svm_skip(&vcpu->svm, LENGTH_MSR);
+    return EXIT_RESUME;
+}

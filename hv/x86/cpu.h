@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Instructions that C cannot name. Only hv/x86 and .S files hold assembly. */
+#ifndef HV_X86_CPU_H
+#define HV_X86_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MSR_APIC_BASE 0x0000001B
+#define MSR_EFER 0xC0000080
+#define MSR_GS_BASE 0xC0000101
+#define MSR_BU_CFG2 0xC001102A
+#define MSR_VM_CR 0xC0010114
+#define MSR_VM_HSAVE_PA 0xC0010117
+
+#define EFER_SCE (1u << 0)
+#define EFER_LME (1u << 8)
+#define EFER_LMA (1u << 10)
+#define EFER_NXE (1u << 11)
+#define EFER_SVME (1u << 12)
+
+#define RFLAGS_FIXED (1u << 1)
+#define RFLAGS_IF (1u << 9)
+
+struct cpuid_result {
+    uint32_t eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_result r;
+
+    __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+    return r;
+}
+
+static inline uint64_t msr_read(uint32_t msr)
+{
+    uint32_t low, high;
+
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
+    return (uint64_t)high << 32 | low;
+}
+
+static inline void msr_write(uint32_t msr, uint64_t value)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
+static inline uint64_t tsc_read(void)
+{
+    uint32_t low, high;
+
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+    return (uint64_t)high << 32 | low;
+}
+
+static inline uint8_t port_read8(uint16_t port)
+{
+    uint8_t value;
+
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static inline void port_write8(uint16_t port, uint8_t value)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline void port_write32(uint16_t port, uint32_t value)
+{
+    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline uint64_t cr2_read(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("movq %%cr2, %0" : "=r"(value));
+    return value;
+}
+
+static inline uint64_t cr3_read(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("movq %%cr3, %0" : "=r"(value));
+    return value;
+}
+
+static inline void cr3_write(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%cr3" : : "r"(value) : "memory");
+}
+
+static inline void cpu_pause(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}
+
+static inline void cpu_halt(void)
+{
+    __asm__ volatile("hlt" : : : "memory");
+}
+
+static inline void interrupts_disable(void)
+{
+    __asm__ volatile("cli" : : : "memory");
+}
+
+static inline void interrupts_enable(void)
+{
+    __asm__ volatile("sti" : : : "memory");
+}
+
+/* STI's shadow covers the HLT: an interrupt that comes in between still wakes it. */
+static inline void interrupts_wait(void)
+{
+    __asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
+static inline void gif_set(void)
+{
+    __asm__ volatile("stgi" : : : "memory");
+}
+
+static inline void gif_clear(void)
+{
+    __asm__ volatile("clgi" : : : "memory");
+}
+
+/* FS, GS, TR, LDTR and the system-call MSRs, to the VMCB at this address (APM2 15.5.2). */
+static inline void vmsave(uint64_t vmcb)
+{
+    __asm__ volatile("vmsave %0" : : "a"(vmcb) : "memory");
+}
+
+/* What lies at gs:0, where each core keeps a pointer to its own record. */
+static inline void *gs_pointer(void)
+{
+    void *p;
+
+    __asm__ volatile("movq %%gs:0, %0" : "=r"(p));
+    return p;
+}
+
+struct table_pointer {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+
+static inline void idt_load(const struct table_pointer *pointer)
+{
+    __asm__ volatile("lidt %0" : : "m"(*pointer));
+}
+
+static inline void gdt_load(const struct table_pointer *pointer)
+{
+    __asm__ volatile("lgdt %0" : : "m"(*pointer));
+}
+
+static inline void tr_load(uint16_t selector)
+{
+    __asm__ volatile("ltr %0" : : "r"(selector));
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/x86/descriptors.h"
+
+#include "hv/x86/cpu.h"
+#include "hv/x86/selectors.h"
+
+#define GATE_INTERRUPT 0x8E00u /* present, DPL 0, 64-bit interrupt gate */
+#define TSS_AVAILABLE 0x0000890000000000ull
+
+struct gate {
+    uint16_t offset_0;
+    uint16_t selector;
+    uint16_t attributes; /* IST in bits 2:0 */
+    uint16_t offset_16;
+    uint32_t offset_32;
+    uint32_t reserved;
+};
+
+extern char trap_stubs[];
+
+static struct gate idt[256];
+
+void descriptors_init(void)
+{
+    for (unsigned vector = 0; vector < 256; vector++) {
+        uint64_t at = (uintptr_t)trap_stubs + 16 * vector;
+        /* #DF, NMI and #MC may come with a stack that cannot be trusted. */
+        unsigned ist = vector == 8 || vector == 2 || vector == 18;
+
+        idt[vector] = (struct gate){ (uint16_t)at, SELECTOR_CODE, (uint16_t)(GATE_INTERRUPT | ist),
+                                     (uint16_t)(at >> 16), (uint32_t)(at >> 32), 0 };
+    }
+}
+
+void descriptors_load(struct descriptor_tables *tables, uint64_t fault_stack)
+{
+    struct table_pointer gdt = { sizeof(tables->gdt) - 1, (uintptr_t)tables->gdt };
+    struct table_pointer idtr = { sizeof(idt) - 1, (uintptr_t)idt };
+    uint64_t base = (uintptr_t)&tables->tss;
+
+    tables->tss = (struct tss){ .ist = { fault_stack }, .iopb = sizeof(struct tss) };
+    tables->gdt[0] = 0;
+    tables->gdt[SELECTOR_CODE / 8] = 0x00AF9B000000FFFFull;
+    tables->gdt[SELECTOR_DATA / 8] = 0x00CF93000000FFFFull;
+    tables->gdt[SELECTOR_CODE32 / 8] = 0x00CF9B000000FFFFull;
+    tables->gdt[SELECTOR_TSS / 8] = TSS_AVAILABLE | (sizeof(struct tss) - 1) | (base & 0xFFFFFF) << 16 |
+                                    (base >> 24 & 0xFF) << 56;
+    tables->gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
+    gdt_load(&gdt);
+    tr_load(SELECTOR_TSS);
+    idt_load(&idtr);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* GDT, TSS and IDT of a core. */
+#ifndef HV_X86_DESCRIPTORS_H
+#define HV_X86_DESCRIPTORS_H
+
+#include <stdint.h>
+
+/* What the stubs of traps.S leave on the stack. */
+struct trap_frame {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+    uint64_t vector, error_code;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+struct tss {
+    uint32_t reserved_0;
+    uint64_t rsp[3];
+    uint64_t reserved_1;
+    uint64_t ist[7];
+    uint64_t reserved_2;
+    uint16_t reserved_3, iopb;
+} __attribute__((packed));
+
+struct descriptor_tables {
+    uint64_t gdt[6];
+    struct tss tss;
+};
+
+/* Once: the IDT that all cores share. */
+void descriptors_init(void);
+/* On each core: its own GDT and TSS (fault_stack for #DF, NMI and #MC), the shared IDT. */
+void descriptors_load(struct descriptor_tables *tables, uint64_t fault_stack);
+
+#endif
