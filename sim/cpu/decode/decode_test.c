@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "sim/cpu/decode/insn.h"
+#include "sim/cpu/exec/fake_core.h"
 #include "sim/unit_test.h"
 
 static const struct decode_mode code64 = { 64, false };
