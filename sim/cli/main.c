@@ -1,8 +1,58 @@
 /* SPDX-License-Identifier: MIT */
+/* fam10h COMMAND: one table of subcommands, one file for each. */
 #include <stdio.h>
+#include <string.h>
 
-int main(void)
+#include "config.h"
+#include "sim/cli/command.h"
+#include "sim/script/script.h"
+
+const struct command commands[] = {
+    { "gate", "BASELINE REPORT", "Compare a report with its baseline; exit status 1 when something moved.",
+      command_gate },
+    { NULL, NULL, NULL, NULL },
+};
+
+static void print_help(FILE *out)
 {
-    puts("fam10h");
-    return 0;
+    fputs("fam10h: a reference model of an AMD Family 10h server\n\n", out);
+    for (const struct command *command = commands; command->name; command++)
+        fprintf(out, "  fam10h %s %s\n      %s\n", command->name, command->synopsis, command->summary);
+    fputs("\n  fam10h COMMAND --help lists a command's options. Exit status: 0, 1 (an expectation, the gate or the\n"
+          "  guest failed), 2 (a mistake in options, script or files), 3 (a stated limit was reached).\n", out);
+}
+
+static const char *nearest_command(const char *name)
+{
+    const char *names[16];
+    size_t count = 0;
+
+    while (commands[count].name && count < G_N_ELEMENTS(names)) {
+        names[count] = commands[count].name;
+        count++;
+    }
+    return script_nearest(name, names, count);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "--help";
+    const char *near;
+
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return argc > 1 ? 0 : EXIT_USER;
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts(PACKAGE_STRING);
+        return 0;
+    }
+    for (const struct command *command = commands; command->name; command++) {
+        if (strcmp(command->name, name) == 0)
+            return command->main(argv[0], argc - 1, argv + 1);
+    }
+    near = nearest_command(name);
+    if (near)
+        return command_fail("", EXIT_USER, "no command is called '%s'; did you mean '%s'?", name, near);
+    return command_fail("", EXIT_USER, "no command is called '%s'; fam10h --help lists them", name);
 }

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: MIT */
+/* Machines as values of a script: machine{}, use, boot{}, inject{}, and the images they run. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "sim/script/session.h"
+
+#define MACHINE_TYPE "machine"
+#define IMAGE_LIMIT (UINT64_C(1) << 30)
+#define MACHINES_LIMIT 16 /* alive at once */
+
+static const char current_registry = 0; /* registry key of the current machine's value: keeps it alive */
+
+/* ---- Life ------------------------------------------------------------------------------------------------- */
+
+static void image_clear(gpointer data)
+{
+    struct script_image *image = data;
+
+    g_free(image->name);
+    g_free(image->string);
+    g_free(image->data);
+}
+
+static void script_machine_free(struct script_machine *m)
+{
+    if (m->script->current == m)
+        m->script->current = NULL;
+    m->script->machines_alive--;
+    traces_free(m);
+    machine_free(m->machine);
+    g_array_unref(m->images);
+    g_string_free(m->uart_out, TRUE);
+    g_byte_array_unref(m->uart_in);
+    g_array_unref(m->watches);
+    g_array_unref(m->hits);
+    g_free(m->model);
+    g_free(m);
+}
+
+static void uart_put(void *ctx, uint8_t byte)
+{
+    struct script_machine *m = ctx;
+
+    g_string_append_c(m->uart_out, (char)byte);
+}
+
+static int uart_get(void *ctx)
+{
+    struct script_machine *m = ctx;
+    int byte;
+
+    if (!m->uart_in->len)
+        return -1;
+    byte = m->uart_in->data[0];
+    g_byte_array_remove_index(m->uart_in, 0);
+    return byte;
+}
+
+static int machine_collect(lua_State *L)
+{
+    struct script_machine **value = lua_touserdata(L, 1);
+
+    if (*value)
+        script_machine_free(*value);
+    *value = NULL;
+    return 0;
+}
+
+static int machine_print(lua_State *L)
+{
+    struct script_machine **value = luaL_checkudata(L, 1, MACHINE_TYPE);
+
+    lua_pushfstring(L, "machine %d", *value ? (int)(*value)->number : 0);
+    return 1;
+}
+
+static void make_current(lua_State *L, int index)
+{
+    struct script_machine **value = lua_touserdata(L, index);
+
+    script_of(L)->current = *value;
+    lua_pushvalue(L, index);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &current_registry);
+}
+
+struct script_machine *script_machine(lua_State *L, const char *call)
+{
+    struct script_machine *m = script_of(L)->current;
+
+    if (!m)
+        script_raise(L, "%s: there is no machine yet; machine{} builds one", call);
+    return m;
+}
+
+struct script_machine *script_booted(lua_State *L, const char *call)
+{
+    struct script_machine *m = script_machine(L, call);
+
+    if (!m->booted)
+        script_raise(L, "%s: nothing is booted; boot{kernel=...} comes first", call);
+    return m;
+}
+
+struct core *script_core(lua_State *L, struct script_machine *m, int index, const char *call, unsigned *number)
+{
+    uint64_t core = arg_integer(L, index, "core", 0);
+
+    if (core >= machine_core_count(m->machine))
+        script_raise(L, "%s: core %" PRIu64 "; the machine has cores 0 to %u", call, core,
+                     machine_core_count(m->machine) - 1);
+    if (number)
+        *number = (unsigned)core;
+    return machine_core(m->machine, (unsigned)core);
+}
+
+/* ---- machine{} ---------------------------------------------------------------------------------------------- */
+
+static const struct arg_key machine_keys[] = {
+    { "model", ARG_STRING, "the name of a model, such as \"10h-b3\"" },
+    { "nodes", ARG_INTEGER, "1 to 8" },
+    { "cores", ARG_INTEGER, "cores in each node, 1 to 6" },
+    { "memory", ARG_BYTES, NULL },
+    { "host_memory", ARG_BYTES, NULL },
+    { "walk_caches", ARG_BOOLEAN, "false: neither page-walk cache nor nested TLB; true: as the model has them" },
+    { "mmu", ARG_TABLE, "a table of TLB shapes and costs" },
+};
+
+struct shape_key {
+    const char *name;
+    size_t offset;
+};
+
+#define SHAPE(member) { #member, offsetof(struct mmu_geometry, member) }
+
+static const struct shape_key shapes[] = {
+    SHAPE(l1d), SHAPE(l1i_4k), SHAPE(l1i_2m), SHAPE(l2d_4k), SHAPE(l2d_2m), SHAPE(l2d_1g), SHAPE(l2i_4k),
+    SHAPE(pwc), SHAPE(ntlb),
+};
+
+static const struct shape_key costs[] = {
+    SHAPE(cost_l2_hit), SHAPE(cost_ref), SHAPE(cost_ref_remote), SHAPE(cost_pwc_hit), SHAPE(cost_ntlb_hit),
+    SHAPE(cost_ad_write),
+};
+
+#define SHAPE_RIGHT "a number of entries, or {entries=, ways=}"
+
+static const struct arg_key mmu_keys[] = {
+    { "l1d", ARG_ANY, SHAPE_RIGHT }, { "l1i_4k", ARG_ANY, SHAPE_RIGHT }, { "l1i_2m", ARG_ANY, SHAPE_RIGHT },
+    { "l2d_4k", ARG_ANY, SHAPE_RIGHT }, { "l2d_2m", ARG_ANY, SHAPE_RIGHT }, { "l2d_1g", ARG_ANY, SHAPE_RIGHT },
+    { "l2i_4k", ARG_ANY, SHAPE_RIGHT }, { "pwc", ARG_ANY, SHAPE_RIGHT }, { "ntlb", ARG_ANY, SHAPE_RIGHT },
+    { "smash_1g", ARG_BOOLEAN, NULL }, { "cost_l2_hit", ARG_INTEGER, NULL }, { "cost_ref", ARG_INTEGER, NULL },
+    { "cost_ref_remote", ARG_INTEGER, NULL }, { "cost_pwc_hit", ARG_INTEGER, NULL },
+    { "cost_ntlb_hit", ARG_INTEGER, NULL }, { "cost_ad_write", ARG_INTEGER, NULL },
+};
+
+static const struct arg_key shape_keys[] = {
+    { "entries", ARG_INTEGER, "0 (none) to 65535" }, { "ways", ARG_INTEGER, "0 (fully associative), or a divisor of entries" },
+};
+
+static void read_shape(lua_State *L, int index, const char *name, struct tlb_shape *shape)
+{
+    uint64_t entries, ways = shape->ways;
+    int type = arg_push(L, index, name);
+
+    if (type == LUA_TNIL) {
+        lua_pop(L, 1);
+        return;
+    }
+    if (type == LUA_TTABLE) {
+        args_check(L, -1, name, shape_keys, G_N_ELEMENTS(shape_keys));
+        entries = arg_integer(L, -1, "entries", shape->entries);
+        ways = arg_integer(L, -1, "ways", ways);
+    } else if (lua_isinteger(L, -1)) {
+        entries = (uint64_t)lua_tointeger(L, -1);
+    } else {
+        script_raise(L, "machine: mmu.%s is %s; it is " SHAPE_RIGHT, name, script_push_string(L, -1));
+    }
+    lua_pop(L, 1);
+    if (entries > UINT16_MAX || ways > UINT16_MAX || (entries && ways && entries % ways))
+        script_raise(L, "machine: mmu.%s has %" PRId64 " entries in %" PRId64 " ways; 0 to 65535 entries are right, "
+                     "a multiple of the ways", name, (int64_t)entries, (int64_t)ways);
+    shape->entries = (uint16_t)entries;
+    shape->ways = entries ? (uint16_t)ways : 0;
+}
+
+static void read_costs(lua_State *L, int index, struct mmu_geometry *geometry)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(costs); i++) {
+        unsigned *cost = (unsigned *)(void *)((char *)geometry + costs[i].offset);
+        uint64_t value = arg_integer(L, index, costs[i].name, *cost);
+
+        if (value > 1000000)
+            script_raise(L, "machine: mmu.%s is %" PRId64 "; 0 to 1000000 cycles are right", costs[i].name,
+                         (int64_t)value);
+        *cost = (unsigned)value;
+    }
+    geometry->smash_1g = arg_boolean(L, index, "smash_1g", geometry->smash_1g);
+}
+
+static void read_geometry(lua_State *L, int index, const struct cpu_model *model, struct machine_config *config)
+{
+    config->geometry = model->mmu;
+    config->has_geometry = arg_has(L, index, "mmu") || arg_has(L, index, "walk_caches");
+    if (arg_push(L, index, "mmu") == LUA_TTABLE) {
+        int mmu = lua_gettop(L);
+
+        args_check(L, mmu, "machine: mmu", mmu_keys, G_N_ELEMENTS(mmu_keys));
+        for (size_t i = 0; i < G_N_ELEMENTS(shapes); i++)
+            read_shape(L, mmu, shapes[i].name,
+                       (struct tlb_shape *)(void *)((char *)&config->geometry + shapes[i].offset));
+        read_costs(L, mmu, &config->geometry);
+    }
+    lua_pop(L, 1);
+    if (!arg_boolean(L, index, "walk_caches", true))
+        config->geometry.pwc = config->geometry.ntlb = (struct tlb_shape){ 0, 0 };
+}
+
+static unsigned read_count(lua_State *L, const char *name, unsigned otherwise)
+{
+    uint64_t count = arg_integer(L, 1, name, otherwise);
+
+    return count > UINT16_MAX ? UINT16_MAX : (unsigned)count; /* refused below with everything else out of range */
+}
+
+static void read_config(lua_State *L, struct script_machine *m)
+{
+    struct machine_config *config = &m->config;
+    const struct cpu_model *model;
+
+    machine_config_defaults(config);
+    g_free(m->model);
+    m->model = g_strdup(arg_string(L, 1, "model", config->model));
+    config->model = m->model;
+    config->nodes = read_count(L, "nodes", config->nodes);
+    config->cores = read_count(L, "cores", config->cores);
+    config->memory = arg_bytes(L, 1, "memory", config->memory);
+    config->host_memory = arg_bytes(L, 1, "host_memory", config->host_memory);
+    config->engine = m->script->options->engine;
+    config->uart = (struct char_port){ m, uart_put, uart_get };
+    model = cpu_model_find(m->model);
+    if (model)
+        read_geometry(L, 1, model, config);
+}
+
+static struct script_machine *machine_value_new(lua_State *L)
+{
+    struct script_machine **value = lua_newuserdatauv(L, sizeof(*value), 0);
+    struct script_machine *m;
+
+    *value = NULL;
+    luaL_setmetatable(L, MACHINE_TYPE);
+    m = *value = g_new0(struct script_machine, 1);
+    m->script = script_of(L);
+    m->number = ++m->script->machines;
+    m->script->machines_alive++;
+    m->images = g_array_new(FALSE, TRUE, sizeof(struct script_image));
+    g_array_set_clear_func(m->images, image_clear);
+    m->uart_out = g_string_new(NULL);
+    m->uart_in = g_byte_array_new();
+    m->watches = g_array_new(FALSE, TRUE, sizeof(struct watch));
+    m->hits = g_array_new(FALSE, TRUE, sizeof(struct watch_hit));
+    return m;
+}
+
+/* Machines nobody holds any more give their memory back before the next is built. */
+static void drop_current(lua_State *L)
+{
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &current_registry);
+    script_of(L)->current = NULL;
+    lua_gc(L, LUA_GCCOLLECT);
+}
+
+static int call_machine(lua_State *L)
+{
+    struct script_machine *m;
+    GError *error = NULL;
+
+    if (lua_gettop(L) == 0)
+        lua_newtable(L);
+    args_check(L, 1, "machine", machine_keys, G_N_ELEMENTS(machine_keys));
+    if (script_of(L)->current && script_of(L)->current->running)
+        script_raise(L, "machine: another machine is running; build between runs");
+    drop_current(L);
+    if (script_of(L)->machines_alive >= MACHINES_LIMIT)
+        script_raise_status(L, SCRIPT_LIMIT, "machine: %d machines are alive, the limit; drop what holds them",
+                            MACHINES_LIMIT);
+    m = machine_value_new(L);
+    read_config(L, m);
+    m->machine = machine_new(&m->config, &error);
+    if (!m->machine)
+        script_raise_error(L, "machine", error);
+    make_current(L, lua_gettop(L));
+    return 1;
+}
+
+static int call_use(lua_State *L)
+{
+    struct script_machine **value = luaL_testudata(L, 1, MACHINE_TYPE);
+
+    if (!value || !*value)
+        script_raise(L, "use: found %s; a value that machine{} returned is right", script_push_string(L, 1));
+    if (script_of(L)->current && script_of(L)->current->running)
+        script_raise(L, "use: another machine is running; choose between runs");
+    make_current(L, 1);
+    lua_pushvalue(L, 1);
+    return 1;
+}
+
+/* ---- boot{} ---------------------------------------------------------------------------------------------------- */
+
+static const struct arg_key boot_keys[] = {
+    { "kernel", ARG_STRING, "the file of a multiboot image" },
+    { "modules", ARG_TABLE, "a list of \"file arguments\" or {file=, string=}" },
+    { "append", ARG_STRING, "the kernel's command line" },
+    { "firmware", ARG_STRING, "the file of a flat image that ends at 4G" },
+};
+
+static const struct arg_key module_keys[] = {
+    { "file", ARG_STRING, NULL }, { "string", ARG_STRING, "the module's string" },
+};
+
+/* The file's path: beside the script, else among the images; NULL and a line that says where it was sought. */
+static char *image_path(const struct script *script, const char *name, bool *external)
+{
+    g_autofree char *directory = g_path_get_dirname(script->options->file);
+    char *path = g_path_is_absolute(name) ? g_strdup(name) : g_build_filename(directory, name, NULL);
+
+    *external = true;
+    if (g_file_test(path, G_FILE_TEST_EXISTS))
+        return path;
+    g_free(path);
+    for (size_t i = 0; script->options->image_path && script->options->image_path[i]; i++) {
+        path = g_build_filename(script->options->image_path[i], name, NULL);
+        if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+            *external = false;
+            return path;
+        }
+        g_free(path);
+    }
+    return NULL;
+}
+
+/* Load one image at the end of m->images. `name` and `string` belong to Lua. */
+static void load_image(lua_State *L, struct script_machine *m, const char *role, const char *name, const char *string)
+{
+    struct script_image image = { .role = role };
+    GError *error = NULL;
+    char *path = image_path(m->script, name, &image.external);
+    size_t size;
+    bool loaded;
+
+    if (!path)
+        script_raise(L, "boot: %s is neither beside the script nor among the images; write its full path", name);
+    loaded = script_read_file(path, IMAGE_LIMIT, &image.data, &size, &error);
+    g_free(path);
+    if (!loaded)
+        script_raise_error(L, "boot", error);
+    image.name = g_strdup(name);
+    image.string = g_strdup(string);
+    image.image = (struct image){ .name = image.name, .data = (const uint8_t *)image.data, .size = size,
+                                  .string = image.string };
+    g_array_append_val(m->images, image);
+}
+
+/* "file arguments": the whole text is the module's string, as with QEMU's -initrd. */
+static void load_module_text(lua_State *L, struct script_machine *m, const char *text)
+{
+    const char *space = strchr(text, ' ');
+
+    lua_pushlstring(L, text, space ? (size_t)(space - text) : strlen(text));
+    load_image(L, m, "module", lua_tostring(L, -1), text);
+    lua_pop(L, 1);
+}
+
+static void load_modules(lua_State *L, struct script_machine *m, int list)
+{
+    lua_Integer count = luaL_len(L, list);
+
+    for (lua_Integer i = 1; i <= count; i++) {
+        int type = lua_geti(L, list, i);
+
+        if (type == LUA_TSTRING) {
+            load_module_text(L, m, lua_tostring(L, -1));
+        } else if (type == LUA_TTABLE) {
+            args_check(L, -1, "boot: modules", module_keys, G_N_ELEMENTS(module_keys));
+            if (!arg_has(L, -1, "file"))
+                script_raise(L, "boot: module %d has no file; {file=, string=} is right", (int)i);
+            load_image(L, m, "module", arg_string(L, -1, "file", ""), arg_string(L, -1, "string", NULL));
+        } else {
+            script_raise(L, "boot: module %d is %s; \"file arguments\" or {file=, string=} is right", (int)i,
+                         luaL_typename(L, -1));
+        }
+        lua_pop(L, 1);
+    }
+}
+
+static bool boot_loaded(struct script_machine *m, const char *append, bool firmware, GError **error)
+{
+    const struct script_image *first = &g_array_index(m->images, struct script_image, 0);
+    size_t count = m->images->len - 1;
+    g_autofree struct image *modules = g_new0(struct image, count + 1);
+
+    if (firmware)
+        return machine_boot_firmware(m->machine, &first->image, error);
+    for (size_t i = 0; i < count; i++)
+        modules[i] = g_array_index(m->images, struct script_image, i + 1).image;
+    return machine_boot_multiboot(m->machine, &first->image, append, modules, count, error);
+}
+
+static int call_boot(lua_State *L)
+{
+    struct script_machine *m = script_machine(L, "boot");
+    GError *error = NULL;
+    bool firmware;
+
+    args_check(L, 1, "boot", boot_keys, G_N_ELEMENTS(boot_keys));
+    firmware = arg_has(L, 1, "firmware");
+    if (firmware == arg_has(L, 1, "kernel"))
+        script_raise(L, "boot: %s; one of kernel= and firmware= is right", firmware ? "both" : "nothing to boot");
+    if (m->booted)
+        script_raise(L, "boot: this machine has booted already; machine{} builds another");
+    g_array_set_size(m->images, 0);
+    load_image(L, m, firmware ? "firmware" : "kernel", arg_string(L, 1, firmware ? "firmware" : "kernel", ""), NULL);
+    if (arg_push(L, 1, "modules") == LUA_TTABLE)
+        load_modules(L, m, lua_gettop(L));
+    if (firmware && m->images->len > 1)
+        script_raise(L, "boot: firmware takes no modules");
+    if (!boot_loaded(m, arg_string(L, 1, "append", ""), firmware, &error))
+        script_raise_error(L, "boot", error);
+    m->booted = true;
+    return 0;
+}
+
+/* ---- inject{} ----------------------------------------------------------------------------------------------------- */
+
+static const struct arg_key inject_keys[] = {
+    { "interrupt", ARG_INTEGER, "a vector, 16 to 255" }, { "nmi", ARG_BOOLEAN, NULL }, { "core", ARG_INTEGER, NULL },
+    { "machine_check", ARG_ANY, NULL },
+};
+
+static int call_inject(lua_State *L)
+{
+    struct script_machine *m = script_booted(L, "inject");
+    struct apic_message message = { .assert_ = true, .source_core = 0xff };
+    struct core *core;
+    uint64_t vector;
+
+    args_check(L, 1, "inject", inject_keys, G_N_ELEMENTS(inject_keys));
+    core = script_core(L, m, 1, "inject", NULL);
+    if (arg_has(L, 1, "machine_check"))
+        script_raise(L, "inject: machine checks are not yet modelled; interrupt= and nmi= are");
+    vector = arg_integer(L, 1, "interrupt", 0);
+    if (arg_boolean(L, 1, "nmi", false) == arg_has(L, 1, "interrupt"))
+        script_raise(L, "inject: one of interrupt=VECTOR and nmi=true is right");
+    if (arg_has(L, 1, "interrupt") && (vector < 16 || vector > 255))
+        script_raise(L, "inject: interrupt %" PRId64 "; an APIC takes vectors 16 to 255", (int64_t)vector);
+    message.type = arg_has(L, 1, "interrupt") ? APIC_FIXED : APIC_NMI;
+    message.vector = (uint8_t)vector;
+    core_apic_deliver(core, &message);
+    return 0;
+}
+
+/* ---- Symbols, reports ---------------------------------------------------------------------------------------------- */
+
+bool script_symbol_find(const struct script_machine *m, const char *name, uint64_t *address)
+{
+    for (guint i = 0; i < m->images->len; i++) {
+        if (image_symbol(&g_array_index(m->images, struct script_image, i).image, name, address))
+            return true;
+    }
+    return false;
+}
+
+const char *script_symbol_at(void *ctx, uint64_t address, uint64_t *offset)
+{
+    const struct script_machine *m = ctx;
+    const char *best = NULL;
+    uint64_t best_offset = UINT64_MAX;
+
+    for (guint i = 0; i < m->images->len; i++) {
+        const struct image *image = &g_array_index(m->images, struct script_image, i).image;
+        uint64_t here;
+        const char *name = image_symbol_at(image, address, &here);
+
+        if (name && here < best_offset) {
+            best = name;
+            best_offset = here;
+        }
+    }
+    *offset = best_offset;
+    return best;
+}
+
+struct report *script_machine_report(struct script_machine *m)
+{
+    struct report *report = report_new();
+
+    for (guint i = 0; i < m->images->len; i++) {
+        const struct script_image *image = &g_array_index(m->images, struct script_image, i);
+
+        report_add_image(report, image->role, &image->image, image->external);
+    }
+    report->stop = g_strdup(m->stop);
+    report->has_exit_value = m->has_exit_value;
+    if (m->has_exit_value)
+        report->exit_value = machine_exit_value(m->machine);
+    report_gather(report, m->machine, script_symbol_at, m);
+    return report;
+}
+
+void script_open_machine(lua_State *L)
+{
+    luaL_newmetatable(L, MACHINE_TYPE);
+    lua_pushcfunction(L, machine_collect);
+    lua_setfield(L, -2, "__gc");
+    lua_pushcfunction(L, machine_print);
+    lua_setfield(L, -2, "__tostring");
+    lua_pop(L, 1);
+    lua_register(L, "machine", call_machine);
+    lua_register(L, "use", call_use);
+    lua_register(L, "boot", call_boot);
+    lua_register(L, "inject", call_inject);
+}
