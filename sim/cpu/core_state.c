@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* A core's state as data: what a snapshot holds, a hash covers and `dump` prints. */
+#include "sim/state.h"
+
+#include "sim/cpu/apic/apic.h"
+#include "sim/cpu/core.h"
+#include "sim/cpu/core_counters.h"
+#include "sim/cpu/exec/flags.h"
+#include "sim/cpu/interp/block.h"
+#include "sim/cpu/model/msr.h"
+#include "sim/cpu/svm/svm.h"
+
+#define V(member) STATE_VALUE(struct core, member)
+#define A(member) STATE_ARRAY(struct core, member)
+
+static const struct state_field core_fields[] = {
+    A(gpr), V(rip), V(rflags),
+    STATE_EACH(struct core, seg, selector), STATE_EACH(struct core, seg, attr), STATE_EACH(struct core, seg, limit),
+    STATE_EACH(struct core, seg, base),
+    V(cpl), V(cycles), V(instructions),
+    V(gdtr.base), V(gdtr.limit), V(idtr.base), V(idtr.limit),
+    V(cr0), V(cr2), V(cr3), V(cr4), V(efer), A(pdpte),
+    A(dr), V(dr6), V(dr7), V(pat),
+    V(star), V(lstar), V(cstar), V(sfmask), V(kernel_gs_base),
+    V(sysenter_cs), V(sysenter_esp), V(sysenter_eip),
+    V(tsc_aux), V(tsc_offset_host), V(hwcr), V(tpr),
+    V(interrupt_shadow), V(shadow_blocks_debug), V(nmi_masked), V(nmi_pending), V(init_pending),
+    V(smi_pending), V(mc_pending), V(halted), V(mwaiting), V(waiting_for_sipi), V(shutdown),
+    V(mwait_breaks), V(intr_line), V(pending_dr6), V(monitor_line),
+};
+
+#define M(member) STATE_VALUE(struct msr_storage, member)
+#define MA(member) STATE_ARRAY(struct msr_storage, member)
+
+static const struct state_field msr_fields[] = {
+    MA(name), M(cpuid_features), M(cpuid_ext_features), M(debug_ctl), M(br_from), M(br_to), M(last_exc_from),
+    M(last_exc_to), M(patch_level), M(ebl_cr_poweron), M(mcg_cap), M(mcg_status), M(mcg_ctl),
+    { "mc", offsetof(struct msr_storage, mc), 8, MCA_BANKS * 4, 8 },
+    MA(mc4_misc), MA(mc_ctl_mask), M(mce_redirection), MA(perf_ctl), MA(perf_ctr), MA(io_trap), M(io_trap_control),
+    M(interrupt_pending), M(smi_trigger), M(pstate_limit), M(pstate_control), M(pstate_status), MA(pstate),
+    M(cofvid_control), M(cofvid_status), M(cpu_watchdog), M(smm_base), M(smm_addr), M(smm_mask), M(ignne),
+    M(local_smi_status), M(osvw_length), M(osvw_status), M(node_id), M(ls_cfg), M(ic_cfg), M(dc_cfg), M(bu_cfg),
+    M(de_cfg), M(bu_cfg2), M(ibs_fetch_ctl), M(ibs_fetch_linear), M(ibs_fetch_physical), M(ibs_op_ctl),
+    M(ibs_op_rip), MA(ibs_op_data), M(ibs_dc_linear), M(ibs_dc_physical), M(ibs_ctl),
+};
+
+static void fold(void *object)
+{
+    rflags_read(object); /* leaves the flags exact */
+}
+
+/* Derived state, and everything that the simulator keeps for speed, is made anew. */
+static void rebuild(void *object)
+{
+    struct core *core = object;
+
+    rflags_write(core, core->rflags);
+    core->next_rip = core->rip;
+    core->breakpoint_passed = core->stop_request = false;
+    core_debug_changed(core);
+    core_mode_changed(core, true);
+    mmu_drop_all_native(core->mmu);
+    if (core->blocks)
+        block_cache_clear(core->blocks);
+}
+
+static const struct state_part msr_part = { "msr", msr_fields, G_N_ELEMENTS(msr_fields), NULL, NULL, NULL, NULL };
+static const struct state_part core_part = {
+    "core", core_fields, G_N_ELEMENTS(core_fields), fold, rebuild, NULL, NULL,
+};
+
+/* The core comes last: what it rebuilds depends on svm's fields. */
+void core_describe(struct core *core, struct state *state, struct counter_set *counters, const char *path)
+{
+    g_autofree char *msr_path = g_strdup_printf("%s.msr", path);
+
+    svm_describe(core, state, counters, path);
+    apic_describe(core->apic, state, counters, path);
+    mmu_describe(core->mmu, state, counters, path);
+    state_add(state, msr_path, &msr_part, core->msr);
+    state_add(state, path, &core_part, core);
+    core_counters_attach(core, counters, path);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From rIP to a decoded instruction. One ITLB lookup per instruction, two when it crosses a page. Each
+ * step of a REP instruction counts as one: between two steps lies a boundary, and where a run happens to
+ * stop must not show in a counter.
+ */
+#include <string.h>
+
+#include "sim/cpu/interp/interp.h"
+#include "sim/spa.h"
+
+#define MAX_LENGTH 15
+
+enum outcome fetch_linear(struct core *core, gva_t *linear)
+{
+    if (core->mode == MODE_64BIT) {
+        *linear = core->rip;
+        return is_canonical(core->rip) ? OUTCOME_NEXT : core_fault_code(core, EXC_GP, 0);
+    }
+    *linear = (uint32_t)(core->seg[SEG_CS].base + core->rip);
+    return core->rip <= core->seg[SEG_CS].limit ? OUTCOME_NEXT : core_fault_code(core, EXC_GP, 0);
+}
+
+enum outcome fetch_translate(struct core *core, gva_t linear, spa_t *spa)
+{
+    struct mmu_result result;
+
+    switch (mmu_translate(core->mmu, linear, MMU_FETCH | core->access, &result)) {
+    case MMU_OK:
+        *spa = result.spa;
+        return OUTCOME_NEXT;
+    case MMU_NESTED_FAULT:
+        return core_vmexit(core, 0x400, result.code, result.address); /* VMEXIT_NPF */
+    default:
+        core_fault_code(core, EXC_PF, (uint32_t)result.code);
+        core->fault.address = result.address;
+        return OUTCOME_FAULT;
+    }
+}
+
+/* Bytes that the code segment still holds from rIP on, at most 15. */
+static size_t bytes_in_segment(const struct core *core)
+{
+    uint64_t rest;
+
+    if (core->mode == MODE_64BIT)
+        return MAX_LENGTH; /* what runs into the hole faults when its page is translated */
+    rest = core->seg[SEG_CS].limit - core->rip + 1;
+    return rest < MAX_LENGTH ? (size_t)rest : MAX_LENGTH;
+}
+
+/* The second page of an instruction that crosses. */
+static enum outcome fetch_second(struct core *core, gva_t linear, uint8_t *to, size_t size)
+{
+    spa_t spa;
+    enum outcome outcome;
+
+    if (core->mode != MODE_64BIT)
+        linear = (uint32_t)linear;
+    else if (!is_canonical(linear))
+        return core_fault_code(core, EXC_GP, 0);
+    outcome = fetch_translate(core, linear, &spa);
+    if (outcome == OUTCOME_NEXT)
+        spa_read_block(core->space, spa, to, size);
+    return outcome;
+}
+
+enum outcome fetch_insn_at(struct core *core, spa_t spa, struct insn *insn)
+{
+    uint8_t bytes[MAX_LENGTH] = { 0 };
+    size_t room = bytes_in_segment(core), first = PAGE_BYTES - (spa & PAGE_MASK);
+    struct decode_mode mode = core_decode_mode(core);
+    enum decode_result result;
+    enum outcome outcome;
+
+    if (first > room)
+        first = room;
+    spa_read_block(core->space, spa, bytes, first);
+    result = insn_prepare(bytes, first, mode, insn);
+    if (result == DECODE_TRUNCATED && first < room) {
+        gva_t next = core->mode == MODE_64BIT ? core->rip + first : core->seg[SEG_CS].base + core->rip + first;
+
+        outcome = fetch_second(core, next, bytes + first, room - first);
+        if (outcome != OUTCOME_NEXT)
+            return outcome;
+        result = insn_prepare(bytes, room, mode, insn);
+    }
+    switch (result) {
+    case DECODE_OK:
+        return OUTCOME_NEXT;
+    case DECODE_INVALID:
+        return core_fault(core, EXC_UD);
+    default: /* over the CS limit, or longer than 15 bytes */
+        return core_fault_code(core, EXC_GP, 0);
+    }
+}
+
+enum outcome fetch_insn(struct core *core, struct insn *insn)
+{
+    gva_t linear;
+    spa_t spa;
+    enum outcome outcome = fetch_linear(core, &linear);
+
+    if (outcome == OUTCOME_NEXT)
+        outcome = fetch_translate(core, linear, &spa);
+    return outcome == OUTCOME_NEXT ? fetch_insn_at(core, spa, insn) : outcome;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* The run loop: boundary, instruction, boundary ... until a limit, a wait, a stop. */
+#include "sim/cpu/core_counters.h"
+#include "sim/cpu/interp/interp.h"
+
+/* ---- Waiting ------------------------------------------------------------------------------------------ */
+
+static void count_wait(struct core *core, uint64_t cycles)
+{
+    core->cycles += cycles;
+    core->count->waited_cycles += cycles;
+    if (core->halted || core->mwaiting)
+        core->svm.halted_cycles += cycles;
+}
+
+/* true: the core still waits; its time has jumped to the limit. */
+static bool keeps_waiting(struct core *core)
+{
+    if (!core_waiting(core))
+        return false;
+    if (core_wakes(core)) {
+        core->halted = core->mwaiting = core->mwait_breaks = false;
+        core->monitor_line = NEVER;
+        return false;
+    }
+    if (core->limit != NEVER)
+        count_wait(core, core->limit - core->cycles);
+    return true;
+}
+
+/* ---- Stops ---------------------------------------------------------------------------------------------- */
+
+static bool stop_requested(struct core *core)
+{
+    bool stop = core->stop_request || core->space->exhausted;
+
+    core->stop_request = false;
+    return stop;
+}
+
+/* A scenario's breakpoint. That the instruction stopped once is remembered until it has run. */
+static bool breakpoint_stops(struct core *core)
+{
+    if (!core->hooks.breakpoints || core->breakpoint_passed)
+        return false;
+    if (!core->hooks.breakpoint(core->hooks.ctx, core, core_linear_rip(core)))
+        return false;
+    core->breakpoint_passed = true;
+    core->stop_request = true;
+    return true;
+}
+
+/* Whether to return at this boundary, and why. */
+static bool returns(struct core *core, enum core_stop *why)
+{
+    if (core->shutdown)
+        *why = CORE_STOP_SHUTDOWN;
+    else if (stop_requested(core))
+        *why = CORE_STOP_HOOK;
+    else if (core->cycles >= core->limit)
+        *why = CORE_STOP_LIMIT;
+    else if (keeps_waiting(core))
+        *why = CORE_STOP_WAITING;
+    else
+        return false;
+    return true;
+}
+
+/* ---- The loop ------------------------------------------------------------------------------------------- */
+
+/* What follows a boundary: an event, one instruction, or (fast engine, not `single`) blocks. */
+static void advance(struct core *core, bool single)
+{
+    if (boundary_take_event(core) || boundary_code_breakpoint(core)) {
+        core->breakpoint_passed = false;
+        return;
+    }
+    if (breakpoint_stops(core))
+        return;
+    core->breakpoint_passed = false;
+    core->horizon = core->limit;
+    if (single || core->reference || boundary_is_careful(core))
+        execute_one(core);
+    else
+        fast_run(core);
+}
+
+static enum core_stop run(struct core *core, uint64_t limit, bool single)
+{
+    enum core_stop why = CORE_STOP_LIMIT;
+    uint64_t cycles = core->cycles, instructions = core->instructions;
+    bool more = true;
+
+    core->limit = limit;
+    block_cache_run(core->blocks, core);
+    while (more && !returns(core, &why)) {
+        advance(core, single);
+        more = !single;
+    }
+    if (single && stop_requested(core))
+        why = CORE_STOP_HOOK;
+    block_cache_run(core->blocks, NULL);
+    core->limit = NEVER;
+    core->count->cycles += core->cycles - cycles;
+    core->count->instructions += core->instructions - instructions;
+    return core->shutdown ? CORE_STOP_SHUTDOWN : why;
+}
+
+enum core_stop core_run(struct core *core, uint64_t limit)
+{
+    return run(core, limit, false);
+}
+
+enum core_stop core_step(struct core *core)
+{
+    return run(core, NEVER, true);
+}

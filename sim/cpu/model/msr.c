@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Lookup over the banks and the rules that every row shares. */
+#include "sim/cpu/model/msr.h"
+
+#include <string.h>
+
+#include "sim/cpu/model/cpuid.h"
+
+/* ---- Lookup -------------------------------------------------------------------------------------- */
+
+static const struct msr_row *find_in(const struct msr_bank *bank, uint32_t msr)
+{
+    for (size_t i = 0; i < bank->count; i++)
+        if (bank->rows[i].msr == msr)
+            return &bank->rows[i];
+    return NULL;
+}
+
+/* A later bank does not hide an earlier one. */
+static const struct msr_row *find(const struct core *core, uint32_t msr, void **ctx)
+{
+    for (size_t i = 0; i < core->bank_count; i++) {
+        const struct msr_row *row = find_in(&core->banks[i], msr);
+
+        if (row) {
+            *ctx = core->banks[i].ctx;
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static uint64_t *stored(void *ctx, const struct msr_row *row)
+{
+    return (uint64_t *)((char *)ctx + row->offset);
+}
+
+static uint64_t current(void *ctx, const struct msr_row *row)
+{
+    return row->read ? row->read(ctx, row) : *stored(ctx, row);
+}
+
+/* ---- Reading and writing -------------------------------------------------------------------------- */
+
+bool msr_read(struct core *core, uint32_t msr, uint64_t *value)
+{
+    void *ctx;
+    const struct msr_row *row = find(core, msr, &ctx);
+
+    if (!row || (row->rule & MSR_WRITE_ONLY))
+        return false;
+    *value = current(ctx, row);
+    return true;
+}
+
+static bool put(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    uint64_t merged;
+
+    if ((value & row->mbz) || ((row->rule & MSR_CANONICAL) && !is_canonical(value)))
+        return false;
+    if (row->rule & MSR_IGNORE)
+        return true;
+    merged = value & row->writable;
+    if (!(row->rule & MSR_WRITE_ONLY))
+        merged |= current(ctx, row) & ~row->writable;
+    if (row->write)
+        return row->write(ctx, row, merged);
+    *stored(ctx, row) = merged;
+    return true;
+}
+
+bool msr_write(struct core *core, uint32_t msr, uint64_t value)
+{
+    void *ctx;
+    const struct msr_row *row = find(core, msr, &ctx);
+
+    if (!row || (row->rule & MSR_READ_ONLY) || !put(ctx, row, value))
+        return false;
+    core_attention(core);
+    return true;
+}
+
+/* ---- For debuggers, scenarios and firmware --------------------------------------------------------- */
+
+bool core_msr(struct core *core, uint32_t msr, uint64_t *value)
+{
+    void *ctx;
+    const struct msr_row *row = find(core, msr, &ctx);
+
+    if (!row)
+        return false;
+    *value = (row->rule & MSR_WRITE_ONLY) ? 0 : current(ctx, row);
+    return true;
+}
+
+/* As WRMSR, except that a read-only register is simply set. */
+bool core_set_msr(struct core *core, uint32_t msr, uint64_t value)
+{
+    void *ctx;
+    const struct msr_row *row = find(core, msr, &ctx);
+
+    if (!row)
+        return false;
+    if (row->rule & MSR_READ_ONLY) {
+        if (row->read)
+            return false;
+        *stored(ctx, row) = value;
+        return true;
+    }
+    return msr_write(core, msr, value);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------------ */
+
+struct msr_storage *msr_storage_new(struct core *core)
+{
+    struct msr_storage *storage = g_new0(struct msr_storage, 1);
+
+    storage->core = core;
+    core_attach_msrs(core, (struct msr_bank){ msr_core_rows, msr_core_row_count, core });
+    core_attach_msrs(core, (struct msr_bank){ msr_storage_rows, msr_storage_row_count, storage });
+    return storage;
+}
+
+void msr_storage_free(struct msr_storage *storage)
+{
+    g_free(storage);
+}
+
+static void reset_rows(const struct msr_row *rows, size_t count, void *ctx)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!rows[i].read && !(rows[i].rule & MSR_WRITE_ONLY))
+            *stored(ctx, &rows[i]) = rows[i].reset;
+}
+
+void msr_reset(struct core *core)
+{
+    struct msr_storage *storage = core->msr;
+
+    reset_rows(msr_core_rows, msr_core_row_count, core);
+    reset_rows(msr_storage_rows, msr_storage_row_count, storage);
+    storage->cpuid_features = cpuid_features(core, false);
+    storage->cpuid_ext_features = cpuid_features(core, true);
+    storage->node_id = core->node;
+    if (core->model->nrip) /* rev C and later (fact sheet 2.6) */
+        storage->bu_cfg2 |= UINT64_C(0x4000000000);
+}
+
+/* Fact sheet 11.4; SVM enabled and locked with key 0 is svm's, the memory map is the machine's. */
+void msr_enter(struct core *core)
+{
+    struct msr_storage *storage = core->msr;
+
+    core->hwcr = HWCR_TSC_FREQ_SEL | HWCR_INVD_WBINVD;
+    memset(storage->name, 0, sizeof(storage->name));
+    memcpy(storage->name, core->model->brand, strnlen(core->model->brand, sizeof(storage->name)));
+    storage->mc_ctl_mask[4] = 0x00780400;                                  /* GART walk, HT retries */
+    storage->dc_cfg = bits_put(storage->dc_cfg, 35, 34, 1) | BIT(24);      /* REQ_CTR, #261 */
+    storage->osvw_length = 4;
+    storage->osvw_status = core->model->nrip ? 0x0C : 0;                   /* C and D, multi-link */
+    if (core->model->mmu.smash_1g)
+        storage->bu_cfg2 |= BIT(29);
+}

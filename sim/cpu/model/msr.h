@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Model-specific registers of a core (fact sheet section 2): lookup over all banks, and the core's own
+ * registers as two tables, one over struct core (registers with a meaning for execution) and one over
+ * struct msr_storage (registers that software writes and reads back).
+ */
+#ifndef FAM10H_CPU_MODEL_MSR_H
+#define FAM10H_CPU_MODEL_MSR_H
+
+#include "sim/cpu/core.h"
+
+/* HWCR, MSRC001_0015. */
+#define HWCR_SMM_LOCK BIT(0)
+#define HWCR_INVD_WBINVD BIT(4)
+#define HWCR_MON_MWAIT_DIS BIT(9)
+#define HWCR_MON_MWAIT_USER_EN BIT(10)
+#define HWCR_LIMIT_CPUID BIT(11)
+#define HWCR_SMI_SP_CYC_DIS BIT(13)
+#define HWCR_RSM_SP_CYC_DIS BIT(14)
+#define HWCR_SSE_DIS BIT(15)
+#define HWCR_WRAP32_DIS BIT(17)
+#define HWCR_MC_STATUS_WR_EN BIT(18)
+#define HWCR_IO_CFG_GP_FAULT BIT(20)
+#define HWCR_MISALIGN_SSE_DIS BIT(21)
+#define HWCR_TSC_FREQ_SEL BIT(24)
+
+#define DEBUG_CTL_LBR BIT(0)
+#define DEBUG_CTL_BTF BIT(1)
+
+#define MCA_BANKS 6
+enum mca_register { MCA_CTL, MCA_STATUS, MCA_ADDR, MCA_MISC };
+
+struct msr_storage {
+    struct core *core;
+    uint64_t name[6];            /* C001_0030 .. 0035: CPUID's name string */
+    uint64_t cpuid_features;     /* C001_1004: what CPUID 1 ECX:EDX report */
+    uint64_t cpuid_ext_features; /* C001_1005: 8000_0001 ECX:EDX */
+    uint64_t debug_ctl;          /* 01D9 */
+    uint64_t br_from, br_to, last_exc_from, last_exc_to;
+    uint64_t patch_level;        /* 008B */
+    uint64_t ebl_cr_poweron;
+    uint64_t mcg_cap, mcg_status, mcg_ctl;
+    uint64_t mc[MCA_BANKS][4];
+    uint64_t mc4_misc[3];        /* C000_0408 .. 040A */
+    uint64_t mc_ctl_mask[MCA_BANKS];
+    uint64_t mce_redirection;
+    uint64_t perf_ctl[4], perf_ctr[4];
+    uint64_t io_trap[4], io_trap_control, interrupt_pending, smi_trigger;
+    uint64_t pstate_limit, pstate_control, pstate_status, pstate[5], cofvid_control, cofvid_status;
+    uint64_t cpu_watchdog;
+    uint64_t smm_base, smm_addr, smm_mask, ignne, local_smi_status;
+    uint64_t osvw_length, osvw_status;
+    uint64_t node_id;
+    uint64_t ls_cfg, ic_cfg, dc_cfg, bu_cfg, de_cfg, bu_cfg2;
+    uint64_t ibs_fetch_ctl, ibs_fetch_linear, ibs_fetch_physical, ibs_op_ctl, ibs_op_rip, ibs_op_data[3],
+        ibs_dc_linear, ibs_dc_physical, ibs_ctl;
+    uint64_t none;               /* registers that read 0 */
+};
+
+/* Allocates the storage and attaches the core's own banks, before any other. */
+struct msr_storage *msr_storage_new(struct core *core);
+void msr_storage_free(struct msr_storage *storage);
+void msr_reset(struct core *core);
+/* What firmware leaves in the registers of this part (fact sheet 11.4). */
+void msr_enter(struct core *core);
+
+/* RDMSR and WRMSR without their privilege and intercept checks. false: #GP(0). */
+bool msr_read(struct core *core, uint32_t msr, uint64_t *value);
+bool msr_write(struct core *core, uint32_t msr, uint64_t value);
+
+extern const struct msr_row msr_core_rows[], msr_storage_rows[];
+extern const size_t msr_core_row_count, msr_storage_row_count;
+
+/* Rules that are code (msr_rules.c), named by the rows. */
+uint64_t msr_read_tsc(void *core, const struct msr_row *row);
+bool msr_write_tsc(void *core, const struct msr_row *row, uint64_t value);
+bool msr_write_efer(void *core, const struct msr_row *row, uint64_t value);
+bool msr_write_pat(void *core, const struct msr_row *row, uint64_t value);
+bool msr_write_hwcr(void *core, const struct msr_row *row, uint64_t value);
+bool msr_write_mc_status(void *storage, const struct msr_row *row, uint64_t value);
+bool msr_write_smm(void *storage, const struct msr_row *row, uint64_t value);
+bool msr_write_unmodelled(void *storage, const struct msr_row *row, uint64_t value);
+bool msr_write_perf_ctl(void *storage, const struct msr_row *row, uint64_t value);
+bool msr_write_ibs_ctl(void *storage, const struct msr_row *row, uint64_t value);
+bool msr_write_debug_ctl(void *storage, const struct msr_row *row, uint64_t value);
+bool msr_write_pstate_control(void *storage, const struct msr_row *row, uint64_t value);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Write rules of the core's own MSRs that a mask cannot say. Each gets the value with the row's masks applied. */
+#include "sim/cpu/model/msr.h"
+#include "sim/cpu/svm/svm.h"
+
+static uint64_t *storage_of(void *ctx, const struct msr_row *row)
+{
+    return (uint64_t *)((char *)ctx + row->offset);
+}
+
+/* In a guest RDMSR 10h is offset as RDTSC is (fact sheet 3.2, 050h). */
+uint64_t msr_read_tsc(void *ctx, const struct msr_row *row)
+{
+    const struct core *core = ctx;
+
+    (void)row;
+    return core->cycles + core->tsc_offset_host + (core->svm.guest ? core->svm.tsc_offset : 0);
+}
+
+bool msr_write_tsc(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct core *core = ctx;
+
+    (void)row;
+    core->tsc_offset_host = value - core->cycles;
+    return true;
+}
+
+/* LMA keeps its value by the row's mask. LME may not change under paging; SVME needs VM_CR[4] = 0. */
+bool msr_write_efer(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct core *core = ctx;
+
+    (void)row;
+    if (((value ^ core->efer) & EFER_LME) && (core->cr0 & CR0_PG))
+        return false;
+    if ((value & EFER_SVME) && svm_disabled(core))
+        return false;
+    core->efer = value;
+    core_mode_changed(core, true);
+    return true;
+}
+
+/* Memory types 2 and 3 and the upper bits of each byte are #GP (APM2 7.8.1). The new types must be seen. */
+bool msr_write_pat(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct core *core = ctx;
+
+    (void)row;
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t type = bits(value, 8 * i + 7, 8 * i);
+
+        if (type > 7 || type == 2 || type == 3)
+            return false;
+    }
+    core->pat = value;
+    core_mode_changed(core, true);
+    mmu_flush_all(core->mmu);
+    return true;
+}
+
+/* SmmLock is set once; the SMI and RSM special-cycle bits are then read-only (fact sheet 2.4). */
+bool msr_write_hwcr(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct core *core = ctx;
+    uint64_t locked = HWCR_SMI_SP_CYC_DIS | HWCR_RSM_SP_CYC_DIS;
+
+    (void)row;
+    if (core->hwcr & HWCR_SMM_LOCK)
+        value = (value & ~locked) | (core->hwcr & locked) | HWCR_SMM_LOCK;
+    core->hwcr = value;
+    return true;
+}
+
+/* Fact sheet 5.3: zero always; anything else only with HWCR[18]. */
+bool msr_write_mc_status(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct msr_storage *storage = ctx;
+
+    if (value && !(storage->core->hwcr & HWCR_MC_STATUS_WR_EN))
+        return false;
+    *storage_of(ctx, row) = value;
+    return true;
+}
+
+/* SMM_BASE, SMMAddr, SMMMask: read-only once SmmLock is set, but for the two Close bits of SMMMask. */
+bool msr_write_smm(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct msr_storage *storage = ctx;
+    uint64_t *place = storage_of(ctx, row), open = ~UINT64_C(0);
+
+    if (storage->core->hwcr & HWCR_SMM_LOCK)
+        open = place == &storage->smm_mask ? BIT(2) | BIT(3) : 0;
+    *place = (*place & ~open) | (value & open);
+    return true;
+}
+
+/* A register whose write starts something that the model does not have. */
+bool msr_write_unmodelled(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct msr_storage *storage = ctx;
+
+    (void)value;
+    unmodelled_note(storage->core->unmodelled, "WRMSR %s", row->name);
+    return true;
+}
+
+/* Storage whose enabling bit starts something that the model does not have: noted when it is set. */
+static bool note_if(struct msr_storage *storage, const struct msr_row *row, uint64_t value, uint64_t enable)
+{
+    if (value & enable)
+        unmodelled_note(storage->core->unmodelled, "WRMSR %s", row->name);
+    *storage_of(storage, row) = value;
+    return true;
+}
+
+bool msr_write_perf_ctl(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    return note_if(ctx, row, value, BIT(22)); /* EN */
+}
+
+bool msr_write_ibs_ctl(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    return note_if(ctx, row, value, row->msr == 0xC0011030 ? BIT(48) : BIT(17)); /* IbsFetchEn, IbsOpEn */
+}
+
+/* BTF is modelled (interp), last-branch recording is not. */
+bool msr_write_debug_ctl(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    return note_if(ctx, row, value, DEBUG_CTL_LBR);
+}
+
+/* Accepted at once; values 5 to 7 are reserved and leave the state as it is (fact sheet 2.3, C001_0062). */
+bool msr_write_pstate_control(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct msr_storage *storage = ctx;
+
+    (void)row;
+    storage->pstate_control = value;
+    if (value <= bits(storage->pstate_limit, 6, 4))
+        storage->pstate_status = value;
+    return true;
+}
