@@ -62,6 +62,7 @@ static enum outcome resolve(struct core *core, enum outcome outcome)
 void execute_settle(struct core *core, enum outcome outcome)
 {
     core_attention(core);
+    core->monitor_line = NEVER; /* what comes between MONITOR and MWAIT disarms (APM3 MONITOR) */
     while (outcome != OUTCOME_NEXT) {
         switch (outcome) {
         case OUTCOME_VMEXIT:

@@ -68,6 +68,12 @@ void msr_enter(struct core *core);
 bool msr_read(struct core *core, uint32_t msr, uint64_t *value);
 bool msr_write(struct core *core, uint32_t msr, uint64_t value);
 
+/* The TSC as the running code sees it: in a guest RDTSC and RDMSR 10h are offset (fact sheet 3.2, 050h). */
+static inline uint64_t core_time_stamp(const struct core *core)
+{
+    return core->cycles + core->tsc_offset_host + (core->svm.guest ? core->svm.tsc_offset : 0);
+}
+
 extern const struct msr_row msr_core_rows[], msr_storage_rows[];
 extern const size_t msr_core_row_count, msr_storage_row_count;
 

@@ -8,13 +8,10 @@ static uint64_t *storage_of(void *ctx, const struct msr_row *row)
     return (uint64_t *)((char *)ctx + row->offset);
 }
 
-/* In a guest RDMSR 10h is offset as RDTSC is (fact sheet 3.2, 050h). */
 uint64_t msr_read_tsc(void *ctx, const struct msr_row *row)
 {
-    const struct core *core = ctx;
-
     (void)row;
-    return core->cycles + core->tsc_offset_host + (core->svm.guest ? core->svm.tsc_offset : 0);
+    return core_time_stamp(ctx);
 }
 
 bool msr_write_tsc(void *ctx, const struct msr_row *row, uint64_t value)
