@@ -242,6 +242,7 @@ void core_enter(struct core *core, const struct core_entry *entry)
         core->gpr[RSI] = entry->rsi;
         core->gpr[RDI] = entry->rdi;
         core->gpr[RSP] = entry->rsp;
+        apic_enter(core->apic);
     }
     core_debug_changed(core);
     core_mode_changed(core, true);
@@ -250,6 +251,7 @@ void core_enter(struct core *core, const struct core_entry *entry)
 void core_wait_for_sipi(struct core *core)
 {
     core->waiting_for_sipi = true;
+    apic_enter(core->apic); /* without it the core would not hear the SIPI */
     core->cr0 &= ~(CR0_CD | CR0_NW); /* firmware left the caches on; INIT keeps both bits */
     core_mode_changed(core, true);
 }

@@ -10,15 +10,12 @@
 
 /* ---- World switches ------------------------------------------------------------------------------------ */
 
-/* #VMEXIT, and the watch that a scenario may have set on it. */
+/* svm asks the watch that a scenario may have set on #VMEXITs, VMEXIT_INVALID included. */
 static enum outcome leave_guest(struct core *core)
 {
-    uint64_t code = core->exit.code, rip = core->rip, rax = core->gpr[RAX];
     enum outcome outcome = svm_vmexit(core);
 
     core_attention(core);
-    if (core->hooks.vmexit && core->hooks.vmexit(core->hooks.ctx, core, code, rip, rax))
-        core->stop_request = true;
     return outcome;
 }
 
