@@ -199,8 +199,20 @@ void map_free(struct map *map)
     dram_free(&map->dram);
 }
 
-void map_attach(struct map *map, const struct mmio_region *region)
+unsigned map_attach(struct map *map, const struct mmio_region *region)
 {
     g_assert(map->regions < MAP_REGIONS); /* composition is fixed: not reachable by a guest */
-    map->region[map->regions++] = *region;
+    map->region[map->regions] = *region;
+    return map->regions++;
+}
+
+void map_place(struct map *map, unsigned region, spa_t base, uint64_t size)
+{
+    map->region[region].base = base;
+    map->region[region].size = size;
+}
+
+bool map_has_dram(const struct map *map, spa_t base, uint64_t size)
+{
+    return base < map->top_mem || (base < map->tom2 && base + size > MAP_4G);
 }

@@ -43,7 +43,11 @@ struct map {
 
 void map_init(struct map *map, unsigned nodes, uint64_t memory, uint64_t host_memory);
 void map_free(struct map *map);
-void map_attach(struct map *map, const struct mmio_region *region);
+/* The region's number, for map_place. */
+unsigned map_attach(struct map *map, const struct mmio_region *region);
+/* Move a region; size 0 takes it out of the map. */
+void map_place(struct map *map, unsigned region, spa_t base, uint64_t size);
+bool map_has_dram(const struct map *map, spa_t base, uint64_t size);
 
 /* A node's DRAM as F1x40/44 describe it: base and inclusive limit, the hole included if the node spans it. */
 struct map_node_range {

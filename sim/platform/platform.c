@@ -4,6 +4,7 @@
 #include "sim/counters.h"
 #include "sim/platform/error.h"
 #include "sim/platform/parts.h"
+#include "sim/spa.h"
 #include "sim/state.h"
 
 #define MEMORY_UNIT (64 * MIB)
@@ -27,32 +28,101 @@ static bool platform_check(const struct platform_config *config, GError **error)
     return true;
 }
 
-/* ISA interrupt lines. */
-static void platform_set_irq(void *ctx, unsigned line, bool level)
+/* ---- Interrupt wiring ------------------------------------------------------------------------------------------ */
+
+#define IOAPIC_PIN_TIMER 2 /* IRQ 0 arrives at input 2 (the MADT's override); input 0 is the 8259s' INTR */
+#define IOAPIC_PIN_INTR 0
+
+/* An ISA interrupt goes to the 8259s and to the IOAPIC. */
+static void platform_set_irq(void *ctx, unsigned irq, bool level)
 {
-    (void)ctx, (void)line, (void)level;
+    struct platform *platform = ctx;
+
+    pic_set_line(&platform->pic, irq, level);
+    ioapic_set_pin(&platform->ioapic, irq == PIT_IRQ ? IOAPIC_PIN_TIMER : irq, level);
+}
+
+static void platform_set_intr(void *ctx, bool level)
+{
+    struct platform *platform = ctx;
+
+    ioapic_set_pin(&platform->ioapic, IOAPIC_PIN_INTR, level);
+    if (platform->pins.extint)
+        platform->pins.extint(platform->pins.ctx, level);
+}
+
+static uint8_t platform_vector(void *ctx)
+{
+    struct platform *platform = ctx;
+
+    return pic_acknowledge(&platform->pic);
+}
+
+static void platform_eoi(void *ctx, uint8_t vector)
+{
+    struct platform *platform = ctx;
+
+    ioapic_eoi(&platform->ioapic, vector);
+}
+
+struct interrupt_acknowledge platform_acknowledge(struct platform *platform)
+{
+    return (struct interrupt_acknowledge){ platform, platform_vector, platform_eoi };
+}
+
+/* ---- Building ---------------------------------------------------------------------------------------------------- */
+
+/* Extended registers through CF8h need NB_CFG[46] of the node that makes the access: node 0's is taken for all. */
+static bool platform_extended_config(void *ctx)
+{
+    const struct platform *platform = ctx;
+
+    return northbridge_extended_config(&platform->node[0]);
+}
+
+static void platform_build_buses(struct platform *platform)
+{
+    const struct platform_config *config = &platform->config;
+    const struct mmio_region rom = rom_region(&platform->rom);
+    const struct mmio_region ioapic = ioapic_region(&platform->ioapic);
+
+    map_init(&platform->map, config->nodes, config->memory, config->host_memory);
+    ports_init(&platform->ports);
+    map_attach(&platform->map, &rom);
+    map_attach(&platform->map, &ioapic);
+    fabric_init(&platform->fabric, config->nodes);
+    pci_init(&platform->pci, &platform->ports, &platform->map, platform, platform_extended_config);
+    for (unsigned node = 0; node < config->nodes; node++)
+        northbridge_init(&platform->node[node], node, &platform->config, &platform->wiring, &platform->pci);
+}
+
+static void platform_build_devices(struct platform *platform)
+{
+    const struct irq_line irq = { platform, platform_set_irq };
+    const struct pio_range uart = uart_ports(&platform->uart);
+    struct ports *ports = &platform->ports;
+
+    pic_init(&platform->pic, ports, platform, platform_set_intr);
+    pit_init(&platform->pit, &irq, ports);
+    uart_init(&platform->uart, &platform->config.uart, &irq);
+    ports_attach(ports, &uart, 1);
+    cmos_init(&platform->cmos, &platform->wiring, ports);
+    i8042_init(&platform->kbc, &irq, &platform->wiring, ports);
+    pm_init(&platform->pm, &irq, &platform->wiring, ports);
+    system_ports_init(&platform->system, &platform->config, &platform->wiring, ports);
 }
 
 struct platform *platform_new(const struct platform_config *config, GError **error)
 {
     struct platform *platform;
-    struct irq_line irq;
-    struct mmio_region rom;
-    struct pio_range range;
 
     if (!platform_check(config, error))
         return NULL;
     platform = g_new0(struct platform, 1);
-    irq = (struct irq_line){ platform, platform_set_irq };
     platform->config = *config;
-    map_init(&platform->map, config->nodes, config->memory, config->host_memory);
-    ports_init(&platform->ports);
-    rom = rom_region(&platform->rom);
-    map_attach(&platform->map, &rom);
-    uart_init(&platform->uart, &config->uart, &irq);
-    range = uart_ports(&platform->uart);
-    ports_attach(&platform->ports, &range, 1);
-    system_ports_init(&platform->system, config, &platform->wiring, &platform->ports);
+    platform_build_buses(platform);
+    platform_build_devices(platform);
+    platform_reset(platform);
     return platform;
 }
 
@@ -73,7 +143,12 @@ void platform_connect(struct platform *platform, const struct platform_wiring *w
     map->ctx = wiring->ctx;
     map->stored = wiring->stored;
     map->drop_native = wiring->drop_native;
+    if (wiring->bsp_pins)
+        platform->pins = *wiring->bsp_pins;
+    platform->ioapic.messages = wiring->messages;
+    pit_connect(&platform->pit, wiring->clock);
     uart_connect(&platform->uart, wiring->clock);
+    pm_connect(&platform->pm, wiring->clock);
 }
 
 /* A cold reset: RAM loses its contents, the flash does not. */
@@ -81,8 +156,17 @@ void platform_reset(struct platform *platform)
 {
     dram_clear(&platform->map.dram);
     platform->map.space.exhausted = false;
-    system_ports_reset(&platform->system);
+    pci_reset(&platform->pci);
+    for (unsigned node = 0; node < platform->config.nodes; node++)
+        northbridge_reset(&platform->node[node], &platform->fabric, &platform->map);
+    ioapic_reset(&platform->ioapic);
+    pit_reset(&platform->pit);
     uart_reset(&platform->uart);
+    cmos_reset(&platform->cmos, &platform->map);
+    i8042_reset(&platform->kbc);
+    pm_reset(&platform->pm);
+    system_ports_reset(&platform->system);
+    pic_reset(&platform->pic); /* last: forgets the edges that the other resets made */
 }
 
 struct spa_space *platform_space(struct platform *platform)
@@ -98,6 +182,48 @@ struct pio_space *platform_ports(struct platform *platform)
 void platform_attach_mmio(struct platform *platform, const struct mmio_region *region)
 {
     map_attach(&platform->map, region);
+}
+
+void platform_attach_pci(struct platform *platform, const struct pci_function *function)
+{
+    pci_attach(&platform->pci, function);
+}
+
+struct msr_bank platform_node_msrs(struct platform *platform, unsigned node)
+{
+    return northbridge_msrs(&platform->node[node]);
+}
+
+uint32_t platform_pci_read(struct platform *platform, unsigned bus, unsigned device, unsigned function, unsigned reg)
+{
+    if (bus > 0xff || device > 31 || function > 7 || reg > 0xfff)
+        return UINT32_MAX;
+    return pci_read(&platform->pci, bus, device << 3 | function, reg & ~3u, 4);
+}
+
+/* ---- DMA: without an IOMMU a device's address is the system-physical one ------------------------------------------- */
+
+static bool platform_dma_read(void *ctx, uint16_t device_id, uint64_t address, void *data, size_t size)
+{
+    struct platform *platform = ctx;
+
+    (void)device_id;
+    spa_read_block(&platform->map.space, address, data, size);
+    return true;
+}
+
+static bool platform_dma_write(void *ctx, uint16_t device_id, uint64_t address, const void *data, size_t size)
+{
+    struct platform *platform = ctx;
+
+    (void)device_id;
+    spa_write_block(&platform->map.space, address, data, size);
+    return true;
+}
+
+struct dma_port platform_dma_port(struct platform *platform, uint16_t device_id)
+{
+    return (struct dma_port){ platform, device_id, platform_dma_read, platform_dma_write };
 }
 
 const struct memory_range *platform_memory(struct platform *platform, size_t *count)
@@ -118,6 +244,9 @@ static const struct counter_row platform_counters[] = {
     PLATFORM_COUNTER("mmio.writes", "accesses", "writes of memory space outside DRAM", map.mmio_writes),
     PLATFORM_COUNTER("mmio.unclaimed", "accesses", "memory accesses that neither DRAM nor a device claims",
                      map.unclaimed),
+    PLATFORM_COUNTER("pci.reads", "accesses", "reads of PCI configuration space", pci.reads),
+    PLATFORM_COUNTER("pci.writes", "accesses", "writes of PCI configuration space", pci.writes),
+    PLATFORM_COUNTER("ioapic.sent", "messages", "interrupt messages that the IOAPIC sent", ioapic.sent),
     PLATFORM_COUNTER("uart.sent", "bytes", "bytes sent by COM1", uart.sent),
     PLATFORM_COUNTER("uart.received", "bytes", "bytes received by COM1", uart.received),
     PLATFORM_COUNTER("uart.overruns", "bytes", "bytes lost by COM1's receiver", uart.overruns),
@@ -128,6 +257,18 @@ void platform_describe(struct platform *platform, struct state *state, struct co
 {
     state_add(state, "platform.dram", &dram_state, &platform->map.dram);
     state_add(state, "platform.rom", &rom_state, &platform->rom);
+    state_add(state, "platform.pci", &pci_state, &platform->pci);
+    for (unsigned node = 0; node < platform->config.nodes; node++) {
+        g_autofree char *path = g_strdup_printf("node[%u].northbridge", node);
+
+        state_add(state, path, &northbridge_state, &platform->node[node]);
+    }
+    state_add(state, "platform.ioapic", &ioapic_state, &platform->ioapic);
+    state_add(state, "platform.pic", &pic_state, &platform->pic);
+    state_add(state, "platform.pit", &pit_state, &platform->pit);
+    state_add(state, "platform.cmos", &cmos_state, &platform->cmos);
+    state_add(state, "platform.i8042", &i8042_state, &platform->kbc);
+    state_add(state, "platform.pm", &pm_state, &platform->pm);
     state_add(state, "platform.system_ports", &system_ports_state, &platform->system);
     state_add(state, "platform.uart", &uart_state, &platform->uart);
     counters_attach(counters, "platform", platform_counters, G_N_ELEMENTS(platform_counters), platform);

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/platform/northbridge.h"
+
+#include "sim/bits.h"
+#include "sim/unmodelled.h"
+
+#define F2_PHY_INDEX 0x98    /* and 198: DCT additional control registers, data at +4 */
+#define F2_PHY_DONE BIT(31)
+#define F2_MEMORY_SELECT 0x110
+#define F2_CLEAR_MEMORY BIT(3)
+#define F2_MEMORY_CLEARED BIT(10)
+#define F1_EXTENDED_DATA 0x114
+#define F3_GART_FLUSH 0x9c
+#define F3_DEV_DATA 0xf8
+#define F3_NB_CFG_LOW 0x88
+#define F3_NB_CFG_HIGH 0x8c
+#define F3_HTC 0x64
+#define F3_IBS 0x1cc
+#define NB_CFG_EXTENDED_CONFIG 46
+
+static unsigned nb_slot(const struct northbridge *nb, unsigned function, unsigned offset)
+{
+    return nb->slot[function][offset / 4];
+}
+
+uint32_t nb_get(const struct northbridge *nb, unsigned function, unsigned offset)
+{
+    unsigned slot = nb_slot(nb, function, offset);
+
+    return slot ? nb->value[slot - 1] : 0;
+}
+
+void nb_set(struct northbridge *nb, unsigned function, unsigned offset, uint32_t value)
+{
+    unsigned slot = nb_slot(nb, function, offset);
+
+    g_assert(slot); /* only for offsets that the table has */
+    nb->value[slot - 1] = value;
+}
+
+/* ---- Configuration space ------------------------------------------------------------------------------------- */
+
+/* Registers behind which stand arrays that the model does not have. */
+static bool nb_is_window(unsigned function, unsigned offset)
+{
+    return (function == 1 && offset == F1_EXTENDED_DATA) || (function == 3 && offset == F3_DEV_DATA) ||
+           (function == 2 && (offset & ~0x100u) == F2_PHY_INDEX + 4);
+}
+
+/* The DRAM decode stays as firmware left it: F1x40-7C, F1xF0, F1x140-17C. */
+static bool nb_is_dram_map(unsigned function, unsigned offset)
+{
+    return function == 1 && ((offset >= 0x40 && offset < 0x80) || offset == 0xf0 || (offset >= 0x140 && offset < 0x180));
+}
+
+/* The value after a write of `written` to the bytes of `lanes`. */
+static uint32_t nb_merge(const struct nb_register *row, uint32_t old, uint32_t written, uint32_t lanes)
+{
+    uint32_t writable = row->writable & lanes;
+    uint32_t cleared = row->write_1_clear & lanes & written;
+
+    return ((old & ~writable) | (written & writable)) & ~cleared;
+}
+
+/* What a write does beyond storing. */
+static uint32_t nb_side_effect(struct northbridge *nb, unsigned function, unsigned offset, uint32_t value)
+{
+    if (nb_is_window(function, offset))
+        unmodelled_note(nb->wiring->unmodelled, "write of F%ux%X (registers behind an index)", function, offset);
+    if (nb_is_dram_map(function, offset) && value != nb_get(nb, function, offset))
+        unmodelled_note(nb->wiring->unmodelled, "change of F%ux%X (the DRAM map is fixed)", function, offset);
+    if (function == 2 && (offset & ~0x100u) == F2_PHY_INDEX)
+        return value | (uint32_t)F2_PHY_DONE; /* the access is complete at once */
+    if (function == 2 && offset == F2_MEMORY_SELECT && (value & F2_CLEAR_MEMORY)) {
+        unmodelled_note(nb->wiring->unmodelled, "F2x110[3] MemClrInit");
+        return (value & ~(uint32_t)F2_CLEAR_MEMORY) | (uint32_t)F2_MEMORY_CLEARED;
+    }
+    if (function == 3 && offset == F3_GART_FLUSH)
+        return value & ~UINT32_C(1); /* InvGart: done at once, reads 0 */
+    return value;
+}
+
+static uint32_t nb_read(void *ctx, unsigned reg, unsigned size)
+{
+    const struct nb_function *function = ctx;
+
+    (void)size; /* pci cuts to the size */
+    return nb_get(function->nb, function->function, reg) >> (8 * (reg & 3));
+}
+
+static void nb_write(void *ctx, unsigned reg, unsigned size, uint32_t value)
+{
+    const struct nb_function *function = ctx;
+    struct northbridge *nb = function->nb;
+    unsigned slot = nb_slot(nb, function->function, reg);
+    unsigned shift = 8 * (reg & 3);
+    uint32_t lanes = (uint32_t)(bits_mask(8 * size - 1, 0) << shift);
+    uint32_t merged;
+
+    if (!slot) {
+        unmodelled_note(nb->wiring->unmodelled, "write of F%ux%X", function->function, reg & ~3u);
+        return;
+    }
+    merged = nb_merge(nb->row[slot - 1], nb->value[slot - 1], value << shift, lanes);
+    nb->value[slot - 1] = nb_side_effect(nb, function->function, reg & ~3u, merged);
+}
+
+/* ---- MSRs ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t nb_cfg_read(void *ctx, const struct msr_row *row)
+{
+    const struct northbridge *nb = ctx;
+
+    (void)row;
+    return nb_get(nb, 3, F3_NB_CFG_LOW) | (uint64_t)nb_get(nb, 3, F3_NB_CFG_HIGH) << 32;
+}
+
+static bool nb_cfg_write(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct northbridge *nb = ctx;
+
+    (void)row;
+    nb_set(nb, 3, F3_NB_CFG_LOW, (uint32_t)value);
+    nb_set(nb, 3, F3_NB_CFG_HIGH, (uint32_t)(value >> 32));
+    return true;
+}
+
+static uint64_t htc_read(void *ctx, const struct msr_row *row)
+{
+    (void)row;
+    return nb_get(ctx, 3, F3_HTC);
+}
+
+static bool htc_write(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct northbridge *nb = ctx;
+    const struct nb_register *f3x64 = nb->row[nb_slot(nb, 3, F3_HTC) - 1];
+
+    (void)row;
+    nb_set(nb, 3, F3_HTC, nb_merge(f3x64, nb_get(nb, 3, F3_HTC), (uint32_t)value, UINT32_MAX));
+    return true;
+}
+
+static uint64_t ibs_read(void *ctx, const struct msr_row *row)
+{
+    (void)row;
+    return nb_get(ctx, 3, F3_IBS);
+}
+
+static uint64_t window_read(void *ctx, const struct msr_row *row)
+{
+    const struct northbridge *nb = ctx;
+
+    (void)row;
+    return nb->pci->window;
+}
+
+static bool window_write(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct northbridge *nb = ctx;
+
+    (void)row;
+    if (!pci_set_window(nb->pci, value))
+        unmodelled_note(nb->wiring->unmodelled, "MSRC001_0058 window over DRAM");
+    return true;
+}
+
+static const struct msr_row nb_msrs[] = {
+    { 0xc001001f, "NB_CFG", 8, ~UINT64_C(0), 0, MSR_RW, 0, nb_cfg_read, nb_cfg_write, "MSRC001_001F = BKDG10 F3x88" },
+    { 0xc001003e, "HTC", 0, UINT32_MAX, 0, MSR_RW, 0, htc_read, htc_write, "MSRC001_003E = BKDG10 F3x64" },
+    { 0xc0010058, "MMIO_CFG_BASE", 0, UINT64_C(0x0000fffffff0003d), 0, MSR_RW, 0, window_read, window_write,
+      "MSRC001_0058" },
+    { 0xc001103a, "IbsCtl", 0, 0, 0, MSR_READ_ONLY, 0, ibs_read, NULL, "MSRC001_103A = BKDG10 F3x1CC" },
+};
+
+struct msr_bank northbridge_msrs(struct northbridge *nb)
+{
+    return (struct msr_bank){ nb_msrs, G_N_ELEMENTS(nb_msrs), nb };
+}
+
+bool northbridge_extended_config(const struct northbridge *nb)
+{
+    return bit(nb_get(nb, 3, F3_NB_CFG_HIGH), NB_CFG_EXTENDED_CONFIG - 32);
+}
+
+/* ---- Building --------------------------------------------------------------------------------------------------- */
+
+static void nb_index(struct northbridge *nb)
+{
+    unsigned slots = 0;
+
+    for (size_t i = 0; i < nb_register_count; i++) {
+        const struct nb_register *row = &nb_registers[i];
+
+        for (unsigned k = 0; k < row->count; k++) {
+            g_assert(slots < NB_SLOTS); /* the table is constant: a unit test reaches this, a guest cannot */
+            nb->row[slots] = row;
+            nb->slot[row->function][(row->offset + k * row->stride) / 4] = (uint16_t)++slots;
+        }
+    }
+}
+
+void northbridge_init(struct northbridge *nb, unsigned node, const struct platform_config *config,
+                      const struct platform_wiring *wiring, struct pci *pci)
+{
+    static const char *const names[NB_FUNCTIONS] = {
+        "northbridge.F0", "northbridge.F1", "northbridge.F2", "northbridge.F3", "northbridge.F4",
+    };
+
+    nb->node = node;
+    nb->config = config;
+    nb->wiring = wiring;
+    nb->pci = pci;
+    nb_index(nb);
+    for (unsigned i = 0; i < NB_FUNCTIONS; i++) {
+        const struct pci_function function = {
+            names[i], 0, (uint8_t)(NB_DEVICE + node), (uint8_t)i, &nb->function[i], nb_read, nb_write
+        };
+
+        nb->function[i] = (struct nb_function){ nb, i };
+        pci_attach(pci, &function);
+    }
+}
+
+void northbridge_reset(struct northbridge *nb, const struct fabric *fabric, const struct map *map)
+{
+    for (unsigned slot = 0; slot < NB_SLOTS && nb->row[slot]; slot++)
+        nb->value[slot] = nb->row[slot]->reset;
+    northbridge_program(nb, fabric, map);
+}
+
+static const struct state_field northbridge_fields[] = { STATE_ARRAY(struct northbridge, value) };
+
+const struct state_part northbridge_state = {
+    .name = "northbridge", .fields = northbridge_fields, .count = G_N_ELEMENTS(northbridge_fields),
+};
