@@ -105,6 +105,7 @@ static struct core *build_core(struct machine *machine, unsigned index)
         .messages = network_port(machine),
         .acknowledge = platform_acknowledge(machine->platform),
         .blocks = machine->blocks,
+        .exits = machine->exits,
     };
     struct core *core = core_new(&wiring);
     g_autofree char *path = g_strdup_printf("node[%u].core[%u]", node, in_node);
@@ -144,6 +145,7 @@ static void build_cores(struct machine *machine)
 {
     machine->core_count = machine->config.nodes * machine->config.cores;
     machine->blocks = block_cache_new(platform_space(machine->platform));
+    machine->exits = exit_table_new();
     for (unsigned i = 0; i < machine->core_count; i++)
         machine->core[i] = build_core(machine, i);
     machine->bsp_pins = core_pins(machine->core[0]);
@@ -171,6 +173,7 @@ struct machine *machine_new(const struct machine_config *config, GError **error)
     build_cores(machine);
     clock_describe(&machine->clock, machine->state, "clock");
     network_describe(machine);
+    exit_table_describe(machine->exits, machine->state, "exits");
     schedule_describe(machine);
     counters_describe(machine->counters, machine->state);
     unmodelled_describe(machine->unmodelled, machine->state);
@@ -185,6 +188,7 @@ void machine_free(struct machine *machine)
     for (unsigned i = 0; i < machine->core_count; i++)
         core_free(machine->core[i]);
     block_cache_free(machine->blocks);
+    exit_table_free(machine->exits);
     platform_free(machine->platform);
     network_free(machine);
     state_free(machine->state);
@@ -200,6 +204,7 @@ static void reset_all(struct machine *machine)
     platform_reset(machine->platform);
     for (unsigned i = 0; i < machine->core_count; i++)
         core_reset(machine->core[i], CORE_RESET_COLD);
+    exit_table_clear(machine->exits);
     schedule_reset(machine);
 }
 

@@ -26,6 +26,7 @@ struct machine {
     struct clock clock;
     struct platform *platform;
     struct block_cache *blocks;
+    struct exit_table *exits;
     struct unmodelled *unmodelled;
     struct counter_set *counters;
     struct state *state;

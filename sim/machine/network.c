@@ -23,13 +23,11 @@ static void post(struct machine *machine, unsigned target, const struct apic_mes
 static void send(void *ctx, const struct apic_message *message)
 {
     struct machine *machine = ctx;
+    uint64_t targets = core_apic_targets(machine->core, machine->core_count, message);
 
     for (unsigned i = 0; i < machine->core_count; i++) {
-        if (!core_apic_accepts(machine->core[i], message))
-            continue;
-        post(machine, i, message);
-        if (message->type == APIC_LOWEST)
-            return; /* one receiver only */
+        if (targets >> i & 1)
+            post(machine, i, message);
     }
 }
 
