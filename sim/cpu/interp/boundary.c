@@ -13,7 +13,6 @@
 #include "sim/cpu/svm/svm.h"
 
 #define DR6_B bits_mask(3, 0)
-#define VM_CR_R_INIT 1
 
 /* ---- Helpers ------------------------------------------------------------------------------------------ */
 
@@ -82,7 +81,7 @@ static bool take_init(struct core *core)
     if (exit_if_intercepted(core, VMEXIT_INIT))
         return true;
     core->init_pending = false;
-    if (bit(core->svm.vm_cr, VM_CR_R_INIT))
+    if (core->svm.vm_cr & VM_CR_R_INIT)
         deliver_exception(core, (struct event){ .vector = EXC_SX, .has_error = true, .error = 1 });
     else
         core_reset(core, CORE_RESET_INIT);

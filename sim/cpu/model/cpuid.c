@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/cpu/model/cpuid.h"
 
-#include "sim/cpu/apic/apic.h"
 #include "sim/cpu/model/msr.h"
 
 #define FN1_EDX_APIC BIT(9)
@@ -46,7 +45,7 @@ static void feature_leaf(const struct core *core, struct cpuid_values *v, bool e
 
     v->ecx = (uint32_t)(features >> 32);
     v->edx = (uint32_t)features & (uint32_t)~FN1_EDX_APIC;
-    if (apic_enabled(core))
+    if (core->apic_page.size) /* APIC_BAR.ApicEn */
         v->edx |= (uint32_t)FN1_EDX_APIC;
     if (extended) {
         if (!sse)

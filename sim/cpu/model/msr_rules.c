@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Write rules of the core's own MSRs that a mask cannot say. Each gets the value with the row's masks applied. */
 #include "sim/cpu/model/msr.h"
-#include "sim/cpu/svm/svm.h"
 
 static uint64_t *storage_of(void *ctx, const struct msr_row *row)
 {
@@ -31,7 +30,7 @@ bool msr_write_efer(void *ctx, const struct msr_row *row, uint64_t value)
     (void)row;
     if (((value ^ core->efer) & EFER_LME) && (core->cr0 & CR0_PG))
         return false;
-    if ((value & EFER_SVME) && svm_disabled(core))
+    if ((value & EFER_SVME) && (core->svm.vm_cr & VM_CR_SVMDIS))
         return false;
     core->efer = value;
     core_mode_changed(core, true);
