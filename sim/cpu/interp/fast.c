@@ -84,14 +84,15 @@ static struct block *successor(struct core *core, struct block *block, spa_t spa
     return next;
 }
 
-/* Blocks of one page, one after the other. */
-static void run_page(struct core *core, gva_t linear, spa_t spa, struct block *block)
+/* Blocks of one page, one after the other. true: on to another page; false: back to the boundary. */
+static bool run_page(struct core *core, gva_t linear, spa_t spa, struct block *block)
 {
     struct fetches fetches = { core->mmu, 0 };
     struct decode_mode mode = core_decode_mode(core);
     gva_t page = linear & ~PAGE_MASK;
+    bool plain_end;
 
-    while (run_block(core, block, &fetches)) {
+    while ((plain_end = run_block(core, block, &fetches))) {
         linear = core_linear_rip(core);
         if ((linear & ~PAGE_MASK) != page)
             break;
@@ -102,21 +103,25 @@ static void run_page(struct core *core, gva_t linear, spa_t spa, struct block *b
         fetches.count++;
     }
     fetches_tell(&fetches);
+    return plain_end;
 }
 
 /* One instruction that no block holds; the lookup of its first byte came to `outcome`. */
-static void run_loose(struct core *core, spa_t spa, enum outcome outcome)
+static bool run_loose(struct core *core, spa_t spa, enum outcome outcome)
 {
     struct insn insn;
 
     if (outcome == OUTCOME_NEXT)
         outcome = fetch_insn_at(core, spa, &insn);
     execute_fetched(core, &insn, outcome);
+    return false;
 }
 
 void fast_run(struct core *core)
 {
-    while (core->cycles < core->horizon) {
+    bool more = true;
+
+    while (more) {
         gva_t linear;
         spa_t spa = 0;
         struct block *block = NULL;
@@ -127,8 +132,8 @@ void fast_run(struct core *core)
         if (outcome == OUTCOME_NEXT)
             block = block_find(core->blocks, spa, core_decode_mode(core));
         if (block && block_inside_segment(core, block))
-            run_page(core, linear, spa, block);
+            more = run_page(core, linear, spa, block);
         else
-            run_loose(core, spa, outcome);
+            more = run_loose(core, spa, outcome);
     }
 }
