@@ -389,7 +389,6 @@ static void decode_operands(struct decoder *d, struct insn *insn)
         insn->segment = d->prefix_segment;
     for (unsigned n = 0; n < 3 && form->op[n].method != ISA_METHOD_NONE; n++)
         set_operand(d, insn, n, form);
-    insn->lock = d->lock;
     if (insn->row->attributes & (A_REP | A_REPCC))
         insn->rep = d->prefix_rep;
 }
@@ -406,6 +405,7 @@ enum decode_result decode(const uint8_t *bytes, size_t size, struct decode_mode 
         decode_operands(&d, insn);
     else
         result = DECODE_INVALID;
+    insn->lock = d.lock;
     if (d.stop != DECODE_OK)
         result = d.stop;
     else if (result == DECODE_OK && insn->lock && !lock_is_legal(insn))

@@ -40,7 +40,8 @@ static void fail(const struct source *source, const char *format, ...)
 
 /* ---- Encoding ------------------------------------------------------------------------------------ */
 
-static bool parse_prefix(struct isa_form *form, const char *token)
+/* One prefix token, 0 if it is none. */
+static uint8_t prefix_of(const char *token, size_t length)
 {
     static const struct {
         const char *token;
@@ -53,13 +54,29 @@ static bool parse_prefix(struct isa_form *form, const char *token)
         { "!F3", ISA_PREFIX_NONE | ISA_PREFIX_66 | ISA_PREFIX_F2 },
     };
 
-    for (size_t i = 0; i < G_N_ELEMENTS(tokens); i++) {
-        if (strcmp(token, tokens[i].token) == 0) {
-            form->prefixes = tokens[i].prefixes;
-            return true;
-        }
+    for (size_t i = 0; i < G_N_ELEMENTS(tokens); i++)
+        if (strlen(tokens[i].token) == length && strncmp(token, tokens[i].token, length) == 0)
+            return tokens[i].prefixes;
+    return 0;
+}
+
+static bool parse_prefix(struct isa_form *form, const char *token)
+{
+    uint8_t prefixes = 0;
+
+    for (;;) {
+        size_t length = strcspn(token, "|");
+        uint8_t one = prefix_of(token, length);
+
+        if (one == 0)
+            return false;
+        prefixes |= one;
+        if (token[length] == '\0')
+            break;
+        token += length + 1;
     }
-    return false;
+    form->prefixes = prefixes;
+    return true;
 }
 
 static uint8_t value_range(const struct source *source, const char *token)

@@ -8,6 +8,7 @@
  *             "cbw/cwde/cdqe": by operand size 16/32/64 (by address size with A_NAME_BY_ADDRESS).
  * encoding    tokens in this order:
  *               66 F2 F3   mandatory prefix      NP    none of the three      !F3  anything but F3
+ *                          (NP|66: one of these)
  *               0F         second opcode map
  *               81, 50-57  opcode byte, or a range of them
  *               /3, /4-7   ModRM.reg             mem, reg   ModRM.mod != 3, = 3
