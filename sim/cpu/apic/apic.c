@@ -17,6 +17,7 @@ static void place_page(struct local_apic *apic)
 
     page->base = apic->bar & APIC_BAR_BASE;
     page->size = apic->bar & APIC_BAR_ENABLE ? PAGE_BYTES : 0;
+    mmu_cover_page(apic->core->mmu, page->size ? page->base : SPA_LIMIT);
 }
 
 static bool write_bar(void *ctx, const struct msr_row *row, uint64_t value)
@@ -30,7 +31,6 @@ static bool write_bar(void *ctx, const struct msr_row *row, uint64_t value)
         apic_registers_reset(apic);
     apic->bar = value;
     place_page(apic);
-    mmu_drop_all_native(core->mmu);
     core_attention(core);
     return true;
 }
