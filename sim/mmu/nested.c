@@ -146,8 +146,12 @@ static bool guest_table_address(struct translation *t, gpa_t address, unsigned l
     struct walk_leaf leaf;
 
     t->g = level;
-    if (nested_tlb_find(t, address, spa))
+    if (nested_tlb_find(t, address, spa)) {
+        const struct walk_entry page = { .spa = *spa, .value = *spa & ~PAGE_MASK };
+
+        translation_trace(t, level, 1, WALK_NTLB, false, &page); /* stands for the nested walk's leaf */
         return true;
+    }
     if (!nested_walk(t, address, MMU_WRITE, NPF_TABLE, &leaf))
         return false;
     *spa = leaf_address(&leaf, address);
