@@ -116,11 +116,16 @@ started_core32:
         movl %eax, %ds
         movl %eax, %es
         movl %eax, %ss
-        movl smp_start_stack, %esp      /* one core starts at a time */
-        movl smp_start_argument, %edi
-        xorl %esi, %esi
-        movl $smp_core_main, %ebp
+        movl $started_core_stack_end, %esp /* one core starts at a time; its own stack may lie above 4 GiB */
+        movl $started_core64, %ebp
         jmp enter_long_mode
+
+        .code64
+started_core64:
+        movl smp_start_argument, %edi
+        movq smp_start_stack, %rsp
+        xorl %ebp, %ebp
+        call smp_core_main
 
         .data
         .balign 8
@@ -143,3 +148,5 @@ boot_pdpt:        .skip 0x1000
 boot_directories: .skip 4 * 0x1000
 first_stack:      .skip FIRST_STACK_SIZE
 first_stack_end:
+        .skip 64
+started_core_stack_end:

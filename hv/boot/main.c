@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* From the loader's information to every core in the scheduler. */
+#include "hv/core/acpi.h"
 #include "hv/core/console.h"
 #include "hv/core/lapic.h"
 #include "hv/core/memory.h"
 #include "hv/core/options.h"
 #include "hv/core/percore.h"
+#include "hv/core/smp.h"
 #include "hv/vm/schedule.h"
 
 #define SLICE_MS_DEFAULT 1
 
-void hv_main(uint32_t magic, uint32_t info_address) __attribute__((noreturn));
-void smp_core_main(uint32_t index) __attribute__((noreturn));
+#define EBDA_SEGMENT 0x40Eu /* word in the BIOS data area */
+#define BIOS_START 0xE0000u
+#define BIOS_END 0x100000u
+#define MAPPED_BELOW (4ull << 30)
 
-uint64_t smp_start_stack;
-uint32_t smp_start_argument;
+void hv_main(uint32_t magic, uint32_t info_address) __attribute__((noreturn));
+
+static struct schedule_options schedule_options;
+static bool all_started; /* atomic */
 
 static const char *command_line(const struct multiboot_info *info)
 {
@@ -47,11 +53,42 @@ static void create_guests(const struct multiboot_info *info, enum npt_size limit
     }
 }
 
-void smp_core_main(uint32_t index)
+/* First KiB of the extended BIOS data area, then the BIOS area (ACPI 5.2.5.1). */
+static const void *find_acpi_root(void)
 {
-    percore_init(index, 0);
-    for (;;)
-        cpu_halt();
+    volatile uintptr_t at = EBDA_SEGMENT; /* keeps the compiler from taking a small address for a null pointer */
+    uintptr_t ebda = (uintptr_t)*(const volatile uint16_t *)memory_pointer(at) << 4;
+    const void *root = NULL;
+
+    if (ebda >= 0x400 && ebda < BIOS_START)
+        root = acpi_find_root(memory_pointer(ebda), memory_pointer(ebda + 0x400));
+    return root ? root : acpi_find_root(memory_pointer(BIOS_START), memory_pointer(BIOS_END));
+}
+
+static void core_main(unsigned index)
+{
+    (void)index;
+    while (!__atomic_load_n(&all_started, __ATOMIC_ACQUIRE))
+        cpu_pause();
+    schedule_loop(&schedule_options);
+}
+
+static void start_cores(const char *options, uint32_t ticks_per_ms)
+{
+    static struct acpi_topology topology;
+    const void *root = find_acpi_root();
+    const char *wrong = root ? acpi_read(root, MAPPED_BELOW, &topology) : "no ACPI root pointer";
+    bool bad = false;
+    uint64_t maxcpus = option_size(options, "maxcpus", CORES_MAX, &bad);
+
+    if (bad)
+        panic("maxcpus= wants a number");
+    if (wrong)
+        console_print("hv: one core only: %s", wrong);
+    else
+        smp_start_cores(&topology, maxcpus < CORES_MAX ? (unsigned)maxcpus : CORES_MAX, ticks_per_ms, core_main);
+    console_print("hv: %u cores", percore_count);
+    __atomic_store_n(&all_started, true, __ATOMIC_RELEASE);
 }
 
 void hv_main(uint32_t magic, uint32_t info_address)
@@ -77,6 +114,10 @@ void hv_main(uint32_t magic, uint32_t info_address)
     lapic_silence_8259();
     lapic_init();
     ticks = lapic_timer_calibrate();
+    schedule_options.asids = option_flag(options, "asid", true);
+    schedule_options.switch_bumps = option_flag(options, "asid_switch_flush", false);
+    schedule_options.slice_ticks = ticks * SLICE_MS_DEFAULT;
     create_guests(info, backing_limit(options));
-    schedule_loop(option_flag(options, "asid", true), ticks * SLICE_MS_DEFAULT);
+    start_cores(options, ticks);
+    schedule_loop(&schedule_options);
 }

@@ -109,6 +109,13 @@ uint32_t lapic_timer_calibrate(void)
     return UINT32_MAX - left;
 }
 
+void lapic_delay(unsigned microseconds, uint32_t ticks_per_ms)
+{
+    lapic_write(LAPIC_TIMER_INITIAL, (uint32_t)((uint64_t)microseconds * ticks_per_ms / 1000) + 1);
+    while (lapic_read(LAPIC_TIMER_CURRENT))
+        cpu_pause();
+}
+
 static void send(uint32_t apic_id, uint32_t command)
 {
     while (lapic_read(LAPIC_ICR_LOW) & ICR_BUSY)

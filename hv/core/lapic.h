@@ -15,6 +15,8 @@ void lapic_eoi(void);
 void lapic_timer_start(uint32_t count);
 /* Ticks of the divided clock in 1 ms, measured against the PIT. Boot core only. */
 uint32_t lapic_timer_calibrate(void);
+/* Busy-wait; the timer must not be in use. */
+void lapic_delay(unsigned microseconds, uint32_t ticks_per_ms);
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, uint8_t page);
 void lapic_send_fixed(uint32_t apic_id, uint8_t vector);

@@ -15,7 +15,9 @@ struct percore {
     struct percore *self; /* at gs:0 */
     unsigned index;
     uint32_t apic_id;
-    volatile bool running;   /* reached its main loop */
+    uint32_t node;
+    bool running;            /* answers; atomic */
+    bool idle;               /* in HLT for want of a vCPU; atomic */
     volatile bool reschedule; /* set by the timer and by wake-ups, cleared by the scheduler */
     uint64_t timer_ticks;
     struct descriptor_tables tables;

@@ -157,16 +157,44 @@ uint64_t svm_run(struct svm_core *core, struct svm_vcpu *vcpu)
     return tsc;
 }
 
-void svm_skip(struct svm_vcpu *vcpu, unsigned plain_length)
+void svm_set_context(struct svm_vcpu *vcpu, const struct svm_context *context)
 {
     struct vmcb *vmcb = vcpu->vmcb;
 
-    vmcb->rip = features_seen.nrip_save ? vmcb->nrip : vmcb->rip + plain_length;
-    vmcb->interrupt_shadow = 0; /* it covered the skipped instruction */
+    set_flat_state(vmcb);
+    vmcb->cs = context->cs;
+    vmcb->ds = context->ds;
+    vmcb->es = context->es;
+    vmcb->ss = context->ss;
+    vmcb->tr = context->tr;
+    vmcb->cr0 = context->cr0;
+    vmcb->cr3 = context->cr3;
+    vmcb->cr4 = context->cr4;
+    vmcb->efer = (context->efer & EFER_GUEST_BITS) | EFER_SVME;
+    vmcb->rip = context->rip;
+    vmcb->rsp = context->rsp;
+    vmcb->rflags = context->rflags | RFLAGS_FIXED;
+    vmcb->rax = context->rax;
+    vmcb->eventinj = 0;
+    vmcb->interrupt_shadow = 0;
+    asid_drop(&vcpu->asid); /* its old translations belong to another life */
+}
+
+bool svm_guest_in_64bit(const struct svm_vcpu *vcpu)
+{
+    return vcpu->vmcb->efer & EFER_LMA && vcpu->vmcb->cs.attributes & SEGMENT_L;
+}
+
+bool svm_next_rip(const struct svm_vcpu *vcpu, uint64_t *rip)
+{
+    *rip = vcpu->vmcb->nrip;
+    return features_seen.nrip_save;
 }
 
 void svm_set_rip(struct svm_vcpu *vcpu, uint64_t rip)
 {
+    if (!svm_guest_in_64bit(vcpu))
+        rip = (uint32_t)rip;
     vcpu->vmcb->rip = rip;
     vcpu->vmcb->interrupt_shadow = 0;
 }

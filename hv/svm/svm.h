@@ -46,9 +46,17 @@ uint64_t svm_run(struct svm_core *core, struct svm_vcpu *vcpu);
 
 /* ---- What exit handlers may change -------------------------------------------------------------------- */
 
-/* Past the intercepted instruction: nRIP where the processor gives one, else its plain length. */
-void svm_skip(struct svm_vcpu *vcpu, unsigned plain_length);
+/* Where the intercepted instruction ends, if the processor says so (revision C and later). */
+bool svm_next_rip(const struct svm_vcpu *vcpu, uint64_t *rip);
+/* Go on elsewhere; the interrupt shadow belonged to the instruction left behind. */
 void svm_set_rip(struct svm_vcpu *vcpu, uint64_t rip);
+/* The state that vcpu_op's initialise gives a vCPU; the rest is as at creation. */
+struct svm_context {
+    struct vmcb_segment cs, ds, es, ss, tr;
+    uint64_t cr0, cr3, cr4, efer, rip, rsp, rflags, rax;
+};
+void svm_set_context(struct svm_vcpu *vcpu, const struct svm_context *context);
+bool svm_guest_in_64bit(const struct svm_vcpu *vcpu);
 void svm_set_rax(struct svm_vcpu *vcpu, uint64_t value);
 void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code, uint32_t code);
 uint64_t svm_guest_efer(const struct svm_vcpu *vcpu);

@@ -84,8 +84,10 @@ struct vmcb_segment {
 };
 
 /* Attributes: descriptor bits 47:40 and 55:52. */
+#define SEGMENT_L 0x200
 #define SEGMENT_CODE32 0xC9B
 #define SEGMENT_DATA32 0xC93
+#define SEGMENT_CODE64 0xA9B
 #define SEGMENT_CODE16 0x09B
 #define SEGMENT_DATA16 0x093
 #define SEGMENT_LDT 0x082

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/vm/exits.h"
 
+#include "hv/vm/hypercall.h"
+
 #define EXC_UD 6
 #define EXC_GP 13
-#define LENGTH_HLT 1
-#define LENGTH_INVD 2
 
 enum exit_result exit_crash(struct vcpu *vcpu, const char *what)
 {
@@ -27,6 +27,36 @@ enum exit_result exit_inject_gp(struct vcpu *vcpu)
 {
     svm_inject_exception(&vcpu->svm, EXC_GP, true, 0);
     return EXIT_RESUME;
+}
+
+unsigned exit_fetch(struct vcpu *vcpu, uint8_t bytes[INSTRUCTION_MAX])
+{
+    const struct vmcb *vmcb = vcpu->svm.vmcb;
+    uint64_t linear = svm_guest_in_64bit(&vcpu->svm) ? vmcb->rip : (uint32_t)(vmcb->cs.base + vmcb->rip);
+    struct hypercall memory = { .vcpu = vcpu };
+
+    for (unsigned count = INSTRUCTION_MAX; count > 0; count--) /* less where the next page cannot be read */
+        if (hypercall_copy_in(&memory, bytes, linear, count))
+            return count;
+    return 0;
+}
+
+bool exit_skip(struct vcpu *vcpu, enum instruction which)
+{
+    uint8_t bytes[INSTRUCTION_MAX];
+    uint64_t rip;
+    unsigned length;
+
+    if (!svm_next_rip(&vcpu->svm, &rip)) {
+        length = instruction_length(bytes, exit_fetch(vcpu, bytes), svm_guest_in_64bit(&vcpu->svm), which);
+        if (!length) {
+            exit_inject_gp(vcpu);
+            return false;
+        }
+        rip = vcpu->svm.vmcb->rip + length;
+    }
+    svm_set_rip(&vcpu->svm, rip);
+    return true;
 }
 
 enum exit_result vmexit_npf(struct vcpu *vcpu)
@@ -56,10 +86,9 @@ enum exit_result exit_handle(struct vcpu *vcpu)
     case VMEXIT_NPF:
         return vmexit_npf(vcpu);
     case VMEXIT_HLT:
-        svm_skip(&vcpu->svm, LENGTH_HLT);
-        return EXIT_BLOCK;
+        return exit_skip(vcpu, INSTRUCTION_HLT) ? EXIT_BLOCK : EXIT_RESUME;
     case VMEXIT_INVD: /* the guest's caches are the machine's: nothing that may be thrown away */
-        svm_skip(&vcpu->svm, LENGTH_INVD);
+        exit_skip(vcpu, INSTRUCTION_INVD);
         return EXIT_RESUME;
     case VMEXIT_INVLPGA:
     case VMEXIT_VMRUN:

@@ -4,9 +4,11 @@
 #define HV_VM_EXITS_H
 
 #include "hv/vm/guest.h"
+#include "hv/vm/instruction.h"
 
 enum exit_result {
     EXIT_RESUME,     /* enter the guest again */
+    EXIT_YIELD,      /* let others run first */
     EXIT_BLOCK,      /* HLT: wait to be woken */
     EXIT_GUEST_OVER  /* guest_finish was called */
 };
@@ -18,6 +20,10 @@ enum exit_result vmexit_ioio(struct vcpu *vcpu);
 enum exit_result vmexit_msr(struct vcpu *vcpu);
 enum exit_result vmexit_vmmcall(struct vcpu *vcpu);
 enum exit_result vmexit_npf(struct vcpu *vcpu);
+/* Step over the instruction that exited; false: its bytes are another one's by now, #GP is injected. */
+bool exit_skip(struct vcpu *vcpu, enum instruction which);
+/* Up to 15 bytes at CS:RIP; returns how many can be read. */
+unsigned exit_fetch(struct vcpu *vcpu, uint8_t bytes[INSTRUCTION_MAX]);
 /* The guest did what hv cannot go on from; one line says what. */
 enum exit_result exit_crash(struct vcpu *vcpu, const char *what);
 enum exit_result exit_inject_ud(struct vcpu *vcpu);

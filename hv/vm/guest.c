@@ -214,6 +214,7 @@ static void create_vcpus(struct guest *guest, uint32_t entry)
     svm_vcpu_set_entry(&guest->vcpus[0].svm, entry, BOOT_STACK);
     svm_set_rax(&guest->vcpus[0].svm, MULTIBOOT_LOADER_MAGIC);
     guest->vcpus[0].svm.registers.rbx = BOOT_INFO;
+    guest->vcpus[0].initialised = true;
     guest->vcpus[0].state = VCPU_RUNNABLE;
 }
 

@@ -27,7 +27,10 @@ struct vcpu {
     struct svm_vcpu svm;
     struct guest *guest;
     unsigned id;
-    enum vcpu_state state; /* the scheduler's lock guards it */
+    enum vcpu_state state;     /* the scheduler's lock guards it */
+    volatile bool down_wanted; /* and this: leave at the next exit */
+    bool initialised;          /* has a context to run */
+    uint64_t halted_since;     /* TSC, 0: not halted */
     struct exit_counts counts;
 };
 

@@ -35,6 +35,7 @@ const char *guest_spec_parse(struct guest_spec *spec, const char *string, unsign
 {
     char text[8] = "boot";
     const char *wrong;
+    uint64_t width, vcpus;
     bool bad = false;
 
     *spec = (struct guest_spec){ 0 };
@@ -42,15 +43,17 @@ const char *guest_spec_parse(struct guest_spec *spec, const char *string, unsign
     wrong = parse_backing(spec, string, limit);
     if (wrong)
         return wrong;
-    spec->width = (unsigned)option_size(string, "width", 64, &bad);
-    spec->vcpus = (unsigned)option_size(string, "vcpus", 1, &bad);
+    width = option_size(string, "width", 64, &bad);
+    vcpus = option_size(string, "vcpus", 1, &bad);
     spec->memory = option_size(string, "memory", 64ull << 20, &bad);
     if (bad)
         return "width=, vcpus= and memory= want numbers (64, 2, 256M)";
-    if (spec->width != 64 && spec->width != 32)
+    if (width != 64 && width != 32)
         return "width= must be 64 or 32";
-    if (spec->vcpus < 1 || spec->vcpus > GUEST_VCPUS_MAX)
+    if (vcpus < 1 || vcpus > GUEST_VCPUS_MAX)
         return "vcpus= must be 1 to 8";
+    spec->width = (unsigned)width;
+    spec->vcpus = (unsigned)vcpus;
     if (spec->memory < GUEST_MEMORY_MIN || spec->memory > GUEST_MEMORY_MAX || spec->memory % 0x1000)
         return "memory= must be whole pages, 4M to 512G";
     option_text(string, "populate", text, sizeof(text));

@@ -2,7 +2,9 @@
 #include "hv/vm/report.h"
 
 #include "hv/core/format.h"
+#include "hv/core/percore.h"
 #include "hv/vm/guest.h"
+#include "hv/vm/schedule.h"
 #include "hv/x86/cpu.h"
 
 static const char *outcome_name(enum guest_outcome outcome)
@@ -10,7 +12,7 @@ static const char *outcome_name(enum guest_outcome outcome)
     return outcome == GUEST_FINISHED ? "finished" : outcome == GUEST_CRASHED ? "crashed" : "runs";
 }
 
-static void print_reason(const char *guest, unsigned vcpu, unsigned index, const struct exit_count *count)
+static void print_reason(const char *guest, const char *vcpu, unsigned index, const struct exit_count *count)
 {
     uint64_t code = counts_exitcode(index);
     const char *name = svm_exit_name(code);
@@ -20,17 +22,19 @@ static void print_reason(const char *guest, unsigned vcpu, unsigned index, const
         format_text(number, sizeof(number), "VMEXIT_%03lx", (unsigned long)code);
         name = number;
     }
-    console_print("exits guest=%s vcpu=%u reason=%s count=%lu cycles=%lu", guest, vcpu, name,
+    console_print("exits guest=%s vcpu=%s reason=%s count=%lu cycles=%lu", guest, vcpu, name,
                   (unsigned long)count->count, (unsigned long)count->cycles);
 }
 
 static void print_vcpu(const struct vcpu *vcpu)
 {
     const char *guest = vcpu->guest->spec.name;
+    char id[4];
 
+    format_text(id, sizeof(id), "%u", vcpu->id);
     for (unsigned i = 0; i < EXIT_COUNT_REASONS; i++)
         if (vcpu->counts.reason[i].count)
-            print_reason(guest, vcpu->id, i, &vcpu->counts.reason[i]);
+            print_reason(guest, id, i, &vcpu->counts.reason[i]);
 }
 
 static void print_totals(void)
@@ -45,7 +49,7 @@ static void print_totals(void)
             }
         }
         if (total.count)
-            print_reason("*", 0, i, &total);
+            print_reason("*", "*", i, &total);
     }
 }
 
@@ -69,6 +73,9 @@ void report_and_stop(void)
             print_vcpu(&guest->vcpus[v]);
     }
     print_totals();
+    for (unsigned i = 0; i < percore_count; i++)
+        console_print("asid core=%u assignments=%lu flushes=%lu", i, (unsigned long)schedule_asid_assignments(i),
+                      (unsigned long)schedule_asid_flushes(i));
     console_print("hv: done, %u of %u guests finished", guest_count - failed, guest_count);
     machine_stop(failed ? 1 : 0);
 }

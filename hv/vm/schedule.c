@@ -3,12 +3,16 @@
 
 #include "hv/core/lapic.h"
 #include "hv/core/percore.h"
+#include "hv/core/traps.h"
 #include "hv/vm/exits.h"
 #include "hv/vm/report.h"
 
 static struct lock schedule_lock;
 static unsigned next_guest, next_vcpu; /* round robin over all vCPUs */
 static struct svm_core svm_cores[CORES_MAX];
+static struct vcpu *last_vcpu[CORES_MAX];
+
+/* ---- The queue: all vCPUs in turn; schedule_lock held --------------------------------------------------- */
 
 static bool take_if_runnable(struct vcpu *vcpu)
 {
@@ -37,19 +41,100 @@ static struct vcpu *take_next(void)
     return NULL;
 }
 
+/* All over means also that no core still runs a vCPU of a guest that has ended: its counts are final. */
 static bool all_over(void)
 {
-    for (unsigned i = 0; i < guest_count; i++)
+    for (unsigned i = 0; i < guest_count; i++) {
         if (guests[i].outcome == GUEST_RUNS)
             return false;
+        for (unsigned v = 0; v < guests[i].spec.vcpus; v++)
+            if (guests[i].vcpus[v].state == VCPU_RUNNING)
+                return false;
+    }
     return true;
 }
 
-static void give_back(struct vcpu *vcpu, enum vcpu_state state)
+static bool any_can_run(const struct guest *guest)
+{
+    for (unsigned v = 0; v < guest->spec.vcpus; v++)
+        if (guest->vcpus[v].state == VCPU_RUNNABLE || guest->vcpus[v].state == VCPU_RUNNING)
+            return true;
+    return false;
+}
+
+static void wake_an_idle_core(void)
+{
+    for (unsigned i = 0; i < percore_count; i++) {
+        if (__atomic_exchange_n(&percores[i].idle, false, __ATOMIC_ACQ_REL)) {
+            lapic_send_fixed(percores[i].apic_id, VECTOR_WAKE);
+            return;
+        }
+    }
+}
+
+/* ---- vcpu_op -------------------------------------------------------------------------------------------- */
+
+bool schedule_claim(struct vcpu *vcpu)
+{
+    bool claimed;
+
+    lock_acquire(&schedule_lock);
+    claimed = vcpu->state == VCPU_DOWN;
+    lock_release(&schedule_lock);
+    return claimed;
+}
+
+void schedule_up(struct vcpu *vcpu)
 {
     lock_acquire(&schedule_lock);
-    vcpu->state = state;
+    vcpu->down_wanted = false;
+    if (vcpu->state == VCPU_DOWN || vcpu->state == VCPU_BLOCKED) {
+        vcpu->state = VCPU_RUNNABLE;
+        wake_an_idle_core();
+    }
     lock_release(&schedule_lock);
+}
+
+void schedule_down(struct vcpu *vcpu)
+{
+    lock_acquire(&schedule_lock);
+    if (vcpu->state == VCPU_RUNNING)
+        vcpu->down_wanted = true;
+    else
+        vcpu->state = VCPU_DOWN;
+    lock_release(&schedule_lock);
+}
+
+bool schedule_is_up(struct vcpu *vcpu)
+{
+    bool up;
+
+    lock_acquire(&schedule_lock);
+    up = vcpu->state != VCPU_DOWN && !vcpu->down_wanted;
+    lock_release(&schedule_lock);
+    return up;
+}
+
+/* ---- A core's life -------------------------------------------------------------------------------------- */
+
+static void give_back(struct vcpu *vcpu, enum exit_result result)
+{
+    bool stuck;
+
+    lock_acquire(&schedule_lock);
+    if (vcpu->guest->outcome != GUEST_RUNS)
+        vcpu->state = VCPU_DONE;
+    else if (vcpu->down_wanted)
+        vcpu->state = VCPU_DOWN;
+    else
+        vcpu->state = result == EXIT_BLOCK ? VCPU_BLOCKED : VCPU_RUNNABLE;
+    vcpu->down_wanted = false;
+    stuck = vcpu->guest->outcome == GUEST_RUNS && !any_can_run(vcpu->guest);
+    lock_release(&schedule_lock);
+    if (stuck) {
+        guest_finish(vcpu->guest, GUEST_CRASHED, 0);
+        console_print("hv: guest %s: all vCPUs are halted, nothing will wake them", vcpu->guest->spec.name);
+    }
 }
 
 /* Until its slice is over, it blocks, or its guest ends. */
@@ -59,25 +144,42 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
     uint64_t tsc;
 
     core->reschedule = false;
-    while (result == EXIT_RESUME && !core->reschedule && vcpu->guest->outcome == GUEST_RUNS) {
+    if (vcpu->halted_since) {
+        vcpu->counts.halted_cycles += tsc_read() - vcpu->halted_since;
+        vcpu->halted_since = 0;
+    }
+    while (result == EXIT_RESUME && !core->reschedule && !vcpu->down_wanted && vcpu->guest->outcome == GUEST_RUNS) {
         counts_handled(&vcpu->counts, tsc_read());
         vcpu->counts.runs++;
         tsc = svm_run(svm_core, &vcpu->svm);
         counts_exit(&vcpu->counts, vcpu->svm.vmcb->exitcode, tsc);
         result = exit_handle(vcpu);
     }
-    if (result == EXIT_BLOCK)
-        counts_handled(&vcpu->counts, tsc_read());
-    give_back(vcpu, result == EXIT_BLOCK ? VCPU_BLOCKED : result == EXIT_GUEST_OVER ? VCPU_DONE : VCPU_RUNNABLE);
+    if (result == EXIT_BLOCK) {
+        vcpu->halted_since = tsc_read();
+        counts_handled(&vcpu->counts, vcpu->halted_since);
+    }
+    give_back(vcpu, result);
 }
 
-void schedule_loop(bool use_asids, uint32_t slice_ticks)
+static void wait_for_work(struct percore *core)
+{
+    interrupts_disable();
+    __atomic_store_n(&core->idle, true, __ATOMIC_RELEASE);
+    if (!core->reschedule)
+        interrupts_wait();
+    core->reschedule = false;
+    __atomic_store_n(&core->idle, false, __ATOMIC_RELEASE);
+    interrupts_enable();
+}
+
+void schedule_loop(const struct schedule_options *options)
 {
     struct percore *core = percore_self();
     struct svm_core *svm_core = &svm_cores[core->index];
 
-    svm_core_init(svm_core, use_asids);
-    lapic_timer_start(slice_ticks);
+    svm_core_init(svm_core, options->asids);
+    lapic_timer_start(options->slice_ticks);
     interrupts_enable();
     for (;;) {
         struct vcpu *vcpu;
@@ -87,11 +189,25 @@ void schedule_loop(bool use_asids, uint32_t slice_ticks)
         vcpu = take_next();
         over = !vcpu && all_over();
         lock_release(&schedule_lock);
-        if (vcpu)
-            run_vcpu(svm_core, core, vcpu);
-        else if (over)
+        if (over)
             report_and_stop();
-        else
-            cpu_pause();
+        if (!vcpu) {
+            wait_for_work(core);
+            continue;
+        }
+        if (options->switch_bumps && vcpu != last_vcpu[core->index])
+            asid_core_bump(&svm_core->asids);
+        last_vcpu[core->index] = vcpu;
+        run_vcpu(svm_core, core, vcpu);
     }
+}
+
+uint64_t schedule_asid_assignments(unsigned core)
+{
+    return svm_cores[core].asids.assignments;
+}
+
+uint64_t schedule_asid_flushes(unsigned core)
+{
+    return svm_cores[core].asids.flushes;
 }

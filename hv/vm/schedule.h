@@ -5,7 +5,25 @@
 
 #include "hv/vm/guest.h"
 
-/* Each core's main loop, entered after all guests are created; the core that runs the last guest's end stops the machine. */
-void schedule_loop(bool use_asids, uint32_t slice_ticks) __attribute__((noreturn));
+struct schedule_options {
+    bool asids;           /* asid= */
+    bool switch_bumps;    /* asid_switch_flush=: a vCPU switch costs the core its ASIDs, as Xen's CR3 write did */
+    uint32_t slice_ticks; /* of the local APIC's timer */
+};
+
+/* Each core's main loop, entered after all guests are created. The core that sees the last guest end reports. */
+void schedule_loop(const struct schedule_options *options) __attribute__((noreturn));
+
+/* For vcpu_op. A vCPU that is down can be claimed for (re)initialisation; false: it is up. */
+bool schedule_claim(struct vcpu *vcpu);
+/* Down or blocked -> runnable. */
+void schedule_up(struct vcpu *vcpu);
+/* At its next exit it stays out. */
+void schedule_down(struct vcpu *vcpu);
+bool schedule_is_up(struct vcpu *vcpu);
+
+/* What a core's ASID scheme has done so far. */
+uint64_t schedule_asid_assignments(unsigned core);
+uint64_t schedule_asid_flushes(unsigned core);
 
 #endif

@@ -4,7 +4,6 @@
 
 #include "hv/x86/cpu.h"
 
-#define LENGTH_CPUID 2
 #define LEAF_XEN 0x40000000u
 #define LEAF_XEN_MAX 0x40000004u
 #define XEN_VERSION 0x00040011u /* major 4, minor 17 */
@@ -69,6 +68,8 @@ enum exit_result vmexit_cpuid(struct vcpu *vcpu)
     uint32_t leaf = (uint32_t)vcpu->svm.vmcb->rax;
     struct cpuid_result r;
 
+    if (!exit_skip(vcpu, INSTRUCTION_CPUID))
+        return EXIT_RESUME;
     if (leaf >= LEAF_XEN && leaf <= LEAF_XEN_MAX) {
         r = xen_leaf(vcpu, leaf);
     } else {
@@ -79,6 +80,5 @@ enum exit_result vmexit_cpuid(struct vcpu *vcpu)
     vcpu->svm.registers.rbx = r.ebx;
     vcpu->svm.registers.rcx = r.ecx;
     vcpu->svm.registers.rdx = r.edx;
-    svm_skip(&vcpu->svm, LENGTH_CPUID);
     return EXIT_RESUME;
 }

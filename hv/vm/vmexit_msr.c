@@ -4,7 +4,6 @@
 
 #include "hv/x86/cpu.h"
 
-#define LENGTH_MSR 2
 #define MSR_TSC 0x10
 
 static bool read_msr(const struct vcpu *vcpu, uint32_t msr, uint64_t *value)
@@ -37,13 +36,15 @@ enum exit_result vmexit_msr(struct vcpu *vcpu)
     if (vcpu->svm.vmcb->exitinfo1 == 0) {
         if (!read_msr(vcpu, msr, &value))
             return exit_inject_gp(vcpu);
+        if (!exit_skip(vcpu, INSTRUCTION_RDMSR))
+            return EXIT_RESUME;
         svm_set_rax(&vcpu->svm, (uint32_t)value);
         registers->rdx = value >> 32;
     } else {
         value = registers->rdx << 32 | (uint32_t)vcpu->svm.vmcb->rax;
         if (!write_msr(vcpu, msr, value))
             return exit_inject_gp(vcpu);
+        exit_skip(vcpu, INSTRUCTION_WRMSR);
     }
-    svm_skip(&vcpu->svm, LENGTH_MSR);
     return EXIT_RESUME;
 }

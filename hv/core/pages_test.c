@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/core/pages.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/unit_test.h"
+
+#define ARENA (8u << 20)
+#define FRAMES (ARENA / PAGE_SIZE)
+
+static struct page_pool pool;
+static uint64_t start;
+static void *arena;
+static uint8_t state[FRAMES];
+
+/* 8 MiB of native memory, aligned to itself, stand for system-physical memory. */
+static void setup(void)
+{
+    arena = aligned_alloc(ARENA, ARENA);
+    start = (uintptr_t)arena;
+    pages_init(&pool, start, start + ARENA, state);
+}
+
+static void teardown(void)
+{
+    free(arena);
+}
+
+START_TEST(blocks_are_aligned_to_their_size)
+{
+    uint64_t small, large;
+
+    setup();
+    pages_add(&pool, start, start + ARENA);
+    small = pages_alloc(&pool, ORDER_4K);
+    large = pages_alloc(&pool, ORDER_2M);
+    ck_assert_uint_eq(small % PAGE_SIZE, 0);
+    ck_assert_uint_eq(large % (2u << 20), 0);
+    ck_assert_uint_eq(pool.free_frames, FRAMES - 1 - 512);
+    teardown();
+}
+END_TEST
+
+START_TEST(all_memory_can_be_had_once_and_no_block_twice)
+{
+    static uint8_t seen[FRAMES];
+    uint64_t page;
+    unsigned count = 0;
+
+    setup();
+    memset(seen, 0, sizeof(seen));
+    pages_add(&pool, start, start + ARENA);
+    while ((page = pages_alloc(&pool, ORDER_4K)) != 0) {
+        ck_assert(page >= start && page < start + ARENA);
+        ck_assert_uint_eq(seen[(page - start) / PAGE_SIZE]++, 0);
+        count++;
+    }
+    ck_assert_uint_eq(count, FRAMES);
+    ck_assert_uint_eq(pool.free_frames, 0);
+    teardown();
+}
+END_TEST
+
+START_TEST(freed_neighbours_join_to_the_largest_block)
+{
+    static uint64_t pages[FRAMES];
+
+    setup();
+    pages_add(&pool, start, start + ARENA);
+    for (unsigned i = 0; i < FRAMES; i++)
+        pages[i] = pages_alloc(&pool, ORDER_4K);
+    ck_assert_uint_eq(pages_alloc(&pool, ORDER_2M), 0);
+    for (unsigned i = 0; i < FRAMES; i += 2)
+        pages_free(&pool, pages[i], ORDER_4K);
+    ck_assert_uint_eq(pages_alloc(&pool, 1), 0); /* only odd neighbours are missing */
+    for (unsigned i = 1; i < FRAMES; i += 2)
+        pages_free(&pool, pages[i], ORDER_4K);
+    ck_assert_uint_eq(pages_alloc(&pool, 11), start); /* 8 MiB in one */
+    teardown();
+}
+END_TEST
+
+START_TEST(partial_pages_at_the_ends_are_not_given_out)
+{
+    setup();
+    pages_add(&pool, start + 1, start + 3 * PAGE_SIZE - 1);
+    ck_assert_uint_eq(pool.free_frames, 1);
+    ck_assert_uint_eq(pages_alloc(&pool, ORDER_4K), start + PAGE_SIZE);
+    ck_assert_uint_eq(pages_alloc(&pool, ORDER_4K), 0);
+    pages_add(&pool, start - PAGE_SIZE, start); /* outside the span */
+    ck_assert_uint_eq(pool.free_frames, 0);
+    teardown();
+}
+END_TEST
+
+UNIT_TESTS("hv pages", blocks_are_aligned_to_their_size, all_memory_can_be_had_once_and_no_block_twice,
+           freed_neighbours_join_to_the_largest_block, partial_pages_at_the_ends_are_not_given_out)

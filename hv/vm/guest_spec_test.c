@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/vm/guest_spec.h"
+
+#include "sim/unit_test.h"
+
+START_TEST(a_module_string_describes_the_guest)
+{
+    struct guest_spec spec;
+
+    ck_assert_ptr_null(guest_spec_parse(&spec, "path/sums.elf name=web width=32 memory=1G vcpus=2 backing=1g "
+                                        "populate=demand other=x", 0, NPT_1G));
+    ck_assert_str_eq(spec.name, "web");
+    ck_assert_uint_eq(spec.width, 32);
+    ck_assert_uint_eq(spec.vcpus, 2);
+    ck_assert_uint_eq(spec.memory, 1ull << 30);
+    ck_assert_uint_eq(spec.backing, NPT_1G);
+    ck_assert(spec.on_demand);
+}
+END_TEST
+
+START_TEST(an_empty_string_gives_defaults)
+{
+    struct guest_spec spec;
+
+    ck_assert_ptr_null(guest_spec_parse(&spec, "", 12, NPT_1G));
+    ck_assert_str_eq(spec.name, "g12");
+    ck_assert_uint_eq(spec.width, 64);
+    ck_assert_uint_eq(spec.vcpus, 1);
+    ck_assert_uint_eq(spec.memory, 64u << 20);
+    ck_assert_uint_eq(spec.backing, NPT_2M);
+    ck_assert(!spec.on_demand);
+    ck_assert_ptr_null(guest_spec_parse(&spec, "", 7, NPT_1G));
+    ck_assert_str_eq(spec.name, "g7");
+}
+END_TEST
+
+START_TEST(hv_options_bound_the_backing)
+{
+    struct guest_spec spec;
+
+    ck_assert_ptr_null(guest_spec_parse(&spec, "backing=1g", 0, NPT_4K));
+    ck_assert_uint_eq(spec.backing, NPT_4K);
+}
+END_TEST
+
+START_TEST(impossible_guests_are_refused)
+{
+    static const char *const wrong[] = { "width=16", "vcpus=0", "vcpus=9", "memory=1M", "memory=4097K", "memory=x",
+                                         "memory=513G", "backing=4m", "populate=later", "vcpus=4294967297" };
+    struct guest_spec spec;
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        ck_assert_msg(guest_spec_parse(&spec, wrong[i], 0, NPT_1G) != NULL, "%s", wrong[i]);
+}
+END_TEST
+
+UNIT_TESTS("hv guest_spec", a_module_string_describes_the_guest, an_empty_string_gives_defaults,
+           hv_options_bound_the_backing, impossible_guests_are_refused)

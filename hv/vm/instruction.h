@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How long an intercepted instruction is. Revision B saves no nRIP, so hv reads the bytes, as Xen does; only
+ * the few instructions that hv steps over are known here. Pure.
+ */
+#ifndef HV_VM_INSTRUCTION_H
+#define HV_VM_INSTRUCTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INSTRUCTION_MAX 15
+
+enum instruction { INSTRUCTION_CPUID, INSTRUCTION_RDMSR, INSTRUCTION_WRMSR, INSTRUCTION_HLT, INSTRUCTION_VMMCALL,
+                   INSTRUCTION_INVD, INSTRUCTION_COUNT };
+
+/* Prefixes included; 0: the bytes are not that instruction. */
+unsigned instruction_length(const uint8_t *bytes, size_t count, bool in_64bit, enum instruction which);
+/* MOV CR3, register: its length, and the register's number (REX.B included). 0: something else. */
+unsigned instruction_mov_cr3(const uint8_t *bytes, size_t count, bool in_64bit, unsigned *gpr);
+
+#endif
