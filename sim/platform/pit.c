@@ -282,7 +282,7 @@ static void pit_control(struct pit *pit, uint8_t command, uint64_t now)
         *channel = (struct pit_channel){
             .mode = mode > 5 ? mode & 3 : mode, /* 6 and 7 are 2 and 3 */
             .access = command >> 4 & 3, .bcd = command & 1, .gate = channel->gate,
-            .count = channel->count ? channel->count : 65536, .next = channel->next,
+            .count = channel->count, .next = channel->count,
         };
     }
 }
@@ -381,7 +381,8 @@ static void port_b_write(void *ctx, uint16_t port, unsigned size, uint32_t value
 void pit_reset(struct pit *pit)
 {
     for (unsigned i = 0; i < PIT_CHANNELS; i++)
-        pit->channel[i] = (struct pit_channel){ .access = 3, .mode = 3, .gate = i != 2, .count = 65536 };
+        pit->channel[i] = (struct pit_channel){ .access = 3, .mode = 3, .gate = i != 2, .count = 65536,
+                                                  .next = 65536 };
     pit->port_b = 0;
     timer_disarm(&pit->edge);
     pit->irq.set(pit->irq.ctx, PIT_IRQ, pit_out(&pit->channel[0], 0));
