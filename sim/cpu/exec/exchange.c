@@ -6,7 +6,10 @@
 #include "sim/cpu/exec/operand.h"
 #include "sim/cpu/isa/semantics.h"
 
-/* Memory is written in either case, with its old value on a mismatch (APM3 CMPXCHG). */
+/*
+ * Memory is written in either case, with its old value on a mismatch (APM3 CMPXCHG); a register destination
+ * is then left alone, upper half included.
+ */
 enum outcome exec_cmpxchg(struct core *core, const struct insn *insn)
 {
     unsigned size = insn->op[0].size;
@@ -22,7 +25,8 @@ enum outcome exec_cmpxchg(struct core *core, const struct insn *insn)
     if (accumulator == value) {
         operand_commit(core, insn, 0, &ref, source);
     } else {
-        operand_commit(core, insn, 0, &ref, value);
+        if (ref.memory)
+            operand_commit(core, insn, 0, &ref, value);
         gpr_write(core, RAX, size, false, value);
     }
     return OUTCOME_NEXT;
