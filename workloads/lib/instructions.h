@@ -53,6 +53,36 @@ static inline void vmmcall_mark(uint32_t mark, uint32_t argument)
     __asm__ volatile("vmmcall" : "+a"(mark) : "b"(argument) : "memory");
 }
 
+/* Xen's calling convention: RDI RSI RDX, or EBX ECX EDX (only under a hypervisor). */
+static inline intptr_t hypercall3(uintptr_t number, uintptr_t a, uintptr_t b, uintptr_t c)
+{
+    intptr_t result;
+
+#ifdef __x86_64__
+    __asm__ volatile("vmmcall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "memory");
+#else
+    __asm__ volatile("vmmcall" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c) : "memory");
+#endif
+    return result;
+}
+
+#define CONTROL_REGISTER(n)                                                \
+    static inline uintptr_t cr##n##_read(void)                             \
+    {                                                                      \
+        uintptr_t value;                                                   \
+        __asm__ volatile("mov %%cr" #n ", %0" : "=r"(value) : : "memory"); \
+        return value;                                                      \
+    }                                                                      \
+    static inline void cr##n##_write(uintptr_t value)                      \
+    {                                                                      \
+        __asm__ volatile("mov %0, %%cr" #n : : "r"(value) : "memory");     \
+    }
+CONTROL_REGISTER(0)
+CONTROL_REGISTER(2)
+CONTROL_REGISTER(3)
+CONTROL_REGISTER(4)
+#undef CONTROL_REGISTER
+
 static inline void cpu_halt(void)
 {
     __asm__ volatile("hlt" : : : "memory");
