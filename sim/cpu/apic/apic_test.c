@@ -28,7 +28,7 @@ static void fixed(struct core *core, uint8_t vector, bool level)
     core_apic_deliver(core, &(struct apic_message){ .type = APIC_FIXED, .vector = vector, .level = level });
 }
 
-/* ---- Registers -------------------------------------------------------------------------------------------- */
+/* ---- Registers -------------------------------------------------------------------------------------- */
 
 START_TEST(registers_have_their_reset_values)
 {
@@ -99,7 +99,7 @@ START_TEST(a_software_disabled_apic_masks_its_entries_and_refuses_fixed_interrup
 }
 END_TEST
 
-/* ---- Priorities ------------------------------------------------------------------------------------------------ */
+/* ---- Priorities ------------------------------------------------------------------------------------- */
 
 START_TEST(a_request_is_taken_only_above_the_processor_priority_class)
 {
@@ -209,7 +209,7 @@ START_TEST(ier_hides_a_vector_and_seoi_ends_a_chosen_one)
 }
 END_TEST
 
-/* ---- Errors ------------------------------------------------------------------------------------------------------ */
+/* ---- Errors ----------------------------------------------------------------------------------------- */
 
 START_TEST(esr_latches_on_write)
 {
@@ -248,7 +248,7 @@ START_TEST(an_error_entry_with_an_illegal_vector_does_not_loop)
 }
 END_TEST
 
-/* ---- Timer: 200 MHz CLKIN, 5 ns a count ---------------------------------------------------------------------------- */
+/* ---- Timer: 200 MHz CLKIN, 5 ns a count ------------------------------------------------------------- */
 
 static void at(struct fixture *fix, uint64_t ps)
 {
@@ -383,7 +383,7 @@ START_TEST(the_fastest_and_the_longest_timer_are_exact)
 }
 END_TEST
 
-/* ---- Pins ------------------------------------------------------------------------------------------------------------ */
+/* ---- Pins ------------------------------------------------------------------------------------------- */
 
 START_TEST(extint_on_lint0_takes_its_vector_from_the_8259s)
 {
@@ -470,7 +470,7 @@ START_TEST(a_level_lint_delivers_again_after_eoi_while_it_is_asserted)
 }
 END_TEST
 
-/* ---- APIC_BAR (fact sheet 2.1) ---------------------------------------------------------------------------------------- */
+/* ---- APIC_BAR (fact sheet 2.1) ---------------------------------------------------------------------- */
 
 START_TEST(apic_bar_moves_and_disables_the_page)
 {
