@@ -62,7 +62,7 @@ static int64_t civil_seconds(const struct civil *civil)
 
 static struct civil civil_from(int64_t seconds)
 {
-    struct civil civil = { .year = 1970, .month = 1 };
+    struct civil civil = { .month = 1 };
     int64_t days = seconds / DAY_SECONDS, rest = seconds % DAY_SECONDS;
 
     civil.year = 1970 + days / 366; /* at most a few years too early */
@@ -113,7 +113,7 @@ static uint64_t cmos_now_ps(const struct cmos *cmos)
 static void cmos_show_time(struct cmos *cmos)
 {
     int64_t now = cmos->epoch + (int64_t)(cmos_now_ps(cmos) / PS_PER_S);
-    struct civil civil = civil_from(now);
+    struct civil civil = civil_from(now < 0 ? 0 : now);
 
     if (cmos->ram[REG_B] & B_SET)
         return;
@@ -136,7 +136,7 @@ static unsigned within(unsigned value, unsigned low, unsigned high)
 static void cmos_take_time(struct cmos *cmos)
 {
     struct civil civil = {
-        .year = within(cmos_decode(cmos, cmos->ram[CMOS_CENTURY]), 20, 99) * 100 +
+        .year = within(cmos_decode(cmos, cmos->ram[CMOS_CENTURY]), 19, 99) * 100 +
                 within(cmos_decode(cmos, cmos->ram[YEAR]), 0, 99),
         .month = within(cmos_decode(cmos, cmos->ram[MONTH]), 1, 12),
         .hour = within(cmos_decode_hour(cmos, cmos->ram[HOURS]), 0, 23),
@@ -144,6 +144,7 @@ static void cmos_take_time(struct cmos *cmos)
         .second = within(cmos_decode(cmos, cmos->ram[SECONDS]), 0, 59),
     };
 
+    civil.year = civil.year < 1970 ? 1970 : civil.year;
     civil.day = within(cmos_decode(cmos, cmos->ram[DAY]), 1, month_days(civil.year, civil.month));
     cmos->epoch = civil_seconds(&civil) - (int64_t)(cmos_now_ps(cmos) / PS_PER_S);
 }
@@ -261,7 +262,7 @@ static void cmos_restored(void *object)
     struct cmos *cmos = object;
 
     cmos->index %= CMOS_BYTES;
-    if (cmos->epoch < 0 || cmos->epoch > INT64_C(1) << 40)
+    if (cmos->epoch < -(INT64_C(1) << 40) || cmos->epoch > INT64_C(1) << 40)
         cmos->epoch = START_DATE;
 }
 

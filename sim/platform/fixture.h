@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "sim/bits.h"
 #include "sim/platform/parts.h"
 #include "sim/counters.h"
 #include "sim/spa.h"
