@@ -44,7 +44,7 @@ const struct counter_row mmu_counter_rows[] = {
       AT(causes), { SIDE, { "cause", WALK_CAUSES, cause_labels } } },
     { "walk.refs", "references", "table entries read from memory: guest level g (0: final gPA), nested level n (0: "
       "the guest's or native entry)", AT(refs), { ASID, SIDE, { "g", 5, NULL }, { "n", 5, NULL } } },
-    { "walk.remote", "references", "of these, in another node's memory (counted when that costs differently)",
+    { "walk.remote", "references", "of these, in another node's memory",
       AT(remote), { ASID, SIDE } },
     { "walk.ad_writes", "writes", "accessed and dirty bits written by walks", AT(ad_writes), { ASID, SIDE } },
     { "walk.cycles", "cycles", "stall for walks", AT(cycles), { ASID, SIDE } },

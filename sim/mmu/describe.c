@@ -68,6 +68,7 @@ static void state_after(void *object)
     for (unsigned array = 0; array < ARRAYS; array++)
         tlb_rebuild(&mmu->tlb[array]);
     native_init(mmu);
+    tables_forget(mmu);
     mmu_derive(mmu);
     mmu->lookups_counted[SIDE_DATA] = mmu->map.accesses;
     mmu->lookups_counted[SIDE_CODE] = mmu->map.fetches;

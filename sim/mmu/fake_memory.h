@@ -115,7 +115,7 @@ static inline void fake_write(struct fake_memory *memory, spa_t address, uint64_
     spa_write(&memory->space, address, 8, value);
 }
 
-/* ---- Page tables ---------------------------------------------------------------------------------------- */
+/* ---- Page tables ---------------------------------------------------------------------------------- */
 
 /* sPA of the entry of `level` for `address`; the tables above it must exist. */
 static inline spa_t fake_entry(struct fake_memory *memory, const struct walk_format *format, uint64_t root,
@@ -166,7 +166,7 @@ static inline uint64_t fake_root(struct fake_memory *memory)
     return root;
 }
 
-/* ---- The MMU ----------------------------------------------------------------------------------------------- */
+/* ---- The MMU -------------------------------------------------------------------------------------- */
 
 /* 10h-b3 without walk caches; costs that tell themselves apart. */
 static const struct mmu_geometry fake_geometry = {

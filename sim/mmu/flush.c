@@ -52,7 +52,7 @@ void walk_caches_drop_asid(struct mmu *mmu, uint16_t asid)
     flush_array(mmu, NTLB, &rule);
 }
 
-/* ---- One page ---------------------------------------------------------------------------------------- */
+/* ---- One page ------------------------------------------------------------------------------------- */
 
 static void drop_pieces(struct mmu *mmu, unsigned array, gva_t address, uint16_t asid, enum flush cause)
 {
@@ -104,7 +104,7 @@ void mmu_invlpga(struct mmu *mmu, gva_t address, uint16_t asid)
     flush_page(mmu, address, asid, FLUSH_INVLPGA);
 }
 
-/* ---- More than a page ---------------------------------------------------------------------------------- */
+/* ---- More than a page ----------------------------------------------------------------------------- */
 
 void mmu_flush_cr3(struct mmu *mmu)
 {

@@ -35,7 +35,7 @@ enum page_size page_size_of(unsigned shift)
     return SIZE_NONE;
 }
 
-/* ---- L1 --------------------------------------------------------------------------------------------- */
+/* ---- L1 ------------------------------------------------------------------------------------------- */
 
 struct place {
     unsigned array, index; /* index TLB_NONE: not found */
@@ -106,11 +106,10 @@ static struct place l1_put(struct mmu *mmu, unsigned side, const struct tlb_entr
         l2_take(mmu, side, &victim);
     }
     tlb_put(tlb, index, entry);
-    tlb->entry[index].stamp = *side_clock(mmu, side);
     return (struct place){ array, index };
 }
 
-/* ---- L2 ----------------------------------------------------------------------------------------------- */
+/* ---- L2 ------------------------------------------------------------------------------------------- */
 
 /* Take the entry for `address` out of the L2s and put it into L1. */
 static struct place l2_promote(struct mmu *mmu, unsigned side, gva_t address)
@@ -125,6 +124,7 @@ static struct place l2_promote(struct mmu *mmu, unsigned side, gva_t address)
         if (index == TLB_NONE)
             continue;
         struct tlb_entry entry = mmu->tlb[array].entry[index];
+        entry.stamp = *side_clock(mmu, side);
         tlb_drop(&mmu->tlb[array], index);
         mmu->count.l2_hits[mmu->count_asid][side][page_size_of(shift)]++;
         mmu->count.l2_cycles[side] += mmu->geometry.cost_l2_hit;
@@ -134,7 +134,7 @@ static struct place l2_promote(struct mmu *mmu, unsigned side, gva_t address)
     return (struct place){ 0, TLB_NONE };
 }
 
-/* ---- Walk and fill ------------------------------------------------------------------------------------- */
+/* ---- Walk and fill -------------------------------------------------------------------------------- */
 
 static unsigned smaller(unsigned a, unsigned b)
 {
@@ -186,7 +186,7 @@ static struct tlb_entry fill_entry(const struct translation *t)
     struct tlb_entry entry = {
         .page = t->address & ~within, .frame = t->spa & ~within, .asid = t->mmu->paging.asid,
         .shift = (uint8_t)shift, .guest_shift = t->guest_shift ? t->guest_shift : t->nested_shift,
-        .rights = t->rights, .memtype = fill_memtype(t),
+        .rights = t->rights, .memtype = fill_memtype(t), .stamp = *side_clock(t->mmu, t->side),
     };
 
     if (!(t->mmu->paging.cr4 & CR4_PGE)) /* with nested paging the guest's G and PGE alone count */
@@ -245,7 +245,7 @@ static enum mmu_verdict walk_and_fill(struct mmu *mmu, unsigned side, gva_t addr
     return MMU_OK;
 }
 
-/* ---- Translate -------------------------------------------------------------------------------------------- */
+/* ---- Translate ------------------------------------------------------------------------------------ */
 
 /* Native pointer to the accessed byte: DRAM that exists, and for a write nobody watches it. */
 static uint8_t *native_pointer(struct mmu *mmu, spa_t spa, unsigned access)
@@ -281,7 +281,7 @@ static void serve(struct mmu *mmu, struct place place, gva_t address, unsigned a
     uint64_t within = (UINT64_C(1) << entry->shift) - 1;
     unsigned owner = native_owner(place.array, place.index);
 
-    entry->stamp = *side_clock(mmu, array_side(place.array));
+    tlb_use(&mmu->tlb[place.array], place.index, *side_clock(mmu, array_side(place.array)));
     result->spa = entry->frame | (address & within);
     result->page_bytes = within + 1;
     result->memtype = effective_memtype(mmu, entry->memtype);
@@ -350,7 +350,7 @@ enum mmu_verdict mmu_translate(struct mmu *mmu, gva_t address, unsigned access, 
     return MMU_OK;
 }
 
-/* ---- Without a trace --------------------------------------------------------------------------------------- */
+/* ---- Without a trace ------------------------------------------------------------------------------ */
 
 enum mmu_verdict mmu_peek(struct mmu *mmu, gva_t address, unsigned access, struct mmu_result *result)
 {

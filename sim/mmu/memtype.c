@@ -53,7 +53,7 @@ void memory_types_reset(struct memory_types *types)
     types->sys_cfg = 0x20600;   /* BKDG10 MSRC001_0010 */
 }
 
-/* ---- Fixed ranges ------------------------------------------------------------------------------------ */
+/* ---- Fixed ranges --------------------------------------------------------------------------------- */
 
 #define MIB UINT64_C(0x100000)
 
@@ -80,7 +80,7 @@ static bool fixed_applies(const struct memory_types *types, spa_t address)
     return address < MIB && bit(types->def, MTRR_DEF_FIXED_EN);
 }
 
-/* ---- Variable ranges ---------------------------------------------------------------------------------- */
+/* ---- Variable ranges ------------------------------------------------------------------------------ */
 
 static bool variable_matches(const uint64_t pair[2], spa_t address)
 {

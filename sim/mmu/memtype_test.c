@@ -44,7 +44,7 @@ START_TEST(pat_and_mtrr_combine_as_the_manuals_table)
 }
 END_TEST
 
-/* ---- Through the registers --------------------------------------------------------------------------------------- */
+/* ---- Through the registers ------------------------------------------------------------------------ */
 
 struct fixture {
     struct fake_memory *memory;

@@ -7,7 +7,7 @@
 #include "sim/mmu/model.h"
 #include "sim/spa.h"
 
-/* ---- Geometry ------------------------------------------------------------------------------------------ */
+/* ---- Geometry ------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -67,7 +67,7 @@ void mmu_set_smash_1g(struct mmu *mmu, bool smash)
     mmu->geometry.smash_1g = smash;
 }
 
-/* ---- Life ------------------------------------------------------------------------------------------------ */
+/* ---- Life ----------------------------------------------------------------------------------------- */
 
 struct mmu *mmu_new(const struct mmu_geometry *geometry, struct spa_space *space, unsigned node, uint64_t *cycles)
 {
@@ -97,13 +97,13 @@ void mmu_set_reference(struct mmu *mmu, bool reference)
 
 void mmu_reset(struct mmu *mmu)
 {
-    native_drop_all(mmu);
+    mmu_drop_all_native(mmu);
     for (unsigned array = 0; array < ARRAYS; array++)
         tlb_init(&mmu->tlb[array], shape_of(&mmu->geometry, array));
     memory_types_reset(&mmu->types);
 }
 
-/* ---- Inputs ------------------------------------------------------------------------------------------------ */
+/* ---- Inputs --------------------------------------------------------------------------------------- */
 
 /*
  * Slots belong to an ASID and to the bits that rights depend on. They survive a new CR3 (their entries do, until

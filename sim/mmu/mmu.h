@@ -11,7 +11,7 @@
 struct counter_set;
 struct state;
 
-/* ---- What a walk depends on ------------------------------------------------------------------ */
+/* ---- What a walk depends on ----------------------------------------------------------------------- */
 
 /* Architectural inputs of translation. The core gives a copy whenever one of them changes. */
 struct paging {
@@ -51,7 +51,7 @@ struct mmu_result {
 enum memtype { MEMTYPE_UC, MEMTYPE_WC, MEMTYPE_WT = 4, MEMTYPE_WP, MEMTYPE_WB, MEMTYPE_UC_MINUS,
                MEMTYPE_CD, MEMTYPE_WC_PLUS };
 
-/* ---- The modelled geometry (a cpu model's data, a scenario may change it) --------------------- */
+/* ---- The modelled geometry (a cpu model's data, a scenario may change it) ------------------------- */
 
 struct tlb_shape {
     uint16_t entries; /* 0 = absent */
@@ -70,7 +70,7 @@ struct mmu_geometry {
     unsigned cost_l2_hit, cost_ref, cost_ref_remote, cost_pwc_hit, cost_ntlb_hit, cost_ad_write;
 };
 
-/* ---- One core's MMU ---------------------------------------------------------------------------- */
+/* ---- One core's MMU ------------------------------------------------------------------------------- */
 
 struct mmu;
 
@@ -119,16 +119,17 @@ void mmu_flush_all(struct mmu *mmu);                            /* every ASID: T
 
 /* Native pointers to this page are no longer good (flagged, unflagged, newly allocated). */
 void mmu_drop_native(struct mmu *mmu, spa_t page);
+/* All of them: the address space changed (reset, restore, a moved map). */
 void mmu_drop_all_native(struct mmu *mmu);
 
 /* MTRRs (200-20F, 250-26F, 2FF, FE), SYS_CFG, IORRs, TOP_MEM(2) as data. */
 struct msr_bank mmu_msr_bank(struct mmu *mmu);
 
-/* ---- The fast path (inline; see sim/mmu/native.h for the invariants) ---------------------------- */
+/* ---- The fast path (inline; see sim/mmu/native.h for the invariants) ------------------------------ */
 
 #include "sim/mmu/native.h"
 
-/* ---- Watching walks ----------------------------------------------------------------------------- */
+/* ---- Watching walks ------------------------------------------------------------------------------- */
 
 enum walk_source { WALK_MEMORY, WALK_PWC, WALK_NTLB, WALK_PDPTE };
 

@@ -27,7 +27,7 @@ enum page_size { SIZE_NONE, SIZE_4K, SIZE_2M, SIZE_4M, SIZE_1G, SIZES };
 
 enum page_size page_size_of(unsigned shift);
 
-/* ---- Native slots (native.c) ------------------------------------------------------------------------ */
+/* ---- Native slots (native.c) ---------------------------------------------------------------------- */
 
 #define DATA_SLOTS (2 * NATIVE_SLOTS)
 #define CODE_SLOTS (2 * FETCH_SLOTS)
@@ -46,7 +46,16 @@ struct slot_chains {
     struct slot_link link[SLOTS_MAX];
 };
 
-/* ---- Counters (count.c) ------------------------------------------------------------------------------- */
+/* Where a page of tables lies, so that a reference asks the address space but once (nested.c). */
+#define TABLE_PAGES 64
+
+struct table_page {
+    spa_t tag; /* page address | 1, or 0 */
+    const uint8_t *bytes;
+    bool remote;
+};
+
+/* ---- Counters (count.c) --------------------------------------------------------------------------- */
 
 #define COUNTED_ASIDS 64 /* CPUID 8000_000A EBX */
 
@@ -83,7 +92,7 @@ extern const size_t mmu_counter_row_count;
 
 #define MMU_STATE_FIELDS 128
 
-/* ---- The MMU -------------------------------------------------------------------------------------------- */
+/* ---- The MMU -------------------------------------------------------------------------------------- */
 
 struct mmu {
     struct native_map map; /* first: native.h finds it there */
@@ -113,6 +122,7 @@ struct mmu {
 
     struct slot_chains chains[SIDES];
     struct fetch_slot sink; /* CODE_SINK */
+    struct table_page tables[TABLE_PAGES];
     walk_visit *visit;
     void *visit_ctx;
 
@@ -144,6 +154,8 @@ struct translation {
 /* nested.c */
 void mmu_derive(struct mmu *mmu);
 enum mmu_verdict translation_walk(struct translation *t);
+/* Native pointers into tables are no longer good. */
+void tables_forget(struct mmu *mmu);
 
 /* walkcache.c */
 bool walk_cache_find(struct translation *t, struct walk_entry *entry);

@@ -31,7 +31,7 @@ static struct tlb_entry *owner_entry(struct mmu *mmu, unsigned side, unsigned ow
     return owner < TLB_MAX ? &mmu->tlb[L1I_4K].entry[owner] : &mmu->tlb[L1I_2M].entry[owner - TLB_MAX];
 }
 
-/* ---- A slot ----------------------------------------------------------------------------------------------- */
+/* ---- A slot --------------------------------------------------------------------------------------- */
 
 static struct native_slot *data_slot(struct mmu *mmu, unsigned slot)
 {
@@ -64,7 +64,7 @@ static void stamp_raise(struct mmu *mmu, unsigned side, unsigned owner, uint64_t
         entry->stamp = stamp;
 }
 
-/* ---- Chains --------------------------------------------------------------------------------------------------- */
+/* ---- Chains --------------------------------------------------------------------------------------- */
 
 static void slot_unlink(struct mmu *mmu, unsigned side, unsigned slot)
 {
@@ -120,31 +120,39 @@ static void chain_release(struct mmu *mmu, unsigned side, unsigned owner)
     }
 }
 
-/* ---- Everything ------------------------------------------------------------------------------------------------ */
+/* ---- Everything ----------------------------------------------------------------------------------- */
 
-typedef void chain_action(struct mmu *mmu, unsigned side, unsigned owner);
-
-static void each_owner(struct mmu *mmu, chain_action *action)
+/* Owners in use of a side: L1 entries, of both arrays on the instruction side. */
+static void fold_range(struct mmu *mmu, unsigned side, unsigned from, unsigned count, bool release)
 {
-    for (unsigned i = 0; i < tlb_entries(&mmu->tlb[L1D]); i++)
-        action(mmu, SIDE_DATA, i);
-    for (unsigned i = 0; i < tlb_entries(&mmu->tlb[L1I_4K]); i++)
-        action(mmu, SIDE_CODE, i);
-    for (unsigned i = 0; i < tlb_entries(&mmu->tlb[L1I_2M]); i++)
-        action(mmu, SIDE_CODE, TLB_MAX + i);
-    action(mmu, SIDE_DATA, OWNER_UNPAGED);
-    action(mmu, SIDE_CODE, OWNER_UNPAGED);
+    const uint16_t *first = mmu->chains[side].first;
+
+    for (unsigned owner = from; owner < from + count; owner++) {
+        if (first[owner] == NO_SLOT)
+            continue;
+        chain_fold(mmu, side, owner);
+        if (release)
+            chain_release(mmu, side, owner);
+    }
+}
+
+static void fold_all(struct mmu *mmu, bool release)
+{
+    fold_range(mmu, SIDE_DATA, 0, tlb_entries(&mmu->tlb[L1D]), release);
+    fold_range(mmu, SIDE_CODE, 0, tlb_entries(&mmu->tlb[L1I_4K]), release);
+    fold_range(mmu, SIDE_CODE, TLB_MAX, tlb_entries(&mmu->tlb[L1I_2M]), release);
+    fold_range(mmu, SIDE_DATA, OWNER_UNPAGED, 1, release);
+    fold_range(mmu, SIDE_CODE, OWNER_UNPAGED, 1, release);
 }
 
 void native_fold(struct mmu *mmu)
 {
-    each_owner(mmu, chain_fold);
+    fold_all(mmu, false);
 }
 
 void native_drop_all(struct mmu *mmu)
 {
-    each_owner(mmu, chain_fold);
-    each_owner(mmu, chain_release);
+    fold_all(mmu, true);
 }
 
 void native_init(struct mmu *mmu)
@@ -169,23 +177,23 @@ void native_release(struct mmu *mmu, unsigned array, unsigned index)
     chain_release(mmu, array_side(array), native_owner(array, index));
 }
 
+/* A place is a lower bound: the oldest place's entry is the oldest only if its slots say nothing newer. */
 unsigned native_oldest(struct mmu *mmu, unsigned array, unsigned first)
 {
     struct tlb *tlb = &mmu->tlb[array];
 
     for (;;) {
         unsigned oldest = tlb_oldest(tlb, first);
-        uint64_t stamp = tlb->entry[oldest].stamp;
 
         if (!tlb->entry[oldest].shift)
             return oldest;
         chain_fold(mmu, array_side(array), native_owner(array, oldest));
-        if (tlb->entry[oldest].stamp == stamp)
+        if (!tlb_requeue(tlb, oldest))
             return oldest;
     }
 }
 
-/* ---- Keeping -------------------------------------------------------------------------------------------------------- */
+/* ---- Keeping -------------------------------------------------------------------------------------- */
 
 void native_keep_data(struct mmu *mmu, unsigned owner, unsigned rights, const struct mmu_result *result, gva_t address,
                       unsigned access)
@@ -230,7 +238,7 @@ void mmu_fetch_again(struct mmu *mmu, uint64_t count)
     mmu->map.last_fetch->stamp = mmu->map.fetches;
 }
 
-/* ---- Pages that may no longer be reached directly ---------------------------------------------------------------------- */
+/* ---- Pages that may no longer be reached directly ------------------------------------------------- */
 
 static void drop_address(struct mmu *mmu, gva_t page)
 {
@@ -260,4 +268,5 @@ void mmu_drop_native(struct mmu *mmu, spa_t page)
 void mmu_drop_all_native(struct mmu *mmu)
 {
     native_drop_all(mmu);
+    tables_forget(mmu);
 }

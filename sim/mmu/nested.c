@@ -9,10 +9,10 @@
 #include "sim/mmu/model.h"
 #include "sim/spa.h"
 
-/* ---- Entries in memory --------------------------------------------------------------------------- */
+/* ---- Entries in memory ---------------------------------------------------------------------------- */
 
-static void translation_trace(struct translation *t, unsigned g, unsigned n, enum walk_source source, bool write,
-                              const struct walk_entry *entry)
+static void trace_visit(struct translation *t, unsigned g, unsigned n, enum walk_source source, bool write,
+                        const struct walk_entry *entry)
 {
     struct mmu *mmu = t->mmu;
     struct walk_ref ref = {
@@ -20,39 +20,72 @@ static void translation_trace(struct translation *t, unsigned g, unsigned n, enu
         .n = (uint8_t)n, .write = write, .source = (uint8_t)source, .spa = entry->spa, .value = entry->value,
     };
 
-    if (mmu->visit && !t->quiet)
-        mmu->visit(mmu->visit_ctx, &ref);
+    mmu->visit(mmu->visit_ctx, &ref);
 }
 
-static void charge_reference(struct translation *t, spa_t spa)
+static inline void translation_trace(struct translation *t, unsigned g, unsigned n, enum walk_source source,
+                                     bool write, const struct walk_entry *entry)
+{
+    if (t->mmu->visit && !t->quiet)
+        trace_visit(t, g, n, source, write, entry);
+}
+
+void tables_forget(struct mmu *mmu)
+{
+    memset(mmu->tables, 0, sizeof(mmu->tables));
+}
+
+/* The page of tables that holds `spa`; bytes is NULL where there is no DRAM to point at. */
+static struct table_page table_page(struct mmu *mmu, spa_t spa)
+{
+    struct table_page *kept = &mmu->tables[spa >> PAGE_SHIFT & (TABLE_PAGES - 1)];
+    struct table_page page = { .tag = (spa & ~PAGE_MASK) | 1 };
+
+    if (kept->tag == page.tag)
+        return *kept;
+    page.bytes = mmu->space->dram(mmu->space->ctx, spa, false);
+    page.remote = mmu->space->home_node(mmu->space->ctx, spa) != mmu->node;
+    if (page.bytes)
+        *kept = page;
+    return page;
+}
+
+static uint64_t table_value(const struct table_page *page, spa_t spa, unsigned size)
+{
+    uint64_t value = 0;
+
+    if (size == 8)
+        memcpy(&value, page->bytes + (spa & PAGE_MASK), 8);
+    else
+        memcpy(&value, page->bytes + (spa & PAGE_MASK), 4);
+    return value;
+}
+
+static void charge_reference(struct translation *t, const struct table_page *page, unsigned g, unsigned n)
 {
     struct mmu *mmu = t->mmu;
     const struct mmu_geometry *geometry = &mmu->geometry;
 
-    if (geometry->cost_ref_remote != geometry->cost_ref &&
-        mmu->space->home_node(mmu->space->ctx, spa) != mmu->node) {
-        mmu->count.remote[mmu->count_asid][t->side]++;
-        t->cycles += geometry->cost_ref_remote;
-    } else {
-        t->cycles += geometry->cost_ref;
-    }
+    mmu->count.refs[mmu->count_asid][t->side][g][n]++;
+    mmu->count.remote[mmu->count_asid][t->side] += page->remote;
+    t->cycles += page->remote ? geometry->cost_ref_remote : geometry->cost_ref;
 }
 
 /* Read the entry at entry->spa; (g, n) say where in the matrix of a 2-D walk it stands. */
 static void entry_read(struct translation *t, unsigned level, unsigned g, unsigned n, unsigned size,
                        struct walk_entry *entry)
 {
-    struct mmu *mmu = t->mmu;
+    struct table_page page;
 
     if (level > 1 && walk_cache_find(t, entry)) {
         translation_trace(t, g, n, WALK_PWC, false, entry);
         return;
     }
-    entry->value = spa_read(mmu->space, entry->spa, size);
+    page = table_page(t->mmu, entry->spa);
+    entry->value = page.bytes ? table_value(&page, entry->spa, size) : spa_read(t->mmu->space, entry->spa, size);
     if (t->quiet)
         return;
-    mmu->count.refs[mmu->count_asid][t->side][g][n]++;
-    charge_reference(t, entry->spa);
+    charge_reference(t, &page, g, n);
     translation_trace(t, g, n, WALK_MEMORY, false, entry);
 }
 
@@ -74,7 +107,7 @@ static void entry_use(struct translation *t, const struct walk_entry *entry, uin
         walk_cache_keep(t, &now);
 }
 
-/* ---- Native walk: tables in system-physical memory ---------------------------------------------------- */
+/* ---- Native walk: tables in system-physical memory ------------------------------------------------ */
 
 static bool native_read(void *ctx, uint64_t address, unsigned level, struct walk_entry *entry)
 {
@@ -94,7 +127,7 @@ static void guest_use(void *ctx, const struct walk_entry *entry, unsigned level,
 
 static const struct entry_source native_source = { native_read, guest_use };
 
-/* ---- Nested walk: gPA to sPA ------------------------------------------------------------------------------ */
+/* ---- Nested walk: gPA to sPA ---------------------------------------------------------------------- */
 
 static bool nested_read(void *ctx, uint64_t address, unsigned level, struct walk_entry *entry)
 {
@@ -138,7 +171,7 @@ static spa_t leaf_address(const struct walk_leaf *leaf, uint64_t address)
     return leaf->base | (address & ((UINT64_C(1) << leaf->shift) - 1));
 }
 
-/* ---- Guest walk: tables in guest-physical memory --------------------------------------------------------- */
+/* ---- Guest walk: tables in guest-physical memory -------------------------------------------------- */
 
 /* A guest-table access is a user write at the nested level, even if no A or D changes (APM2 15.25.6). */
 static bool guest_table_address(struct translation *t, gpa_t address, unsigned level, spa_t *spa)
@@ -171,7 +204,7 @@ static bool guest_read(void *ctx, uint64_t address, unsigned level, struct walk_
 
 static const struct entry_source guest_source = { guest_read, guest_use };
 
-/* ---- What the control registers select ------------------------------------------------------------------- */
+/* ---- What the control registers select ------------------------------------------------------------ */
 
 static uint64_t walk_root(const struct walk_format *format, uint64_t cr3)
 {
@@ -210,7 +243,7 @@ void mmu_derive(struct mmu *mmu)
     }
 }
 
-/* ---- A translation ------------------------------------------------------------------------------------------- */
+/* ---- A translation -------------------------------------------------------------------------------- */
 
 static uint8_t pat_type(uint64_t pat, unsigned index)
 {

@@ -115,7 +115,7 @@ static uint64_t total_refs(struct guest *g)
     return sum;
 }
 
-/* ---- Section D ------------------------------------------------------------------------------------------ */
+/* ---- Section D ------------------------------------------------------------------------------------ */
 
 static const struct {
     const char *name;
@@ -201,7 +201,7 @@ START_TEST(the_24_references_of_a_worst_case_walk_are_the_entries_in_the_tables)
 }
 END_TEST
 
-/* ---- A and D ---------------------------------------------------------------------------------------------- */
+/* ---- A and D -------------------------------------------------------------------------------------- */
 
 /* A is set once per entry, D on nested leaves of guest tables always, elsewhere by writes (APM2 15.25.6). */
 START_TEST(accessed_and_dirty_bits_are_set_in_both_dimensions)
@@ -231,7 +231,7 @@ START_TEST(accessed_and_dirty_bits_are_set_in_both_dimensions)
 }
 END_TEST
 
-/* ---- EXITINFO ------------------------------------------------------------------------------------------------ */
+/* ---- EXITINFO ------------------------------------------------------------------------------------- */
 
 struct npf_row {
     const char *name;
@@ -326,7 +326,7 @@ START_TEST(the_guests_nxe_does_not_touch_the_nested_nx_nor_the_hosts_the_guests)
 }
 END_TEST
 
-/* ---- Order of faults (APM2 15.25.6) ---------------------------------------------------------------------------- */
+/* ---- Order of faults (APM2 15.25.6) --------------------------------------------------------------- */
 
 START_TEST(guest_faults_come_before_the_final_nested_fault_and_after_the_tables_own)
 {
@@ -389,7 +389,7 @@ START_TEST(a_pae_guest_reads_pdptes_in_the_walk_and_faults_on_their_reserved_bit
 }
 END_TEST
 
-/* ---- Nested formats (APM2 15.25.3) -------------------------------------------------------------------------------- */
+/* ---- Nested formats (APM2 15.25.3) ---------------------------------------------------------------- */
 
 START_TEST(the_hosts_mode_chooses_the_nested_format)
 {
@@ -453,7 +453,7 @@ START_TEST(a_gpa_beyond_a_32_bit_nested_format_is_not_present)
 }
 END_TEST
 
-/* ---- Peek ---------------------------------------------------------------------------------------------------------- */
+/* ---- Peek ----------------------------------------------------------------------------------------- */
 
 START_TEST(a_peek_leaves_no_trace)
 {

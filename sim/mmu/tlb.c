@@ -28,6 +28,7 @@ void tlb_init(struct tlb *tlb, struct tlb_shape shape)
     if (!shape.entries)
         tlb->ways = 0;
     tlb->hashed = tlb->ways > SCANNED_WAYS;
+    tlb->ordered = tlb->hashed && tlb->sets == 1;
     tlb_rebuild(tlb);
 }
 
@@ -55,10 +56,84 @@ unsigned tlb_find(const struct tlb *tlb, uint16_t asid, uint64_t address, unsign
     return TLB_NONE;
 }
 
+/* ---- Order of use ------------------------------------------------------------------------------------- */
+
+static void order_unlink(struct tlb *tlb, unsigned index)
+{
+    const struct tlb_place *place = &tlb->place[index];
+
+    if (place->older == TLB_NONE)
+        tlb->oldest = place->newer;
+    else
+        tlb->place[place->older].newer = place->newer;
+    if (place->newer == TLB_NONE)
+        tlb->newest = place->older;
+    else
+        tlb->place[place->newer].older = place->older;
+}
+
+/* By the entry's stamp; most often it is the newest. */
+static void order_link(struct tlb *tlb, unsigned index)
+{
+    struct tlb_place *place = &tlb->place[index];
+    unsigned older = tlb->newest, newer = TLB_NONE;
+
+    place->stamp = tlb->entry[index].stamp;
+    while (older != TLB_NONE && tlb->place[older].stamp > place->stamp) {
+        newer = older;
+        older = tlb->place[older].older;
+    }
+    place->older = (uint16_t)older;
+    place->newer = (uint16_t)newer;
+    if (older == TLB_NONE)
+        tlb->oldest = (uint16_t)index;
+    else
+        tlb->place[older].newer = (uint16_t)index;
+    if (newer == TLB_NONE)
+        tlb->newest = (uint16_t)index;
+    else
+        tlb->place[newer].older = (uint16_t)index;
+}
+
+void tlb_use(struct tlb *tlb, unsigned index, uint64_t stamp)
+{
+    tlb->entry[index].stamp = stamp;
+    if (tlb->ordered && tlb->newest != index) {
+        order_unlink(tlb, index);
+        order_link(tlb, index);
+    } else {
+        tlb->place[index].stamp = stamp;
+    }
+}
+
+bool tlb_requeue(struct tlb *tlb, unsigned index)
+{
+    if (tlb->place[index].stamp == tlb->entry[index].stamp)
+        return false;
+    if (tlb->ordered) {
+        order_unlink(tlb, index);
+        order_link(tlb, index);
+    }
+    tlb->place[index].stamp = tlb->entry[index].stamp;
+    return true;
+}
+
+/* The first invalid entry of a full scan. */
+static unsigned tlb_invalid(const struct tlb *tlb)
+{
+    unsigned i = 0;
+
+    while (tlb->entry[i].shift)
+        i++;
+    return i;
+}
+
 unsigned tlb_oldest(const struct tlb *tlb, unsigned first)
 {
     unsigned oldest = first;
 
+    if (tlb->ordered)
+        return tlb->live < tlb->ways ? tlb_invalid(tlb) : tlb->oldest;
     for (unsigned i = first; i < first + tlb->ways; i++) {
         if (!tlb->entry[i].shift)
             return i;
@@ -81,6 +156,10 @@ static void tlb_link(struct tlb *tlb, unsigned index)
         tlb->next[index] = *head;
         *head = (uint16_t)index;
     }
+    if (tlb->ordered)
+        order_link(tlb, index);
+    else
+        tlb->place[index].stamp = entry->stamp;
 }
 
 void tlb_put(struct tlb *tlb, unsigned index, const struct tlb_entry *entry)
@@ -103,12 +182,15 @@ void tlb_drop(struct tlb *tlb, unsigned index)
             link = &tlb->next[*link];
         *link = tlb->next[index];
     }
+    if (tlb->ordered)
+        order_unlink(tlb, index);
     memset(entry, 0, sizeof(*entry));
 }
 
 void tlb_rebuild(struct tlb *tlb)
 {
     tlb->live = tlb->pieces = 0;
+    tlb->oldest = tlb->newest = TLB_NONE;
     memset(tlb->sized, 0, sizeof(tlb->sized));
     memset(tlb->head, 0xff, sizeof(tlb->head));
     for (unsigned i = 0; i < tlb_entries(tlb); i++) {

@@ -24,14 +24,26 @@ struct tlb_entry {
     uint8_t memtype;     /* enum memtype, CR0.CD left out */
 };
 
+/* Place of an entry in the order of use: sorted by `stamp`, the entry's own when it was put there. */
+struct tlb_place {
+    uint64_t stamp;
+    uint16_t older, newer;
+};
+
+/*
+ * An array of many ways is found by hash chain and, if it is fully associative, kept in order of use; others are
+ * scanned. A place is a lower bound of the entry's recency, see native.c.
+ */
 struct tlb {
     unsigned sets, ways; /* ways == 0: absent */
-    bool hashed;         /* found by hash chain; else by a scan of the set */
+    bool hashed, ordered;
     unsigned live;       /* valid entries */
     unsigned pieces;     /* valid entries smaller than the guest's page */
     unsigned sized[4];   /* valid entries by shift / 9 */
+    uint16_t oldest, newest;
     uint16_t head[TLB_HASH];
     uint16_t next[TLB_MAX];
+    struct tlb_place place[TLB_MAX];
     struct tlb_entry entry[TLB_MAX];
 };
 
@@ -48,6 +60,10 @@ unsigned tlb_find(const struct tlb *tlb, uint16_t asid, uint64_t address, unsign
 unsigned tlb_set(const struct tlb *tlb, uint64_t address, unsigned shift);
 /* In the set that begins at `first`: an invalid entry if there is one, else the one with the least stamp. */
 unsigned tlb_oldest(const struct tlb *tlb, unsigned first);
+/* The entry is used: the newest from now on. */
+void tlb_use(struct tlb *tlb, unsigned index, uint64_t stamp);
+/* Its stamp was raised behind the array's back: move it to its place. false: it was there. */
+bool tlb_requeue(struct tlb *tlb, unsigned index);
 void tlb_put(struct tlb *tlb, unsigned index, const struct tlb_entry *entry);
 void tlb_drop(struct tlb *tlb, unsigned index);
 /* Derived members again, from the entries (after a restore). */

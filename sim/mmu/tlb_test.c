@@ -66,7 +66,7 @@ static bool walks(struct fixture *f, gva_t address, unsigned access)
     return counter(f, "walk.count") != before;
 }
 
-/* ---- Replacement ------------------------------------------------------------------------------------------ */
+/* ---- Replacement ---------------------------------------------------------------------------------- */
 
 /* A second model, as plain as can be: 48 entries in order of use, 128 sets of 4 in order of arrival. */
 struct oracle {
@@ -184,7 +184,7 @@ START_TEST(the_instruction_side_has_its_own_arrays_per_page_size)
 }
 END_TEST
 
-/* ---- Page sizes --------------------------------------------------------------------------------------------- */
+/* ---- Page sizes ----------------------------------------------------------------------------------- */
 
 START_TEST(a_4m_page_takes_an_entry_for_each_touched_half_and_invlpg_drops_both)
 {
@@ -285,7 +285,7 @@ START_TEST(a_page_of_mixed_mtrr_type_enters_in_pieces)
 }
 END_TEST
 
-/* ---- Flush rules (APM2 5.5.2, 15.16; fam10h.md 3.13) --------------------------------------------------------------- */
+/* ---- Flush rules (APM2 5.5.2, 15.16; fam10h.md 3.13) ---------------------------------------------- */
 
 /* Page 0 is global, page 1 is not; present in ASIDs 0, 1 and 2, on both sides. */
 static struct fixture flush_fixture(void)
@@ -387,7 +387,7 @@ START_TEST(a_flush_reaches_the_l2_too)
 }
 END_TEST
 
-/* ---- What native pointers are given for ------------------------------------------------------------------------------ */
+/* ---- What native pointers are given for ----------------------------------------------------------- */
 
 START_TEST(no_native_pointer_leads_to_devices_absent_covered_or_watched_pages)
 {

@@ -4,7 +4,7 @@
 
 #include "sim/mmu/control.h"
 
-/* ---- Formats ----------------------------------------------------------------------------------- */
+/* ---- Formats -------------------------------------------------------------------------------------- */
 
 /* Physical addresses have 48 bits (CPUID 8000_0008): bits 51:48 of an entry are reserved. */
 #define ABOVE_SPA BITS(51, 48)
@@ -56,7 +56,7 @@ const struct walk_format *walk_format_of(uint64_t cr4, uint64_t efer)
     return (cr4 & CR4_PSE) ? &walk_legacy_pse : &walk_legacy;
 }
 
-/* ---- One entry ----------------------------------------------------------------------------------- */
+/* ---- One entry ------------------------------------------------------------------------------------ */
 
 static bool entry_is_leaf(const struct walk *walk, unsigned level, uint64_t value)
 {
@@ -104,7 +104,7 @@ static uint64_t fault_code(const struct walk *walk, unsigned access, uint64_t ca
            (((access & MMU_FETCH) && walk->nxe) ? FAULT_ID : 0);
 }
 
-/* ---- The walk -------------------------------------------------------------------------------------- */
+/* ---- The walk ------------------------------------------------------------------------------------- */
 
 /* The leaf was found: fill *leaf, set A, and D for a permitted write; then the permission check. */
 static enum walk_status walk_end(const struct walk *walk, unsigned level, const struct walk_entry *entry,

@@ -52,7 +52,7 @@ static uint64_t total_refs(struct fixture *f)
     return sum;
 }
 
-/* ---- Formats and page sizes -------------------------------------------------------------------------------- */
+/* ---- Formats and page sizes ----------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -140,7 +140,7 @@ START_TEST(without_paging_an_address_is_system_physical_and_asks_no_tlb)
 }
 END_TEST
 
-/* ---- Permission cube -------------------------------------------------------------------------------------------- */
+/* ---- Permission cube ------------------------------------------------------------------------------ */
 
 /* What the manual's rules say (APM2 5.6, 8.4.2): #PF code, or -1 for no fault. */
 static int expected_code(bool writable, bool user, bool nx, bool nxe, bool wp, unsigned access, bool eight_bytes)
@@ -208,7 +208,7 @@ START_TEST(the_permission_cube_holds_in_every_format_level_and_page_size)
 }
 END_TEST
 
-/* ---- Error codes ---------------------------------------------------------------------------------------------------- */
+/* ---- Error codes ---------------------------------------------------------------------------------- */
 
 START_TEST(a_missing_entry_at_any_level_faults_without_p_and_stops_the_walk)
 {
@@ -318,7 +318,7 @@ START_TEST(legacy_pae_loads_pdptes_once_and_refuses_reserved_bits)
 }
 END_TEST
 
-/* ---- Counting ----------------------------------------------------------------------------------------------------------- */
+/* ---- Counting ------------------------------------------------------------------------------------- */
 
 START_TEST(accessed_and_dirty_writes_are_counted_and_charged_apart)
 {

@@ -15,7 +15,7 @@ static unsigned cache_find(struct mmu *mmu, unsigned array, uint64_t address, un
     unsigned index = tlb_find(tlb, mmu->paging.asid, address, shift);
 
     if (index != TLB_NONE)
-        tlb->entry[index].stamp = ++mmu->cache_clock;
+        tlb_use(tlb, index, ++mmu->cache_clock);
     return index;
 }
 
