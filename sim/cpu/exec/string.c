@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * String instructions. With REP several steps may be made in one call, as long as no boundary has anything
- * to look at: every step charges its cycles and makes its own DTLB lookups, so that no counter can tell.
- */
+/* String instructions, one element a call. */
 #include "sim/cpu/exec/alu.h"
 #include "sim/cpu/exec/io.h"
 #include "sim/cpu/exec/operand.h"
@@ -25,36 +22,24 @@ INLINE uint64_t string_offset(const struct core *core, const struct insn *insn, 
     return gpr_read(core, reg, insn->address_size, false);
 }
 
-/* Charge the step that has just been made and go on, or stop at this boundary? */
-INLINE bool boundary_is_quiet(struct core *core, const struct insn *insn)
-{
-    uint64_t cycles = core->cycles + insn->cost;
-
-    if (cycles >= core->horizon || (core->rflags & RFLAGS_TF) || core->pending_dr6 != 0)
-        return false;
-    core->cycles = cycles;
-    return true;
-}
-
+/* One step; with REP another call makes the next, so that every boundary is the same in both engines. */
 INLINE enum outcome repeat(struct core *core, const struct insn *insn, string_step *step, bool compares)
 {
+    enum outcome outcome;
+    uint64_t count;
+
     if (insn->rep == 0)
         return step(core, insn);
-    for (;;) {
-        uint64_t count = gpr_read(core, RCX, insn->address_size, false);
-        enum outcome outcome;
-
-        if (count == 0)
-            return OUTCOME_NEXT;
-        outcome = step(core, insn);
-        if (outcome != OUTCOME_NEXT)
-            return outcome;
-        gpr_write(core, RCX, insn->address_size, false, --count);
-        if (count == 0 || (compares && flag_zf(core) != (insn->rep == 0xF3)))
-            return OUTCOME_NEXT;
-        if (!boundary_is_quiet(core, insn))
-            return OUTCOME_REPEAT;
-    }
+    count = gpr_read(core, RCX, insn->address_size, false);
+    if (count == 0)
+        return OUTCOME_NEXT;
+    outcome = step(core, insn);
+    if (outcome != OUTCOME_NEXT)
+        return outcome;
+    gpr_write(core, RCX, insn->address_size, false, --count);
+    if (count == 0 || (compares && flag_zf(core) != (insn->rep == 0xF3)))
+        return OUTCOME_NEXT;
+    return OUTCOME_REPEAT;
 }
 
 /* ---- Steps ------------------------------------------------------------------------------------------- */
