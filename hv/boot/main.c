@@ -10,6 +10,7 @@
 #include "hv/vm/schedule.h"
 
 #define SLICE_MS_DEFAULT 1
+#define SLICE_MS_MAX 1000
 
 #define EBDA_SEGMENT 0x40Eu /* word in the BIOS data area */
 #define BIOS_START 0xE0000u
@@ -53,6 +54,16 @@ static void create_guests(const struct multiboot_info *info, enum npt_size limit
     }
 }
 
+static uint64_t number_option(const char *options, const char *name, uint64_t fallback)
+{
+    bool bad = false;
+    uint64_t value = option_size(options, name, fallback, &bad);
+
+    if (bad)
+        panic("%s= wants a number", name);
+    return value;
+}
+
 /* First KiB of the extended BIOS data area, then the BIOS area (ACPI 5.2.5.1). */
 static const void *find_acpi_root(void)
 {
@@ -78,11 +89,8 @@ static void start_cores(const char *options, uint32_t ticks_per_ms)
     static struct acpi_topology topology;
     const void *root = find_acpi_root();
     const char *wrong = root ? acpi_read(root, MAPPED_BELOW, &topology) : "no ACPI root pointer";
-    bool bad = false;
-    uint64_t maxcpus = option_size(options, "maxcpus", CORES_MAX, &bad);
+    uint64_t maxcpus = number_option(options, "maxcpus", CORES_MAX);
 
-    if (bad)
-        panic("maxcpus= wants a number");
     if (wrong)
         console_print("hv: one core only: %s", wrong);
     else
@@ -91,12 +99,40 @@ static void start_cores(const char *options, uint32_t ticks_per_ms)
     __atomic_store_n(&all_started, true, __ATOMIC_RELEASE);
 }
 
+static void read_options(const char *options, uint32_t ticks_per_ms)
+{
+    uint64_t slice = number_option(options, "sched_credit_tslice_ms", SLICE_MS_DEFAULT);
+
+    if (!option_flag(options, "hap", true))
+        panic("hap=off: shadow paging is not built");
+    if (slice < 1 || slice > SLICE_MS_MAX)
+        panic("sched_credit_tslice_ms= must be 1 to %u", SLICE_MS_MAX);
+    schedule_options = (struct schedule_options){
+        .asids = option_flag(options, "asid", true),
+        .switch_bumps = option_flag(options, "asid_switch_bump", false),
+        .asid_bench = number_option(options, "asid_bench", 0),
+        .slice_ticks = ticks_per_ms * (uint32_t)slice,
+    };
+}
+
+static void start_svm(const char *options)
+{
+    struct svm_options chosen = { .intercept_cr3_write = option_flag(options, "npt_cr3w", false) };
+    struct svm_features features;
+    const char *missing = svm_missing(&features);
+
+    if (missing)
+        panic("%s", missing);
+    console_print("hv: SVM revision %u, %u ASIDs%s", features.revision, features.asids,
+                  features.nrip_save ? ", nRIP" : "");
+    svm_init(&chosen);
+}
+
 void hv_main(uint32_t magic, uint32_t info_address)
 {
     const struct multiboot_info *info = memory_pointer(info_address);
-    struct svm_features features;
-    const char *options, *missing;
-    uint32_t ticks;
+    const char *options;
+    uint32_t ticks_per_ms;
 
     console_init();
     descriptors_init();
@@ -107,17 +143,12 @@ void hv_main(uint32_t magic, uint32_t info_address)
     percore_init(0, lapic_id());
     percore_count = 1;
     console_print("hv: %lu MiB free", (unsigned long)(memory_free_frames() >> 8));
-    missing = svm_missing(&features);
-    if (missing)
-        panic("%s", missing);
-    svm_init();
+    start_svm(options);
     lapic_silence_8259();
     lapic_init();
-    ticks = lapic_timer_calibrate();
-    schedule_options.asids = option_flag(options, "asid", true);
-    schedule_options.switch_bumps = option_flag(options, "asid_switch_flush", false);
-    schedule_options.slice_ticks = ticks * SLICE_MS_DEFAULT;
+    ticks_per_ms = lapic_timer_calibrate();
+    read_options(options, ticks_per_ms);
     create_guests(info, backing_limit(options));
-    start_cores(options, ticks);
+    start_cores(options, ticks_per_ms);
     schedule_loop(&schedule_options);
 }

@@ -19,7 +19,7 @@ struct range {
     uint64_t start, end;
 };
 
-extern char hv_image_end[];
+extern char hv_image_start[], hv_image_end[];
 extern uint64_t boot_pml4[TABLE_ENTRIES], boot_pdpt[TABLE_ENTRIES];
 
 static struct page_pool pool;
@@ -45,7 +45,8 @@ static void reserve_what_the_loader_brought(const struct multiboot_info *info)
 {
     uint64_t at = (uintptr_t)info;
 
-    reserve(0, (uintptr_t)hv_image_end); /* hv itself, and all below it */
+    reserve(0, LOW_MEMORY);
+    reserve((uintptr_t)hv_image_start, (uintptr_t)hv_image_end);
     reserve(at, at + sizeof(*info));
     if (info->flags & MULTIBOOT_INFO_CMDLINE)
         reserve_text(info->cmdline);

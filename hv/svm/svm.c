@@ -26,10 +26,12 @@
 #define DR7_RESET 0x00000400ull
 #define EFER_GUEST_BITS (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 #define CR0_PG (1ull << 31)
+#define CR3_RESERVED_LONG 0xFFFF000000000000ull /* 48 physical address bits */
 
 uint64_t svm_world_switch(uint64_t guest_vmcb, struct svm_registers *registers, uint64_t host_vmcb);
 
 static struct svm_features features_seen;
+static struct svm_options options_chosen;
 static uint64_t iopm, msrpm;
 
 const char *svm_missing(struct svm_features *features)
@@ -65,12 +67,13 @@ static void msrpm_pass(uint32_t msr)
     map[index / 4] &= (uint8_t)~(3u << index % 4 * 2);
 }
 
-void svm_init(void)
+void svm_init(const struct svm_options *options)
 {
     /* FS.base, GS.base, KernelGSBase; STAR, LSTAR, CSTAR, SFMASK; SYSENTER_CS, ESP, EIP; PAT */
     static const uint32_t passed[] = { 0xC0000100, 0xC0000101, 0xC0000102, 0xC0000081, 0xC0000082, 0xC0000083,
                                        0xC0000084, 0x174, 0x175, 0x176, 0x277 };
 
+    options_chosen = *options;
     iopm = memory_alloc(IOPM_PAGES_ORDER);
     msrpm = memory_alloc(MSRPM_PAGES_ORDER);
     if (!iopm || !msrpm)
@@ -106,6 +109,8 @@ static void set_intercepts(struct vmcb *vmcb)
                         INTERCEPT_SHUTDOWN;
     vmcb->intercept_2 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD | INTERCEPT_VMSAVE | INTERCEPT_STGI |
                         INTERCEPT_CLGI | INTERCEPT_SKINIT | INTERCEPT_MONITOR | INTERCEPT_MWAIT;
+    if (options_chosen.intercept_cr3_write)
+        vmcb->intercept_cr_write = 1u << 3;
     vmcb->iopm_base_pa = iopm;
     vmcb->msrpm_base_pa = msrpm;
     vmcb->v_intr = V_INTR_MASKING;
@@ -180,6 +185,24 @@ void svm_set_context(struct svm_vcpu *vcpu, const struct svm_context *context)
     asid_drop(&vcpu->asid); /* its old translations belong to another life */
 }
 
+uint64_t svm_gpr(const struct svm_vcpu *vcpu, unsigned number)
+{
+    const struct svm_registers *r = &vcpu->registers;
+    const uint64_t values[16] = { vcpu->vmcb->rax, r->rcx, r->rdx, r->rbx, vcpu->vmcb->rsp, r->rbp, r->rsi, r->rdi,
+                                  r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15 };
+
+    return values[number & 15];
+}
+
+bool svm_set_guest_cr3(struct svm_vcpu *vcpu, uint64_t value)
+{
+    if (vcpu->vmcb->efer & EFER_LMA && value & CR3_RESERVED_LONG)
+        return false;
+    vcpu->vmcb->cr3 = value;
+    asid_drop(&vcpu->asid);
+    return true;
+}
+
 bool svm_guest_in_64bit(const struct svm_vcpu *vcpu)
 {
     return vcpu->vmcb->efer & EFER_LMA && vcpu->vmcb->cs.attributes & SEGMENT_L;
@@ -232,6 +255,7 @@ const char *svm_exit_name(uint64_t exitcode)
 {
     switch (exitcode) {
 #define NAME(code) case code: return #code
+    NAME(VMEXIT_CR3_WRITE);
     NAME(VMEXIT_INTR);
     NAME(VMEXIT_NMI);
     NAME(VMEXIT_INIT);

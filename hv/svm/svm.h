@@ -35,7 +35,10 @@ struct svm_vcpu {
 /* One line that says what is missing, or NULL: SVM with nested paging can be used. */
 const char *svm_missing(struct svm_features *features);
 /* Bitmaps shared by all guests. */
-void svm_init(void);
+struct svm_options {
+    bool intercept_cr3_write; /* npt_cr3w=: as Xen through 3.4, so that both can be measured */
+};
+void svm_init(const struct svm_options *options);
 /* On the core itself. */
 void svm_core_init(struct svm_core *core, bool use_asids);
 /* A VMCB for a guest on these nested tables, in the state of a multiboot entry (32-bit flat, paging off). */
@@ -56,6 +59,10 @@ struct svm_context {
     uint64_t cr0, cr3, cr4, efer, rip, rsp, rflags, rax;
 };
 void svm_set_context(struct svm_vcpu *vcpu, const struct svm_context *context);
+/* By the number in ModRM and REX.B. */
+uint64_t svm_gpr(const struct svm_vcpu *vcpu, unsigned number);
+/* An intercepted CR3 write: no hardware flush happened, so the vCPU loses its ASID. False: reserved bits. */
+bool svm_set_guest_cr3(struct svm_vcpu *vcpu, uint64_t value);
 bool svm_guest_in_64bit(const struct svm_vcpu *vcpu);
 void svm_set_rax(struct svm_vcpu *vcpu, uint64_t value);
 void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code, uint32_t code);

@@ -68,6 +68,22 @@ enum exit_result vmexit_npf(struct vcpu *vcpu)
     return exit_crash(vcpu, "access outside its memory");
 }
 
+static enum exit_result vmexit_cr3_write(struct vcpu *vcpu)
+{
+    uint8_t bytes[INSTRUCTION_MAX];
+    bool in_64bit = svm_guest_in_64bit(&vcpu->svm);
+    unsigned gpr, length = instruction_mov_cr3(bytes, exit_fetch(vcpu, bytes), in_64bit, &gpr);
+    uint64_t value;
+
+    if (!length)
+        return exit_inject_gp(vcpu);
+    value = svm_gpr(&vcpu->svm, gpr);
+    if (!svm_set_guest_cr3(&vcpu->svm, in_64bit ? value : (uint32_t)value))
+        return exit_inject_gp(vcpu);
+    svm_set_rip(&vcpu->svm, vcpu->svm.vmcb->rip + length);
+    return EXIT_RESUME;
+}
+
 enum exit_result exit_handle(struct vcpu *vcpu)
 {
     switch (vcpu->svm.vmcb->exitcode) {
@@ -75,6 +91,8 @@ enum exit_result exit_handle(struct vcpu *vcpu)
     case VMEXIT_NMI:
     case VMEXIT_INIT:
         return EXIT_RESUME;
+    case VMEXIT_CR3_WRITE:
+        return vmexit_cr3_write(vcpu);
     case VMEXIT_CPUID:
         return vmexit_cpuid(vcpu);
     case VMEXIT_IOIO:

@@ -138,7 +138,7 @@ static void give_back(struct vcpu *vcpu, enum exit_result result)
 }
 
 /* Until its slice is over, it blocks, or its guest ends. */
-static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcpu *vcpu)
+static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcpu *vcpu, uint64_t asid_bench)
 {
     enum exit_result result = EXIT_RESUME;
     uint64_t tsc;
@@ -151,6 +151,8 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
     while (result == EXIT_RESUME && !core->reschedule && !vcpu->down_wanted && vcpu->guest->outcome == GUEST_RUNS) {
         counts_handled(&vcpu->counts, tsc_read());
         vcpu->counts.runs++;
+        if (svm_core->asids.assignments < asid_bench)
+            asid_drop(&vcpu->svm.asid);
         tsc = svm_run(svm_core, &vcpu->svm);
         counts_exit(&vcpu->counts, vcpu->svm.vmcb->exitcode, tsc);
         result = exit_handle(vcpu);
@@ -198,7 +200,7 @@ void schedule_loop(const struct schedule_options *options)
         if (options->switch_bumps && vcpu != last_vcpu[core->index])
             asid_core_bump(&svm_core->asids);
         last_vcpu[core->index] = vcpu;
-        run_vcpu(svm_core, core, vcpu);
+        run_vcpu(svm_core, core, vcpu, options->asid_bench);
     }
 }
 

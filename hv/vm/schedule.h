@@ -7,7 +7,8 @@
 
 struct schedule_options {
     bool asids;           /* asid= */
-    bool switch_bumps;    /* asid_switch_flush=: a vCPU switch costs the core its ASIDs, as Xen's CR3 write did */
+    bool switch_bumps;    /* asid_switch_bump: a vCPU switch costs the core its ASIDs, as Xen's CR3 write did */
+    uint64_t asid_bench;  /* asid_bench=N: take the vCPU's ASID away until the core has assigned N */
     uint32_t slice_ticks; /* of the local APIC's timer */
 };
 
