@@ -42,7 +42,7 @@ void dram_free(struct dram *dram)
     dram->chunks = 0;
 }
 
-/* calloc, not g_malloc0: running out is a stated limit (exit status 3), never an abort; untouched pages cost nothing. */
+/* calloc, not g_malloc0: running out is a stated limit (status 3), not an abort; untouched pages cost nothing. */
 static struct dram_chunk *dram_chunk_new(void)
 {
     struct dram_chunk *chunk = calloc(1, sizeof *chunk);
@@ -164,14 +164,4 @@ static bool dram_load(void *object, struct state_reader *reader, GError **error)
     }
 }
 
-static const struct state_field dram_fields[] = {
-    STATE_VALUE(struct dram, size),
-};
-
-const struct state_part dram_state = {
-    .name = "dram",
-    .fields = dram_fields,
-    .count = G_N_ELEMENTS(dram_fields),
-    .save = dram_save,
-    .load = dram_load,
-};
+const struct state_part dram_state = { .name = "dram", .save = dram_save, .load = dram_load };

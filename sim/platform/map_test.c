@@ -265,6 +265,63 @@ START_TEST(a_snapshot_brings_ram_and_devices_back)
 }
 END_TEST
 
+/* Saves f, restores into g; the error's message or NULL. */
+static char *transfer(struct fixture *f, struct fixture *g)
+{
+    struct state *save = state_new(), *restore = state_new();
+    struct counter_set *counters = counter_set_new();
+    g_autofree char *file = g_strdup_printf("%s/fam10h-map-test.%d", g_get_tmp_dir(), (int)getpid());
+    GError *error = NULL;
+    char *message = NULL;
+
+    state_add(save, "dram", &dram_state, &f->platform->map.dram);
+    state_add(restore, "dram", &dram_state, &g->platform->map.dram);
+    ck_assert(state_save(save, file, "test", NULL));
+    if (!state_restore(restore, file, "test", &error))
+        message = g_strdup(error->message);
+    g_clear_error(&error);
+    g_unlink(file);
+    counter_set_free(counters);
+    state_free(save);
+    state_free(restore);
+    return message;
+}
+
+START_TEST(a_snapshot_of_a_larger_machine_is_refused)
+{
+    struct fixture *f = fixture_new(1, 1, GIB), *g = fixture_new(1, 1, 64 * MIB);
+    g_autofree char *fits = NULL, *beyond = NULL, *limit = NULL;
+
+    store(f, 0x3fff000, 8, 1);
+    fits = transfer(f, g);
+    ck_assert_ptr_null(fits);
+    ck_assert_uint_eq(load(g, 0x3fff000, 8), 1);
+    store(f, 0x4000000, 8, 1);
+    beyond = transfer(f, g);
+    ck_assert_ptr_nonnull(strstr(beyond, "RAM page 0x4000 (flags 0) is not a page of this machine, which has 0x4000"));
+    g->platform->map.dram.limit = 0;
+    limit = transfer(f, g);
+    ck_assert_ptr_nonnull(strstr(limit, "--host-memory"));
+    fixture_free(f);
+    fixture_free(g);
+}
+END_TEST
+
+START_TEST(an_armed_page_stays_armed_in_a_snapshot_and_a_code_page_does_not)
+{
+    struct fixture *f = fixture_new(1, 1, 64 * MIB), *g = fixture_new(1, 1, 64 * MIB);
+    struct spa_space *from = platform_space(f->platform), *to = platform_space(g->platform);
+
+    store(f, 0x5000, 1, 0);
+    from->flag_page(from->ctx, 0x5000, DRAM_PAGE_ARMED);
+    from->flag_page(from->ctx, 0x5000, DRAM_PAGE_CODE);
+    ck_assert_ptr_null(transfer(f, g));
+    ck_assert_uint_eq(*to->page_flags(to->ctx, 0x5000), DRAM_PAGE_ARMED);
+    fixture_free(f);
+    fixture_free(g);
+}
+END_TEST
+
 UNIT_TESTS("map", absent_ram_reads_as_zero_and_allocates_nothing, a_store_is_read_back_and_takes_one_chunk,
            the_limit_on_native_memory_sets_exhausted_and_drops_the_store, memory_above_three_gib_moves_above_four,
            the_vga_window_is_not_ram, the_largest_machine_has_no_ram_in_the_hypertransport_range,
@@ -272,4 +329,5 @@ UNIT_TESTS("map", absent_ram_reads_as_zero_and_allocates_nothing, a_store_is_rea
            an_impossible_machine_is_refused_in_one_line,
            a_store_to_a_flagged_page_is_told_and_flags_drop_native_pointers,
            a_region_gets_its_offsets_and_never_an_access_across_its_end, absent_and_zero_pages_hash_alike,
-           a_snapshot_brings_ram_and_devices_back)
+           a_snapshot_brings_ram_and_devices_back, a_snapshot_of_a_larger_machine_is_refused,
+           an_armed_page_stays_armed_in_a_snapshot_and_a_code_page_does_not)

@@ -50,7 +50,8 @@ static bool nb_is_window(unsigned function, unsigned offset)
 /* The DRAM decode stays as firmware left it: F1x40-7C, F1xF0, F1x140-17C. */
 static bool nb_is_dram_map(unsigned function, unsigned offset)
 {
-    return function == 1 && ((offset >= 0x40 && offset < 0x80) || offset == 0xf0 || (offset >= 0x140 && offset < 0x180));
+    return function == 1 &&
+           ((offset >= 0x40 && offset < 0x80) || offset == 0xf0 || (offset >= 0x140 && offset < 0x180));
 }
 
 /* The value after a write of `written` to the bytes of `lanes`. */

@@ -113,7 +113,7 @@ START_TEST(a_thousand_hertz_gives_a_thousand_edges_a_second)
             }
         }
     }
-    /* 1193181.8 / 1193 = 1000.15 periods in a second; and the edge when the control word set OUT is none: it was high. */
+    /* 1193181.8 / 1193 = 1000.15 periods in a second; the control word made no edge, for OUT was high before. */
     ck_assert_uint_eq(f->rises - before, 1000);
     fixture_free(f);
 }

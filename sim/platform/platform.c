@@ -201,7 +201,7 @@ uint32_t platform_pci_read(struct platform *platform, unsigned bus, unsigned dev
     return pci_read(&platform->pci, bus, device << 3 | function, reg & ~3u, 4);
 }
 
-/* ---- DMA: without an IOMMU a device's address is the system-physical one ------------------------------------------- */
+/* ---- DMA: without an IOMMU a device's address is the system-physical one --------------------------------------- */
 
 static bool platform_dma_read(void *ctx, uint16_t device_id, uint64_t address, void *data, size_t size)
 {
@@ -234,7 +234,8 @@ const struct memory_range *platform_memory(struct platform *platform, size_t *co
 
 /* ---- State and counters ------------------------------------------------------------------------------------- */
 
-#define PLATFORM_COUNTER(name, unit, meaning, member) { name, unit, meaning, offsetof(struct platform, member), { { 0 } } }
+#define PLATFORM_COUNTER(name, unit, meaning, member) \
+    { name, unit, meaning, offsetof(struct platform, member), { { 0 } } }
 
 static const struct counter_row platform_counters[] = {
     PLATFORM_COUNTER("port.reads", "accesses", "reads of I/O space (IN, INS)", ports.reads),

@@ -110,7 +110,7 @@ void pm_reset(struct pm *pm)
 {
     pm->enable = 0;
     pm->control = CONTROL_SCI_EN;
-    pm->carries = 0;
+    pm->carries = pm->wiring->clock ? pm_ticks(pm) >> TIMER_CARRY : 0;
     timer_disarm(&pm->carry);
     pm->irq.set(pm->irq.ctx, PM_SCI_IRQ, false);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/platform/ioapic.h"
+#include "sim/platform/map.h"
 #include "sim/platform/pm.h"
 
 #define LAPIC_ADDRESS UINT32_C(0xfee00000)
@@ -115,7 +116,7 @@ GByteArray *acpi_madt(const struct acpi_machine *machine)
     return table;
 }
 
-/* ---- SRAT (7.4): one proximity domain for each node ----------------------------------------------------------------- */
+/* ---- SRAT (7.4): one proximity domain for each node -------------------------------------------------------------- */
 
 #define SRAT_ENABLED 1
 
@@ -141,7 +142,7 @@ static void srat_add_all_memory(GByteArray *table, const struct acpi_machine *ma
     for (size_t i = 0; i < machine->memory_count; i++) {
         const struct memory_range *range = &machine->memory[i];
 
-        if (range->type == 2)
+        if (range->type == 2 && range->base >= MAP_VGA_BASE) /* the EBDA is DRAM, what firmware keeps above is not */
             continue;
         if (range->base == end && range->node == node) {
             end += range->size;
@@ -176,7 +177,7 @@ GByteArray *acpi_srat(const struct acpi_machine *machine)
     return table;
 }
 
-/* ---- SLIT (7.5) ----------------------------------------------------------------------------------------------------- */
+/* ---- SLIT (7.5) -------------------------------------------------------------------------------------------------- */
 
 /*
  * 10 + 6 x hops. deviation: without probe filter the BKDG gives 10 to every node but the farthest (13), which Linux and

@@ -176,8 +176,8 @@ START_TEST(srat_gives_each_node_its_cores_and_memory)
     struct fixture *f = new_machine(2, 2, 8 * GIB);
     unsigned cores, ranges;
 
-    /* Node 0: 0-9FC00 (the EBDA is reserved), 1 MiB-C0000000, 100000000-13FFFFFFF. Node 1: one range. */
-    ck_assert_uint_eq(srat_memory(f, 0, &cores, &ranges), 0x9fc00 + (3 * GIB - MIB) + GIB);
+    /* Node 0: 0-A0000, 1 MiB-C0000000, 100000000-13FFFFFFF. Node 1: one range. */
+    ck_assert_uint_eq(srat_memory(f, 0, &cores, &ranges), 0xa0000 + (3 * GIB - MIB) + GIB);
     ck_assert_uint_eq(cores, 2);
     ck_assert_uint_eq(ranges, 3);
     ck_assert_uint_eq(srat_memory(f, 1, &cores, &ranges), 4 * GIB);
