@@ -194,11 +194,11 @@ START_TEST(mov_ss_holds_a_debug_trap_off_until_after_the_next_instruction)
         struct board *board = board_new("10h-b3", 1, engine);
         struct core *core = board->core[0];
 
-        /* mov ss,[4000h] with a data breakpoint on 4000h; inc eax; inc eax */
-        board_put(board, CODE, 0x8E, 0x15, 0x00, 0x40, 0x00, 0x00, 0x40, 0x40);
-        spa_write(&board->space, 0x4000, 2, BOARD_DATA_SELECTOR);
+        /* mov ss,[7000h] with a data breakpoint on 7000h; inc eax; inc eax */
+        board_put(board, CODE, 0x8E, 0x15, 0x00, 0x70, 0x00, 0x00, 0x40, 0x40);
+        spa_write(&board->space, 0x7000, 2, BOARD_DATA_SELECTOR);
         board_enter_flat(board, 0, CODE);
-        core->dr[0] = 0x4000;
+        core->dr[0] = 0x7000;
         core->dr7 = 0x400 | BIT(0) | UINT64_C(7) << 16; /* L0, read or write, two bytes */
         core_debug_changed(core);
         core_run(core, 5000);
@@ -316,16 +316,16 @@ START_TEST(a_store_to_the_armed_line_ends_mwait)
         struct board *board = board_new("10h-b3", 2, engine);
         struct core *core = board->core[0];
 
-        /* mov eax,5000h; xor ecx,ecx; xor edx,edx; monitor; mwait; inc ebx; hlt */
-        board_put(board, CODE, 0xB8, 0, 0x50, 0, 0, 0x31, 0xC9, 0x31, 0xD2, 0x0F, 0x01, 0xC8, 0x0F, 0x01, 0xC9, 0x43,
+        /* mov eax,7000h; xor ecx,ecx; xor edx,edx; monitor; mwait; inc ebx; hlt */
+        board_put(board, CODE, 0xB8, 0, 0x70, 0, 0, 0x31, 0xC9, 0x31, 0xD2, 0x0F, 0x01, 0xC8, 0x0F, 0x01, 0xC9, 0x43,
                   0xF4);
         board_enter_flat(board, 0, CODE);
         ck_assert_int_eq(core_run(core, 5000), CORE_STOP_WAITING);
         ck_assert(core->mwaiting);
-        spa_write(&board->space, 0x5040, 4, 1); /* the next line: no */
+        spa_write(&board->space, 0x7040, 4, 1); /* the next line: no */
         ck_assert_int_eq(core_run(core, 6000), CORE_STOP_WAITING);
         ck_assert_uint_eq(core->gpr[RBX], 0);
-        spa_write(&board->space, 0x503F, 1, 1);
+        spa_write(&board->space, 0x703F, 1, 1);
         core_run(core, 7000);
         ck_assert_uint_eq(core->gpr[RBX], 1);
         board_free(board);

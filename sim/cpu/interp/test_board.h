@@ -196,7 +196,7 @@ static void board_free(struct board *board)
 
 #define BOARD_GDT 0x1000
 #define BOARD_IDT 0x2000
-#define BOARD_HANDLERS 0x3000 /* 16 bytes a vector */
+#define BOARD_HANDLERS 0x4000 /* 16 bytes a vector; the IDT may take 16 bytes a vector too */
 #define BOARD_STACK 0x8000
 #define BOARD_CODE 0x10000
 #define BOARD_CODE_SELECTOR 0x08

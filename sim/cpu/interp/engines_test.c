@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fast engine against the reference: the same random programs, events at the same cycles, compared
+ * after every slice in registers, clocks and lookups, and at the end in the state hash, every counter and
+ * every byte of RAM.
+ */
+#include "sim/cpu/interp/test_board.h"
+#include "sim/unit_test.h"
+
+#define PROGRAM_BYTES 0x3000 /* three pages: instructions cross two page ends */
+#define DATA 0x40000
+
+/* ---- Numbers ------------------------------------------------------------------------------------------ */
+
+static uint64_t next_random(uint64_t *seed)
+{
+    uint64_t x = *seed; /* xorshift64 */
+
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return *seed = x;
+}
+
+static unsigned below(uint64_t *seed, unsigned bound)
+{
+    return (unsigned)(next_random(seed) >> 33) % bound;
+}
+
+/* ---- Machines ------------------------------------------------------------------------------------------ */
+
+static bool has_error_code(unsigned vector)
+{
+    return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 30;
+}
+
+/* Handlers that skip one byte and return: random code goes on after every fault. */
+static void skipping_handlers(struct board *board, bool wide)
+{
+    for (unsigned vector = 0; vector < 256; vector++) {
+        uint64_t at = BOARD_HANDLERS + 16 * vector, gate = BOARD_IDT + (wide ? 16 : 8) * vector;
+
+        spa_write(&board->space, gate, 8,
+                  at | (uint64_t)BOARD_CODE_SELECTOR << 16 | UINT64_C(0x8E00) << 32);
+        if (wide)
+            spa_write(&board->space, gate + 8, 8, 0);
+        if (wide && has_error_code(vector)) /* add rsp,8 */
+            board_put(board, at, 0x48, 0x83, 0xC4, 0x08);
+        else if (has_error_code(vector)) /* add esp,4 */
+            board_put(board, at, 0x83, 0xC4, 0x04, 0x90);
+        else
+            board_put(board, at, 0x90, 0x90, 0x90, 0x90);
+        if (wide) /* add qword [rsp],1; iretq */
+            board_put(board, at + 4, 0x48, 0x83, 0x04, 0x24, 0x01, 0x48, 0xCF);
+        else
+            board_put(board, at + 4, 0x83, 0x04, 0x24, 0x01, 0xCF);
+    }
+}
+
+static void enter(struct board *board, bool wide, uint64_t seed)
+{
+    struct core *core = board->core[0];
+
+    if (wide)
+        board_enter_long(board, 0, BOARD_CODE);
+    else
+        board_enter_flat(board, 0, BOARD_CODE);
+    skipping_handlers(board, wide);
+    core->idtr.limit = 0xFFF;
+    for (unsigned r = 0; r < GPR_COUNT; r++) {
+        uint64_t value = next_random(&seed);
+
+        if (r == RSP)
+            core->gpr[r] = BOARD_STACK + 0x20000;
+        else if (value & 1) /* pointers into data and into the program itself */
+            core->gpr[r] = (value & 2) ? DATA + (value >> 8 & 0xFFF) : BOARD_CODE + (value >> 8) % PROGRAM_BYTES;
+        else
+            core->gpr[r] = wide ? value : (uint32_t)value;
+    }
+}
+
+/* ---- Programs ------------------------------------------------------------------------------------------ */
+
+static void random_bytes(struct board *board, uint64_t seed)
+{
+    for (unsigned i = 0; i < PROGRAM_BYTES; i += 8)
+        spa_write(&board->space, BOARD_CODE + i, 8, next_random(&seed));
+}
+
+/* Pieces that mean something: loops, stores into code and data, string moves, calls, system instructions. */
+struct piece {
+    uint8_t size;
+    uint8_t bytes[10];
+    uint8_t random; /* index of a byte to be filled at random, 0: none */
+};
+
+static const struct piece pieces[] = {
+    { 2, { 0x01, 0xC0 }, 1 },                         /* add r,r */
+    { 2, { 0x31, 0xC0 }, 1 },                         /* xor r,r */
+    { 3, { 0x83, 0xC0, 0x05 }, 2 },                   /* add eax,imm8 */
+    { 5, { 0xB9, 0x07, 0x00, 0x00, 0x00 }, 0 },       /* mov ecx,7 */
+    { 2, { 0xE2, 0xF0 }, 0 },                         /* loop back */
+    { 2, { 0x75, 0x02 }, 0 },                         /* jnz forward */
+    { 2, { 0x72, 0xE6 }, 0 },                         /* jc back */
+    { 2, { 0xEB, 0x03 }, 0 },                         /* jmp forward */
+    { 2, { 0x89, 0x06 }, 1 },                         /* mov [..],r */
+    { 2, { 0x8B, 0x06 }, 1 },                         /* mov r,[..] */
+    { 2, { 0x88, 0x07 }, 0 },                         /* mov [rdi],al */
+    { 3, { 0xC6, 0x06, 0x40 }, 2 },                   /* mov byte [rsi],imm8 */
+    { 2, { 0xF3, 0xA4 }, 0 },                         /* rep movsb */
+    { 2, { 0xF3, 0xAA }, 0 },                         /* rep stosb */
+    { 1, { 0x50 }, 0 }, { 1, { 0x58 }, 0 },           /* push, pop */
+    { 5, { 0xE8, 0x04, 0x00, 0x00, 0x00 }, 1 },       /* call a little further */
+    { 1, { 0xC3 }, 0 },                               /* ret */
+    { 1, { 0x9C }, 0 }, { 1, { 0x9D }, 0 },           /* pushf, popf */
+    { 1, { 0xFB }, 0 }, { 1, { 0xFA }, 0 },           /* sti, cli */
+    { 2, { 0x0F, 0xA2 }, 0 },                         /* cpuid */
+    { 2, { 0x0F, 0x31 }, 0 },                         /* rdtsc */
+    { 2, { 0xCD, 0x80 }, 0 },                         /* int 80h */
+    { 3, { 0x0F, 0x01, 0x3F }, 0 },                   /* invlpg [rdi] */
+    { 3, { 0x0F, 0x20, 0xD8 }, 0 },                   /* mov rax,cr3 */
+    { 3, { 0x0F, 0x22, 0xD8 }, 0 },                   /* mov cr3,rax: often nonsense, sometimes not */
+    { 2, { 0xE6, 0x80 }, 0 },                         /* out 80h,al */
+    { 1, { 0xF4 }, 0 },                               /* hlt */
+    { 2, { 0x8E, 0xD0 }, 0 },                         /* mov ss,ax */
+    { 2, { 0xF7, 0xF1 }, 0 },                         /* div ecx */
+    { 3, { 0x0F, 0x23, 0xC0 }, 0 },                   /* mov dr0,rax */
+    { 3, { 0x0F, 0x23, 0xF8 }, 0 },                   /* mov dr7,rax */
+};
+
+static void random_pieces(struct board *board, uint64_t seed)
+{
+    spa_t at = BOARD_CODE;
+
+    while (at < BOARD_CODE + PROGRAM_BYTES) {
+        const struct piece *piece = &pieces[below(&seed, G_N_ELEMENTS(pieces))];
+        uint8_t bytes[10];
+
+        memcpy(bytes, piece->bytes, sizeof(bytes));
+        if (piece->random)
+            bytes[piece->random] = (uint8_t)next_random(&seed);
+        spa_write_block(&board->space, at, bytes, piece->size);
+        at += piece->size;
+    }
+}
+
+/*
+ * Loops that stay hot while they change: ROOMS pieces of code over two pages that jump to one another
+ * EBP times, add immediates, and store new immediates into each other, themselves included.
+ */
+#define ROOMS 12
+#define ROOM_BYTES 64
+#define ROOM_IMMEDIATE 2 /* offset of the first instruction's immediate */
+
+static spa_t room_at(unsigned room)
+{
+    return BOARD_CODE + 0x1000 - ROOMS / 2 * ROOM_BYTES + room * ROOM_BYTES;
+}
+
+static spa_t put_jump(struct board *board, spa_t at, spa_t target)
+{
+    spa_write(&board->space, at, 1, 0xE9);
+    spa_write(&board->space, at + 1, 4, target - (at + 5));
+    return at + 5;
+}
+
+static spa_t put_room_body(struct board *board, spa_t at, uint64_t *seed)
+{
+    switch (below(seed, 5)) {
+    case 0: /* mov byte [immediate of a room],imm8 */
+    case 1:
+        board_put(board, at, 0xC6, 0x04, 0x25, 0, 0, 0, 0, (uint8_t)next_random(seed));
+        spa_write(&board->space, at + 3, 4, room_at(below(seed, ROOMS)) + ROOM_IMMEDIATE);
+        return at + 8;
+    case 2: /* invlpg of one of the two pages */
+        board_put(board, at, 0x0F, 0x01, 0x3C, 0x25, 0, 0, 0, 0);
+        spa_write(&board->space, at + 4, 4, BOARD_CODE + 0x1000 * below(seed, 2));
+        return at + 8;
+    case 3: /* mov [data],eax */
+        board_put(board, at, 0x89, 0x04, 0x25, 0, 0, 0, 0);
+        spa_write(&board->space, at + 3, 4, DATA + below(seed, 0x2000));
+        return at + 7;
+    default: /* rol eax,3 */
+        board_put(board, at, 0xC1, 0xC0, 0x03);
+        return at + 3;
+    }
+}
+
+static void hot_rooms(struct board *board, uint64_t seed)
+{
+    put_jump(board, BOARD_CODE, room_at(0));
+    for (unsigned room = 0; room < ROOMS; room++) {
+        spa_t at = room_at(room);
+
+        board_put(board, at, 0x83, 0xC0, (uint8_t)next_random(&seed)); /* add eax,imm8 */
+        at += 3;
+        for (unsigned i = below(&seed, 4); i > 0; i--)
+            at = put_room_body(board, at, &seed);
+        board_put(board, at, 0xFF, 0xCD, 0x7A, 7, 0x7B, 0); /* dec ebp; jp over the first jump; jnp to it */
+        at = put_jump(board, at + 6, room_at(below(&seed, ROOMS)));
+        put_jump(board, at, room_at(below(&seed, ROOMS)));
+    }
+}
+
+/* ---- Comparison ---------------------------------------------------------------------------------------- */
+
+static void ck_same_core(struct core *a, struct core *b, uint64_t seed)
+{
+    const struct native_map *am = (const struct native_map *)a->mmu, *bm = (const struct native_map *)b->mmu;
+
+    for (const char *const *name = core_register_names(); *name; name++) {
+        uint64_t x = 0, y = 0;
+
+        core_register(a, *name, &x);
+        core_register(b, *name, &y);
+        ck_assert_msg(x == y, "seed %llu: %s is %llx in the reference, %llx in the fast engine",
+                      (unsigned long long)seed, *name, (unsigned long long)x, (unsigned long long)y);
+    }
+    ck_assert_msg(a->cycles == b->cycles, "seed %llu: cycles", (unsigned long long)seed);
+    ck_assert_msg(a->instructions == b->instructions, "seed %llu: instructions", (unsigned long long)seed);
+    ck_assert_msg(am->fetches == bm->fetches, "seed %llu: ITLB lookups", (unsigned long long)seed);
+    ck_assert_msg(am->accesses == bm->accesses, "seed %llu: DTLB lookups", (unsigned long long)seed);
+}
+
+static void print_counter(void *ctx, const char *name, const struct counter_row *row, uint64_t value)
+{
+    (void)row;
+    g_string_append_printf(ctx, "%s = %llu\n", name, (unsigned long long)value);
+}
+
+static void ck_same_board(struct board *a, struct board *b, uint64_t seed)
+{
+    g_autofree char *ah = state_hash(a->state), *bh = state_hash(b->state);
+    GString *ac = g_string_new(NULL), *bc = g_string_new(NULL);
+
+    counters_each(a->counters, print_counter, ac);
+    counters_each(b->counters, print_counter, bc);
+    ck_assert_msg(strcmp(ac->str, bc->str) == 0, "seed %llu: counters\n%s\n%s", (unsigned long long)seed, ac->str,
+                  bc->str);
+    ck_assert_msg(strcmp(ah, bh) == 0, "seed %llu: state hash", (unsigned long long)seed);
+    ck_assert_msg(memcmp(a->ram, b->ram, BOARD_RAM) == 0, "seed %llu: RAM", (unsigned long long)seed);
+    g_string_free(ac, TRUE);
+    g_string_free(bc, TRUE);
+}
+
+/* What comes from outside between two slices, the same on both boards. */
+static void disturb(struct board *board, uint64_t seed)
+{
+    struct core *core = board->core[0];
+
+    switch (seed % 7) {
+    case 0: core->nmi_pending = true; break;
+    case 1: core_pins(core).extint(core_pins(core).ctx, true); break;
+    case 2: core_pins(core).extint(core_pins(core).ctx, false); break;
+    case 3: /* a device stores into the program */
+        spa_write(&board->space, BOARD_CODE + (seed >> 8) % (PROGRAM_BYTES - 4), 4, seed >> 24);
+        break;
+    default: break;
+    }
+    core_attention(core);
+}
+
+static void compare_run(uint64_t seed, bool wide, void (*program)(struct board *, uint64_t))
+{
+    struct board *board[2];
+    uint64_t events = seed * 77 + 1;
+
+    for (int i = 0; i < 2; i++) {
+        board[i] = board_new("10h-b3", 1, i == 0);
+        enter(board[i], wide, seed);
+        program(board[i], seed);
+    }
+    for (unsigned slice = 1; slice <= 60; slice++) {
+        uint64_t event = next_random(&events), limit = board[0]->core[0]->cycles + 1 + event % 700;
+        enum core_stop a = core_run(board[0]->core[0], limit), b = core_run(board[1]->core[0], limit);
+
+        ck_assert_msg(a == b, "seed %llu: stops", (unsigned long long)seed);
+        ck_same_core(board[0]->core[0], board[1]->core[0], seed);
+        if (a == CORE_STOP_SHUTDOWN)
+            break;
+        for (int i = 0; i < 2; i++)
+            disturb(board[i], event >> 16);
+    }
+    ck_same_board(board[0], board[1], seed);
+    for (int i = 0; i < 2; i++)
+        board_free(board[i]);
+}
+
+#define SEEDS 40
+
+START_TEST(engines_agree_on_random_bytes_in_32_bit_code)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        compare_run(seed, false, random_bytes);
+}
+END_TEST
+
+START_TEST(engines_agree_on_random_bytes_in_64_bit_code)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        compare_run(seed + 1000, true, random_bytes);
+}
+END_TEST
+
+START_TEST(engines_agree_on_random_programs_in_32_bit_code)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        compare_run(seed + 2000, false, random_pieces);
+}
+END_TEST
+
+START_TEST(engines_agree_on_random_programs_in_64_bit_code)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        compare_run(seed + 3000, true, random_pieces);
+}
+END_TEST
+
+START_TEST(engines_agree_on_hot_loops_that_modify_one_another)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        compare_run(seed + 4000, seed & 1, hot_rooms);
+}
+END_TEST
+
+UNIT_TESTS("engines", engines_agree_on_random_bytes_in_32_bit_code, engines_agree_on_random_bytes_in_64_bit_code,
+           engines_agree_on_random_programs_in_32_bit_code, engines_agree_on_random_programs_in_64_bit_code,
+           engines_agree_on_hot_loops_that_modify_one_another)
