@@ -107,6 +107,11 @@ struct core_entry {
     bool protected_flat; /* 32-bit flat segments, paging off (multiboot, PVH); else real mode at F000:FFF0 */
 };
 void core_enter(struct core *core, const struct core_entry *entry);
+/*
+ * The registers of this core as firmware leaves them (fact sheet 11.4): APIC enabled, SVM enabled and
+ * locked, name string, workarounds. The memory map's MSRs are the machine's business. Before core_enter.
+ */
+void core_firmware(struct core *core);
 /* Application processors after firmware: wait for SIPI. */
 void core_wait_for_sipi(struct core *core);
 

@@ -14,7 +14,6 @@
 #define MSR_MTRR_FIX_4K_F8 0x26F
 #define MSR_MTRR_DEF_TYPE 0x2FF
 #define MSR_SYS_CFG 0xC0010010
-#define MSR_HWCR 0xC0010015
 #define MSR_TOP_MEM 0xC001001A
 #define MSR_TOM2 0xC001001D
 
@@ -24,7 +23,6 @@
 #define MTRR_PAIRS 8
 
 #define SYS_CFG_AFTER_FIRMWARE (BIT(9) | BIT(10) | BIT(18) | BIT(20) | BIT(21) | BIT(22)) /* BKDG10 C001_0010 */
-#define HWCR_AFTER_FIRMWARE UINT64_C(0x01000010) /* TscFreqSel, INVD_WBINVD; the dump of section 2.4 */
 #define FIXED_DRAM 0x18 /* RdDram, WrDram: extra bits of a fixed MTRR's byte */
 
 /* Highest DRAM address + 1 below 4 GiB, and above (0 if there is none). */
@@ -64,6 +62,7 @@ static void cover_with_mtrrs(struct core *core, uint64_t top)
 
 static void hand_over_core(struct core *core, uint64_t below, uint64_t above)
 {
+    core_firmware(core);
     core_set_msr(core, MSR_SYS_CFG, SYS_CFG_AFTER_FIRMWARE | BIT(19)); /* the extra bits are visible with ModEn only */
     core_set_msr(core, MSR_MTRR_FIX_64K, ALL_WB | UINT64_C(0x0101010101010101) * FIXED_DRAM);
     core_set_msr(core, MSR_MTRR_FIX_16K_8, ALL_WB | UINT64_C(0x0101010101010101) * FIXED_DRAM);
@@ -75,7 +74,6 @@ static void hand_over_core(struct core *core, uint64_t below, uint64_t above)
     core_set_msr(core, MSR_TOM2, above);
     cover_with_mtrrs(core, below);
     core_set_msr(core, MSR_MTRR_DEF_TYPE, BIT(11) | BIT(10) | MEMTYPE_UC);
-    core_set_msr(core, MSR_HWCR, HWCR_AFTER_FIRMWARE);
 }
 
 void firmware_hand_over(struct machine *machine)

@@ -25,6 +25,7 @@
 #define HWCR_TSC_FREQ_SEL BIT(24)
 
 #define VM_CR_R_INIT BIT(1) /* MSRC001_0114; its rules are svm's */
+#define VM_CR_LOCK BIT(3)
 #define VM_CR_SVMDIS BIT(4)
 
 #define DEBUG_CTL_LBR BIT(0)
