@@ -83,6 +83,43 @@ CONTROL_REGISTER(3)
 CONTROL_REGISTER(4)
 #undef CONTROL_REGISTER
 
+static inline uint16_t cs_read(void)
+{
+    uint16_t value;
+
+    __asm__ volatile("mov %%cs, %0" : "=r"(value));
+    return value;
+}
+
+/* Limit in 16 bits, then the base. */
+static inline void idt_load(const void *pointer)
+{
+    __asm__ volatile("lidt (%0)" : : "r"(pointer) : "memory");
+}
+
+static inline void gdt_load(const void *pointer)
+{
+    __asm__ volatile("lgdt (%0)" : : "r"(pointer) : "memory");
+}
+
+static inline void tlb_invalidate(uintptr_t linear)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(linear) : "memory");
+}
+
+static inline uint32_t load32(uintptr_t at)
+{
+    uint32_t value;
+
+    __asm__ volatile("movl (%1), %0" : "=r"(value) : "r"(at) : "memory");
+    return value;
+}
+
+static inline void store32(uintptr_t at, uint32_t value)
+{
+    __asm__ volatile("movl %0, (%1)" : : "r"(value), "r"(at) : "memory");
+}
+
 static inline void cpu_halt(void)
 {
     __asm__ volatile("hlt" : : : "memory");
