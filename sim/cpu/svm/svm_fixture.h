@@ -97,6 +97,22 @@ static inline unsigned fixture_home_node(void *ctx, spa_t address)
     return 0;
 }
 
+static inline uint32_t fixture_in(void *ctx, uint16_t port, unsigned size)
+{
+    (void)ctx;
+    (void)port;
+    (void)size;
+    return 0xA5A5A5A5;
+}
+
+static inline void fixture_out(void *ctx, uint16_t port, unsigned size, uint32_t value)
+{
+    (void)ctx;
+    (void)port;
+    (void)size;
+    (void)value;
+}
+
 /* The interrupt network: delivers at once to whom core_apic_targets names. */
 static inline void fixture_send(void *ctx, const struct apic_message *message)
 {
@@ -135,6 +151,7 @@ static inline struct fixture *fixture_new(const char *model)
         .flag_page = fixture_flag_page, .unflag_page = fixture_flag_page, .stored = fixture_stored,
         .mmio_read = fixture_mmio_read, .mmio_write = fixture_mmio_write, .home_node = fixture_home_node,
     };
+    fix->pio = (struct pio_space){ fix, fixture_in, fixture_out };
     clock_init(&fix->clock);
     fix->unmodelled = unmodelled_new();
     fix->blocks = block_cache_new(&fix->space);
