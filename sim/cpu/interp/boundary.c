@@ -34,12 +34,12 @@ static void deliver_exception(struct core *core, struct event event)
     deliver(core, event, core->model->costs.exception);
 }
 
-static bool exit_if_intercepted(struct core *core, unsigned code)
+static bool exit_if_intercepted(struct core *core, unsigned code, uint64_t info1)
 {
     if (!intercepts(core, code))
         return false;
     core->next_rip = core->rip;
-    execute_settle(core, core_vmexit(core, code, 0, 0));
+    execute_settle(core, core_vmexit(core, code, info1, 0));
     return true;
 }
 
@@ -67,7 +67,7 @@ static bool take_smi(struct core *core)
 {
     if (!core->smi_pending || !core->svm.gif || core->interrupt_shadow)
         return false;
-    if (!(core->hwcr & HWCR_SMM_LOCK) && exit_if_intercepted(core, VMEXIT_SMI))
+    if (!(core->hwcr & HWCR_SMM_LOCK) && exit_if_intercepted(core, VMEXIT_SMI, SMI_EXTERNAL))
         return true;
     core->smi_pending = false;
     unmodelled_note(core->unmodelled, "SMI");
@@ -78,7 +78,7 @@ static bool take_init(struct core *core)
 {
     if (!core->init_pending || !core->svm.gif)
         return false;
-    if (exit_if_intercepted(core, VMEXIT_INIT))
+    if (exit_if_intercepted(core, VMEXIT_INIT, 0))
         return true;
     core->init_pending = false;
     if (core->svm.vm_cr & VM_CR_R_INIT)
@@ -114,7 +114,7 @@ static bool take_nmi(struct core *core)
 {
     if (!nmi_ready(core))
         return false;
-    if (exit_if_intercepted(core, VMEXIT_NMI))
+    if (exit_if_intercepted(core, VMEXIT_NMI, 0))
         return true;
     core->nmi_pending = false;
     core->count->nmis++;
@@ -133,7 +133,7 @@ static bool take_intr(struct core *core)
 
     if (!intr_ready(core))
         return false;
-    if (exit_if_intercepted(core, VMEXIT_INTR))
+    if (exit_if_intercepted(core, VMEXIT_INTR, 0))
         return true;
     core_touch_clock(core);
     event.vector = apic_interrupt_acknowledge(core);
@@ -148,7 +148,7 @@ static bool take_virtual_intr(struct core *core)
 
     if (!svm_virtual_interrupt_ready(core))
         return false;
-    if (exit_if_intercepted(core, VMEXIT_VINTR))
+    if (exit_if_intercepted(core, VMEXIT_VINTR, 0))
         return true;
     event.vector = svm_virtual_interrupt_take(core);
     core->count->virtual_interrupts++;
