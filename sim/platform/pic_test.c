@@ -135,6 +135,24 @@ START_TEST(special_fully_nested_mode_lets_the_slave_nest)
 }
 END_TEST
 
+START_TEST(a_slave_without_eoi_asks_again_after_each_acknowledge)
+{
+    struct fixture *f = new_pics(0x01);
+
+    outb(f, 0xa0, 0x11); /* the slave again, with automatic EOI */
+    outb(f, 0xa1, 0x28);
+    outb(f, 0xa1, 0x02);
+    outb(f, 0xa1, 0x03);
+    pulse(f, 9);
+    pulse(f, 12);
+    ck_assert_uint_eq(acknowledge(f), 0x29);
+    outb(f, 0x20, 0x20);
+    ck_assert(f->extint); /* INT fell in the acknowledge, so that the master saw a second edge */
+    ck_assert_uint_eq(acknowledge(f), 0x2c);
+    fixture_free(f);
+}
+END_TEST
+
 START_TEST(a_request_that_goes_away_is_spurious)
 {
     struct fixture *f = new_pics(0x01);
@@ -267,7 +285,8 @@ END_TEST
 UNIT_TESTS("pic", an_edge_raises_intr_and_the_acknowledge_gives_its_vector, a_masked_request_waits_in_irr,
            a_higher_request_nests_and_a_lower_one_waits_for_the_eoi,
            a_slave_request_comes_through_the_cascade_with_the_slaves_vector,
-           special_fully_nested_mode_lets_the_slave_nest, a_request_that_goes_away_is_spurious,
+           special_fully_nested_mode_lets_the_slave_nest,
+           a_slave_without_eoi_asks_again_after_each_acknowledge, a_request_that_goes_away_is_spurious,
            automatic_eoi_leaves_nothing_in_service, rotations_and_set_priority_move_the_lowest,
            special_mask_mode_lets_lower_requests_through, a_poll_acknowledges,
            a_level_input_asks_again_until_the_line_drops, initialisation_clears_mask_and_service)

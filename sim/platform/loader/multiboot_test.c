@@ -174,6 +174,7 @@ START_TEST(each_defect_has_its_own_line)
     REFUSED(make_elf32, 44, 2, 0, "no loadable segment");
     REFUSED(make_elf64, 56, 2, 0xffff, "truncated: 65535 ELF program headers");
     REFUSED(make_elf32, 56, 4, 0x380, "truncated: ELF segment 0 has 0x100 bytes at offset 0x380");
+    REFUSED(make_elf64, 72, 8, UINT64_C(0xffffffffffffff80), "truncated: ELF segment 0"); /* offset + size wraps */
     REFUSED(make_elf32, 72, 4, 0x80, "0x100 bytes in the file but only 0x80 in memory");
     REFUSED(make_elf32, 64, 4, 0xa0000, "are not all RAM");
     REFUSED(make_elf32, 72, 4, 0x4000000, "are not all RAM");
