@@ -12,6 +12,7 @@
 #include "sim/cpu/model/msr.h"
 #include "sim/cpu/svm/svm.h"
 
+#define SMI_EXTERNAL 1 /* EXITINFO1 bit 0: not raised by an I/O trap (fact sheet 3.4) */
 #define DR6_B bits_mask(3, 0)
 
 /* ---- Helpers ------------------------------------------------------------------------------------------ */
