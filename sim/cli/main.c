@@ -8,8 +8,11 @@
 #include "sim/script/script.h"
 
 const struct command commands[] = {
+    { "run", "SCENARIO", "Run a scenario: a Lua script that builds a machine, drives it and asserts.", command_run },
+    { "boot", "--kernel IMAGE", "Boot an image with the terminal as its serial port; Ctrl-A X ends.", command_boot },
     { "gate", "BASELINE REPORT", "Compare a report with its baseline; exit status 1 when something moved.",
       command_gate },
+    { "counters", "", "Print every counter's declaration (doc/counters.md).", command_counters },
     { NULL, NULL, NULL, NULL },
 };
 

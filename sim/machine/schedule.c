@@ -102,10 +102,13 @@ static void turn_run(struct machine *machine, uint64_t left)
     machine->running = core;
     if (core_cycles(core) < limit) {
         bool idle = core_waiting(core) && !core_wakes(core);
+        enum core_stop why;
 
         if (!idle && limit - core_cycles(core) > left)
             limit = core_cycles(core) + left;
-        core_stopped(machine, left == 1 && !idle ? core_step(core) : core_run(core, limit));
+        why = left == 1 && !idle ? core_step(core) : core_run(core, limit);
+        machine->running = NULL; /* it has stopped: another request would be for its next run */
+        core_stopped(machine, why);
     }
     machine->running = NULL;
 }

@@ -58,17 +58,17 @@ static void plant_new_counter(struct report_set *set)
 
 static void plant_reference(struct report_set *set)
 {
-    set->final->walks[0].totals.refs[3][2]++;
+    set->final->walks[WALKS_GUEST][0].totals.refs[3][2]++;
 }
 
 static void plant_pair(struct report_set *set)
 {
-    g_array_index(set->final->walks[0].pairs, struct report_pair, 0).walks++;
+    g_array_index(set->final->walks[WALKS_GUEST][0].pairs, struct report_pair, 0).walks++;
 }
 
 static void plant_tlb(struct report_set *set)
 {
-    g_array_index(set->final->tlb, struct report_tlb, 0).evictions++;
+    g_array_index(set->final->tlb, struct report_tlb, 0).value[TLB_EVICTIONS]++;
 }
 
 static void plant_exit(struct report_set *set)
@@ -110,7 +110,7 @@ START_TEST(one_more_in_any_table_fails)
 {
     EXPECT_MOVED(plant_counter, "counters.node[0].core[0].walk.refs{side=data,g=4,n=0}: 10 -> 11");
     EXPECT_MOVED(plant_new_counter, "counters.node[1].core[0].walk.walks{side=data}: 0 -> 1");
-    EXPECT_MOVED(plant_pair, "walks.data.pairs.guest 4K, nested 4K: 10 -> 11");
+    EXPECT_MOVED(plant_pair, "walks.guest.data.pairs.guest 4K, nested 4K: 10 -> 11");
     EXPECT_MOVED(plant_tlb, "tlb.L1D.evictions: 52 -> 53");
     EXPECT_MOVED(plant_exit, "exits.by_rip[VMCB 0x3000 VMEXIT_VMMCALL rIP 0x100010].cycles: 500 -> 501");
     EXPECT_MOVED(plant_unmodelled, "unmodelled.RDMSR C001_1099: 0 -> 1");
@@ -118,8 +118,8 @@ START_TEST(one_more_in_any_table_fails)
     EXPECT_MOVED(plant_instruction, "outcome.instructions: 4242 -> 4243");
     EXPECT_MOVED(plant_geometry, "machine.mmu.ntlb.entries: 0 -> 1");
     EXPECT_MOVED(plant_hash, "hash: the same counts, but another final state");
-    EXPECT_MOVED(plant_reference, "walks.data.references.g=3,n=2: 10 -> 11\n"
-                                  "moved: walks.data.references_total: 240 -> 241");
+    EXPECT_MOVED(plant_reference, "walks.guest.data.references.g=3,n=2: 10 -> 11\n"
+                                  "moved: walks.guest.data.references_total: 240 -> 241");
 }
 END_TEST
 
@@ -127,7 +127,7 @@ END_TEST
 
 static void grow_by_four_percent(struct report_set *set)
 {
-    set->final->walks[0].totals.cycles += 192; /* 4800 * 4 % */
+    set->final->walks[WALKS_GUEST][0].totals.cycles += 192; /* 4800 * 4 % */
 }
 
 static enum gate_verdict gate_allowing(change_set *change, const char *rule, GError **error)
@@ -142,14 +142,14 @@ static enum gate_verdict gate_allowing(change_set *change, const char *rule, GEr
 
 START_TEST(an_allowance_is_exact)
 {
-    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.data.cycles=\xc2\xb1" "4%", NULL), GATE_SAME);
-    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.data.cycles=+-4%", NULL), GATE_SAME);
-    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.*.cycles=+-4.0%", NULL), GATE_SAME);
-    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.data.cycles=+-3.99%", NULL), GATE_MOVED);
-    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.data.cycles=+-192", NULL), GATE_SAME);
-    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.data.cycles=+-191", NULL), GATE_MOVED);
-    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.data.cycles", NULL), GATE_SAME);
-    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.data.walks=+-4%", NULL), GATE_MOVED);
+    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.guest.data.cycles=\xc2\xb1" "4%", NULL), GATE_SAME);
+    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.guest.data.cycles=+-4%", NULL), GATE_SAME);
+    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.*.data.cycles=+-4.0%", NULL), GATE_SAME);
+    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.guest.data.cycles=+-3.99%", NULL), GATE_MOVED);
+    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.guest.data.cycles=+-192", NULL), GATE_SAME);
+    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.guest.data.cycles=+-191", NULL), GATE_MOVED);
+    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.guest.data.cycles", NULL), GATE_SAME);
+    ck_assert_int_eq(gate_allowing(grow_by_four_percent, "walks.guest.data.walks=+-4%", NULL), GATE_MOVED);
 }
 END_TEST
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From a machine to the record of it. */
 #include "sim/report/report.h"
-
-#include <string.h>
+#include "sim/report/sections.h"
 
 static void gather_counter(void *ctx, const char *name, const struct counter_row *row, uint64_t value)
 {
@@ -23,23 +22,6 @@ static void gather_unmodelled(void *ctx, const char *name, uint64_t count)
 static void gather_exit(void *ctx, const struct exit_row *row)
 {
     g_array_append_vals(ctx, row, 1);
-}
-
-static void gather_walks(struct report *report, struct machine *machine)
-{
-    for (unsigned c = 0; c < machine_core_count(machine); c++) {
-        for (unsigned side = 0; side < 2; side++) {
-            struct walk_totals one, *sum = &report->walks[side].totals;
-
-            mmu_walk_totals(core_mmu(machine_core(machine, c)), side, &one);
-            sum->walks += one.walks;
-            sum->ad_writes += one.ad_writes;
-            sum->cycles += one.cycles;
-            for (unsigned g = 0; g < 5; g++)
-                for (unsigned n = 0; n < 5; n++)
-                    sum->refs[g][n] += one.refs[g][n];
-        }
-    }
 }
 
 static void gather_configuration(struct report *report, const struct machine_config *config)
@@ -68,7 +50,8 @@ void report_gather(struct report *report, struct machine *machine, report_symbol
     report->instructions = machine_instructions(machine);
     report->hash = machine_hash(machine);
     counters_each(machine_counters(machine), gather_counter, report);
-    gather_walks(report, machine);
+    report_gather_walks(report, machine_counters(machine));
+    report_gather_tlb(report, machine_counters(machine));
     unmodelled_each(machine_unmodelled(machine), gather_unmodelled, report);
     core_exits_each(machine_core(machine, 0), gather_exit, exits); /* one table for all of the machine's cores */
     report_add_exits(report, (const struct exit_row *)(const void *)exits->data, exits->len, symbol, ctx);

@@ -161,8 +161,6 @@ static void json_counters(JsonBuilder *json, const struct report *report)
 
 static void json_walk_side(JsonBuilder *json, const char *name, const struct report_walks *walks)
 {
-    uint64_t references = 0;
-
     json_member_object(json, name);
     json_member_int(json, "walks", walks->totals.walks);
     json_member_object(json, "references");
@@ -170,13 +168,12 @@ static void json_walk_side(JsonBuilder *json, const char *name, const struct rep
         for (unsigned n = 0; n < 5; n++) {
             g_autofree char *cell = g_strdup_printf("g=%u,n=%u", g, n);
 
-            references += walks->totals.refs[g][n];
             if (walks->totals.refs[g][n])
                 json_member_int(json, cell, walks->totals.refs[g][n]);
         }
     }
     json_builder_end_object(json);
-    json_member_int(json, "references_total", references);
+    json_member_int(json, "references_total", report_walk_references(&walks->totals));
     json_member_int(json, "ad_writes", walks->totals.ad_writes);
     json_member_int(json, "cycles", walks->totals.cycles);
     json_member_object(json, "pairs");
@@ -196,11 +193,10 @@ static void json_tlb(JsonBuilder *json, const struct report *report)
         const struct report_tlb *row = &g_array_index(report->tlb, struct report_tlb, i);
 
         json_member_object(json, row->name);
-        json_member_int(json, "hits", row->hits);
-        json_member_int(json, "misses", row->misses);
-        json_member_int(json, "fills", row->fills);
-        json_member_int(json, "evictions", row->evictions);
-        json_member_int(json, "flushed", row->flushed);
+        for (unsigned column = 0; column < TLB_COLUMNS; column++) {
+            if (row->has >> column & 1)
+                json_member_int(json, report_tlb_columns[column], row->value[column]);
+        }
         json_builder_end_object(json);
     }
     json_builder_end_object(json);
@@ -266,8 +262,12 @@ static void json_report(JsonBuilder *json, const struct report *report, const GA
         return;
     json_counters(json, report);
     json_member_object(json, "walks");
-    json_walk_side(json, "data", &report->walks[0]);
-    json_walk_side(json, "instruction", &report->walks[1]);
+    for (unsigned walker = 0; walker < WALKERS; walker++) {
+        json_member_object(json, walker == WALKS_HOST ? "host" : "guest");
+        json_walk_side(json, "data", &report->walks[walker][0]);
+        json_walk_side(json, "instruction", &report->walks[walker][1]);
+        json_builder_end_object(json);
+    }
     json_builder_end_object(json);
     json_tlb(json, report);
     json_exits(json, report);

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+const char *const report_tlb_columns[TLB_COLUMNS] = { "hits", "misses", "fills", "evictions", "flushed" };
+
 static void image_clear(gpointer data)
 {
     struct report_image *image = data;
@@ -63,8 +65,8 @@ struct report *report_new(void)
     report->reproducible = true;
     report->images = rows_new(sizeof(struct report_image), image_clear);
     report->counters = rows_new(sizeof(struct report_counter), counter_clear);
-    for (unsigned side = 0; side < 2; side++)
-        report->walks[side].pairs = rows_new(sizeof(struct report_pair), pair_clear);
+    for (unsigned i = 0; i < WALKERS * 2; i++)
+        report->walks[i / 2][i % 2].pairs = rows_new(sizeof(struct report_pair), pair_clear);
     report->tlb = rows_new(sizeof(struct report_tlb), NULL);
     for (unsigned table = 0; table < EXIT_TABLES; table++)
         report->exits[table] = rows_new(sizeof(struct report_exit), exit_clear);
@@ -82,8 +84,8 @@ void report_free(struct report *report)
     g_free(report->hash);
     g_array_unref(report->images);
     g_array_unref(report->counters);
-    for (unsigned side = 0; side < 2; side++)
-        g_array_unref(report->walks[side].pairs);
+    for (unsigned i = 0; i < WALKERS * 2; i++)
+        g_array_unref(report->walks[i / 2][i % 2].pairs);
     g_array_unref(report->tlb);
     for (unsigned table = 0; table < EXIT_TABLES; table++)
         g_array_unref(report->exits[table]);

@@ -11,6 +11,7 @@
 #include "sim/machine/machine.h"
 
 #define REPORT_SCHEMA "fam10h-report-1"
+#define REPORT_ALL_CORES "node[*].core[*]"
 
 /* An image that was booted. Strings belong to the report. */
 struct report_image {
@@ -37,11 +38,16 @@ struct report_counter {
     uint64_t value;
 };
 
-/* One TLB or walk structure, summed over the cores. */
+/* One TLB or walk structure, summed over the cores. Only what its counters tell: a bit in `has` for each. */
+enum report_tlb_column { TLB_HITS, TLB_MISSES, TLB_FILLS, TLB_EVICTIONS, TLB_FLUSHED, TLB_COLUMNS };
+
 struct report_tlb {
     const char *name;
-    uint64_t hits, misses, fills, evictions, flushed;
+    unsigned has;
+    uint64_t value[TLB_COLUMNS];
 };
+
+extern const char *const report_tlb_columns[TLB_COLUMNS]; /* as JSON calls them */
 
 /* A row of an exit table: by code; by guest and code; by vCPU and code; or by vCPU, code and guest rIP. */
 struct report_exit {
@@ -57,6 +63,9 @@ struct report_pair {
 };
 
 enum report_exit_table { EXITS_BY_CODE, EXITS_BY_GUEST, EXITS_BY_VCPU, EXITS_BY_RIP, EXIT_TABLES };
+
+/* Whose walks: of the host (ASID 0, machines without a hypervisor included), or of guests. */
+enum report_walker { WALKS_HOST, WALKS_GUEST, WALKERS };
 
 struct report_walks {
     struct walk_totals totals;
@@ -84,7 +93,7 @@ struct report {
     bool reproducible; /* false: a terminal was an input */
     char *hash;
     GArray *counters;   /* struct report_counter, in order of declaration */
-    struct report_walks walks[2]; /* data side, instruction side */
+    struct report_walks walks[WALKERS][2]; /* data side, instruction side */
     GArray *tlb;        /* struct report_tlb */
     GArray *exits[EXIT_TABLES]; /* struct report_exit */
     GArray *unmodelled; /* struct report_unmodelled */
@@ -110,6 +119,12 @@ void report_gather(struct report *report, struct machine *machine, report_symbol
 /* The exit tables from cores' rows (any order, each core's in its own). */
 void report_add_exits(struct report *report, const struct exit_row *rows, size_t count, report_symbol *symbol,
                       void *ctx);
+
+/* Walks of one side, of the cores that `path` names (REPORT_ALL_CORES). */
+void report_walk_totals(const struct counter_set *set, const char *path, enum report_walker walker, unsigned side,
+                        struct walk_totals *totals);
+/* Sum of the matrix. */
+uint64_t report_walk_references(const struct walk_totals *totals);
 
 struct report_set *report_set_new(const char *scenario);
 void report_set_free(struct report_set *set);

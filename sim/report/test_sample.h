@@ -17,7 +17,7 @@ static void sample_counter(struct report *report, const char *name, uint64_t val
 /* A 4K on 4K machine: 10 data-side walks of 24 references each (DESIGN: 24 + the access = 25). */
 static void sample_walks(struct report *report)
 {
-    struct walk_totals *totals = &report->walks[0].totals;
+    struct walk_totals *totals = &report->walks[WALKS_GUEST][0].totals;
     struct report_pair pair = { g_strdup("guest 4K, nested 4K"), 10 };
 
     totals->walks = 10;
@@ -25,7 +25,7 @@ static void sample_walks(struct report *report)
     for (unsigned g = 0; g < 5; g++)
         for (unsigned n = g ? 0 : 1; n < 5; n++)
             totals->refs[g][n] = 10;
-    g_array_append_val(report->walks[0].pairs, pair);
+    g_array_append_val(report->walks[WALKS_GUEST][0].pairs, pair);
 }
 
 static struct report *sample_report(void)
@@ -39,7 +39,7 @@ static struct report *sample_report(void)
           .cycles_min = 500, .cycles_max = 500, .halted_cycles = 77 },
     };
     struct image kernel = { "images/hv.elf", sample_kernel, sizeof(sample_kernel), NULL };
-    struct report_tlb l1d = { "L1D", 900, 100, 100, 52, 0 };
+    struct report_tlb l1d = { "L1D", 0x1f, { 900, 100, 100, 52, 0 } };
     struct report *report = report_new();
 
     report->model = g_strdup("10h-b3");

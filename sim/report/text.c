@@ -35,16 +35,6 @@ static void text_machine(const struct report *report, GString *out)
 
 /* ---- Walks ------------------------------------------------------------------------------------------- */
 
-static uint64_t walk_references(const struct walk_totals *totals)
-{
-    uint64_t sum = 0;
-
-    for (unsigned g = 0; g < 5; g++)
-        for (unsigned n = 0; n < 5; n++)
-            sum += totals->refs[g][n];
-    return sum;
-}
-
 /* Rows: the guest level whose entry is read or translated; columns: the nested level, 0 = the guest's own entry. */
 static void text_matrix(const struct walk_totals *totals, GString *out)
 {
@@ -67,46 +57,78 @@ static void text_matrix(const struct walk_totals *totals, GString *out)
     }
 }
 
+/* A native walk has one level of entries: the matrix would be one column. */
+static void text_native_levels(const struct walk_totals *totals, GString *out)
+{
+    for (unsigned g = 4; g >= 1; g--) {
+        if (totals->refs[g][0])
+            g_string_append_printf(out, "  level %u%12" PRIu64 "\n", g, totals->refs[g][0]);
+    }
+}
+
+static void text_walk_side(const struct report_walks *walks, const char *title, bool nested, GString *out)
+{
+    const struct walk_totals *totals = &walks->totals;
+    uint64_t references = report_walk_references(totals);
+
+    g_string_append_printf(out, "\n%s: %" PRIu64 " walks, %" PRIu64 " references (", title, totals->walks, references);
+    format_ratio(out, references, totals->walks);
+    g_string_append_printf(out, " a walk), %" PRIu64 " A/D writes, %" PRIu64 " cycles (", totals->ad_writes,
+                           totals->cycles);
+    format_ratio(out, totals->cycles, totals->walks);
+    g_string_append(out, " a walk)\n");
+    if (nested)
+        text_matrix(totals, out);
+    else
+        text_native_levels(totals, out);
+    for (guint i = 0; i < walks->pairs->len; i++) {
+        const struct report_pair *pair = &g_array_index(walks->pairs, struct report_pair, i);
+
+        g_string_append_printf(out, "  %-32s%12" PRIu64 " walks\n", pair->name, pair->walks);
+    }
+}
+
 static void text_walks(const struct report *report, GString *out)
 {
-    static const char *const side_name[2] = { "data side", "instruction side" };
+    static const char *const title[WALKERS][2] = {
+        { "host page walks, data side", "host page walks, instruction side" },
+        { "guest page walks, data side", "guest page walks, instruction side" },
+    };
 
-    for (unsigned side = 0; side < 2; side++) {
-        const struct walk_totals *totals = &report->walks[side].totals;
-        uint64_t references = walk_references(totals);
-        const GArray *pairs = report->walks[side].pairs;
+    for (unsigned i = 0; i < WALKERS * 2; i++) {
+        const struct report_walks *walks = &report->walks[i / 2][i % 2];
 
-        if (!totals->walks)
-            continue;
-        g_string_append_printf(out, "\npage walks, %s: %" PRIu64 " walks, %" PRIu64 " references (", side_name[side],
-                               totals->walks, references);
-        format_ratio(out, references, totals->walks);
-        g_string_append_printf(out, " a walk), %" PRIu64 " A/D writes, %" PRIu64 " cycles (", totals->ad_writes,
-                               totals->cycles);
-        format_ratio(out, totals->cycles, totals->walks);
-        g_string_append(out, " a walk)\n");
-        text_matrix(totals, out);
-        for (guint i = 0; i < pairs->len; i++) {
-            const struct report_pair *pair = &g_array_index(pairs, struct report_pair, i);
-
-            g_string_append_printf(out, "  %-32s%12" PRIu64 " walks\n", pair->name, pair->walks);
-        }
+        if (walks->totals.walks)
+            text_walk_side(walks, title[i / 2][i % 2], i / 2 == WALKS_GUEST, out);
     }
 }
 
 static void text_tlb(const struct report *report, GString *out)
 {
+    const unsigned rate = 1u << TLB_HITS | 1u << TLB_MISSES;
+
     if (!report->tlb->len)
         return;
     g_string_append(out, "\nstructure                   hits      misses   hit %       fills   evictions     flushed\n");
     for (guint i = 0; i < report->tlb->len; i++) {
         const struct report_tlb *row = &g_array_index(report->tlb, struct report_tlb, i);
-        g_autoptr(GString) percent = g_string_new(NULL);
 
-        format_percent(percent, row->hits, row->hits + row->misses);
-        g_string_append_printf(out, "  %-16s%14" PRIu64 "%12" PRIu64 "%8s%12" PRIu64 "%12" PRIu64 "%12" PRIu64 "\n",
-                               row->name, row->hits, row->misses, percent->str, row->fills, row->evictions,
-                               row->flushed);
+        g_string_append_printf(out, "  %-16s", row->name);
+        for (unsigned column = 0; column < TLB_COLUMNS; column++) {
+            g_autoptr(GString) percent = g_string_new(NULL);
+            int width = column == TLB_HITS ? 14 : 12;
+
+            if (row->has >> column & 1)
+                g_string_append_printf(out, "%*" PRIu64, width, row->value[column]);
+            else
+                g_string_append_printf(out, "%*s", width, "-");
+            if (column != TLB_MISSES)
+                continue;
+            if ((row->has & rate) == rate)
+                format_percent(percent, row->value[TLB_HITS], row->value[TLB_HITS] + row->value[TLB_MISSES]);
+            g_string_append_printf(out, "%8s", percent->len ? percent->str : "-");
+        }
+        g_string_append_c(out, '\n');
     }
 }
 

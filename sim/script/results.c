@@ -118,6 +118,7 @@ static int call_counters(lua_State *L)
 /* ---- Walks and exits --------------------------------------------------------------------------------------------- */
 
 static const struct arg_key walks_keys[] = {
+    { "of", ARG_STRING, "\"guest\" (every ASID but 0) or \"host\"" },
     { "side", ARG_STRING, "\"data\" or \"instruction\"" }, { "core", ARG_INTEGER, NULL },
 };
 
@@ -127,55 +128,54 @@ static void set_integer(lua_State *L, const char *name, uint64_t value)
     lua_setfield(L, -2, name);
 }
 
-static void add_totals(struct walk_totals *sum, const struct walk_totals *one)
+/* The one of `names` that the key has, or an error that lists them; the first if the key is absent. */
+static unsigned choose(lua_State *L, const char *call, const char *key, const char *const names[2])
 {
-    sum->walks += one->walks;
-    sum->ad_writes += one->ad_writes;
-    sum->cycles += one->cycles;
-    for (unsigned g = 0; g < 5; g++)
-        for (unsigned n = 0; n < 5; n++)
-            sum->refs[g][n] += one->refs[g][n];
+    const char *value = arg_string(L, 1, key, names[0]);
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (strcmp(value, names[i]) == 0)
+            return i;
+    }
+    script_raise(L, "%s: %s is '%s'; \"%s\" or \"%s\" is right", call, key, value, names[0], names[1]);
 }
 
-/* walks{side=, core=}: {walks, refs, ad_writes, cycles, [g] = {[n] = refs}}; without core, of all cores. */
-static int call_walks(lua_State *L)
+static void push_matrix(lua_State *L, const struct walk_totals *totals)
 {
-    struct script_machine *m = script_machine(L, "walks");
-    struct walk_totals sum = { 0 }, one;
-    const char *side_name;
-    unsigned side, only = 0;
-    uint64_t references = 0;
-    bool all;
-
-    if (lua_gettop(L) == 0)
-        lua_newtable(L);
-    args_check(L, 1, "walks", walks_keys, G_N_ELEMENTS(walks_keys));
-    side_name = arg_string(L, 1, "side", "data");
-    side = strcmp(side_name, "instruction") == 0;
-    if (!side && strcmp(side_name, "data") != 0)
-        script_raise(L, "walks: side is '%s'; \"data\" or \"instruction\" is right", side_name);
-    all = !arg_has(L, 1, "core");
-    script_core(L, m, 1, "walks", &only);
-    for (unsigned c = 0; c < machine_core_count(m->machine); c++) {
-        if (all || c == only) {
-            mmu_walk_totals(core_mmu(machine_core(m->machine, c)), side, &one);
-            add_totals(&sum, &one);
-        }
-    }
     lua_newtable(L);
     for (unsigned g = 0; g < 5; g++) {
         lua_createtable(L, 4, 1);
         for (unsigned n = 0; n < 5; n++) {
-            references += sum.refs[g][n];
-            lua_pushinteger(L, (lua_Integer)sum.refs[g][n]);
+            lua_pushinteger(L, (lua_Integer)totals->refs[g][n]);
             lua_rawseti(L, -2, n);
         }
         lua_rawseti(L, -2, g);
     }
-    set_integer(L, "walks", sum.walks);
-    set_integer(L, "refs", references);
-    set_integer(L, "ad_writes", sum.ad_writes);
-    set_integer(L, "cycles", sum.cycles);
+}
+
+/* walks{of=, side=, core=}: {walks, refs, ad_writes, cycles, [g] = {[n] = refs}}; without core, of all cores. */
+static int call_walks(lua_State *L)
+{
+    static const char *const ofs[2] = { "guest", "host" }, *const sides[2] = { "data", "instruction" };
+    struct script_machine *m = script_machine(L, "walks");
+    struct walk_totals totals;
+    unsigned of, side, core;
+    char path[48] = REPORT_ALL_CORES;
+
+    if (lua_gettop(L) == 0)
+        lua_newtable(L);
+    args_check(L, 1, "walks", walks_keys, G_N_ELEMENTS(walks_keys));
+    of = choose(L, "walks", "of", ofs);
+    side = choose(L, "walks", "side", sides);
+    script_core(L, m, 1, "walks", &core);
+    if (arg_has(L, 1, "core"))
+        snprintf(path, sizeof(path), "node[%u].core[%u]", core / m->config.cores, core % m->config.cores);
+    report_walk_totals(machine_counters(m->machine), path, of == 0 ? WALKS_GUEST : WALKS_HOST, side, &totals);
+    push_matrix(L, &totals);
+    set_integer(L, "walks", totals.walks);
+    set_integer(L, "refs", report_walk_references(&totals));
+    set_integer(L, "ad_writes", totals.ad_writes);
+    set_integer(L, "cycles", totals.cycles);
     return 1;
 }
 

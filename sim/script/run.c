@@ -21,7 +21,14 @@ struct run {
     size_t text_from;
 };
 
-/* What a stop is called in until={stop=...}. */
+/* What a stop is called in until={stop=...}, and in the event. */
+static const char *const stop_names[] = {
+    [MACHINE_STOP_TIME] = "time", [MACHINE_STOP_INSNS] = "insns", [MACHINE_STOP_HOOK] = "watch",
+    [MACHINE_STOP_EXIT] = "exit", [MACHINE_STOP_POWER_OFF] = "power-off", [MACHINE_STOP_RESET] = "reset",
+    [MACHINE_STOP_SHUTDOWN] = "shutdown", [MACHINE_STOP_HALTED] = "halted", [MACHINE_STOP_MEMORY] = "memory",
+    [MACHINE_STOP_INTERRUPTED] = "interrupted",
+};
+
 static bool stop_is_asked_for(lua_State *L, const struct run *run, const char *name)
 {
     bool asked = false;
@@ -82,18 +89,16 @@ static void settle_stop(lua_State *L, const struct run *run, enum machine_stop s
     struct script_machine *m = run->m;
     bool natural = stop == MACHINE_STOP_EXIT || stop == MACHINE_STOP_POWER_OFF;
 
-    m->stop = machine_stop_name(stop);
-    m->has_exit_value = stop == MACHINE_STOP_EXIT;
     if (stop == MACHINE_STOP_MEMORY)
         script_raise_status(L, SCRIPT_LIMIT, "%s: the guest's RAM needs more than host_memory; raise machine{host_memory=}",
                             run->call);
     if (stop == MACHINE_STOP_INTERRUPTED)
         script_raise_status(L, SCRIPT_FAILED, "%s: interrupted", run->call);
-    if (!stop_is_asked_for(L, run, m->stop) && !(natural && !run->waits))
+    if (!stop_is_asked_for(L, run, stop_names[stop]) && !(natural && !run->waits))
         script_raise_status(L, SCRIPT_FAILED, "%s: the guest stopped: %s; until={stop=\"%s\"} would expect that",
-                            run->call, m->stop, m->stop);
+                            run->call, machine_stop_name(stop), stop_names[stop]);
     lua_newtable(L);
-    lua_pushstring(L, m->stop);
+    lua_pushstring(L, stop_names[stop]);
     lua_setfield(L, -2, "reason");
     lua_pushinteger(L, (lua_Integer)machine_now_ps(m->machine));
     lua_setfield(L, -2, "time_ps");
@@ -140,6 +145,8 @@ static void run_machine(lua_State *L, struct run *run)
         if (m->script->options->progress || run->text)
             until_ps = MIN(until_ps, (machine_now_ps(m->machine) / PROGRESS_PS + 1) * PROGRESS_PS);
         stop = machine_run(m->machine, until_ps, until_insns);
+        m->stop = machine_stop_name(stop);
+        m->has_exit_value = stop == MACHINE_STOP_EXIT;
         report_progress(m);
         if (stop == MACHINE_STOP_HOOK || stop == MACHINE_STOP_TIME || stop == MACHINE_STOP_INSNS)
             continue;
@@ -194,16 +201,13 @@ static const struct arg_key run_keys[] = {
 
 static void check_stop_names(lua_State *L, int index)
 {
-    const char *names[MACHINE_STOP_INTERRUPTED + 2];
+    static const char *const names[] = { "exit", "power-off", "reset", "shutdown", "halted", "any" };
+    const size_t count = G_N_ELEMENTS(names);
     const char *name, *near;
-    size_t count = 0;
 
-    for (int stop = 0; stop <= MACHINE_STOP_INTERRUPTED; stop++)
-        names[count++] = machine_stop_name(stop);
-    names[count++] = "any";
     if (lua_type(L, index) != LUA_TSTRING)
         script_raise(L, "run: until.stop is %s; a stop's name is right, such as \"%s\"", script_push_string(L, index),
-                     names[MACHINE_STOP_SHUTDOWN]);
+                     names[0]);
     name = lua_tostring(L, index);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(names[i], name) == 0)

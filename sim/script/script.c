@@ -11,8 +11,7 @@
 
 struct source {
     const struct script_options *options;
-    const char *text;
-    size_t size;
+    const GString *text;
 };
 
 static void script_parameters(struct script *script)
@@ -44,7 +43,7 @@ static int script_main(lua_State *L)
     script_open_trace(L);
     lua_sethook(L, script_count_hook, LUA_MASKCOUNT, SCRIPT_HOOK_INTERVAL);
     lua_pushfstring(L, "@%s", source->options->file);
-    status = luaL_loadbufferx(L, source->text, source->size, lua_tostring(L, -1), "t");
+    status = luaL_loadbufferx(L, source->text->str, source->text->len, lua_tostring(L, -1), "t");
     if (status != LUA_OK)
         return lua_error(L);
     lua_call(L, 0, 0);
@@ -140,7 +139,8 @@ enum script_status script_run(const struct script_options *options, const char *
         .memory_limit = options->memory ? options->memory : SCRIPT_MEMORY,
         .instruction_limit = options->instructions ? options->instructions : SCRIPT_INSTRUCTIONS,
     };
-    struct source source = { options, text, size };
+    g_autoptr(GString) prepared = script_source(text, size);
+    struct source source = { options, prepared };
     enum script_status result;
     lua_State *L = lua_newstate(script_allocate, &script);
     int status;

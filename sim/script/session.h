@@ -166,6 +166,9 @@ void script_open_state(lua_State *L);
 void script_open_report(lua_State *L);
 void script_open_trace(lua_State *L);
 
+/* The script's text as Lua reads it (source.c). */
+GString *script_source(const char *text, size_t size);
+
 /* Sandboxed tostring of the value at `index`, pushed (order.c). */
 const char *script_push_string(lua_State *L, int index);
 

@@ -1,0 +1,2 @@
+-- SPDX-License-Identifier: MIT
+-- The slides' claims, each measured on hv and its guests; what is not built yet says so.
