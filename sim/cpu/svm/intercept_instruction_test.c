@@ -225,7 +225,8 @@ END_TEST
 
 START_TEST(selective_cr0_writes_of_ts_and_mp_do_not_exit)
 {
-    static const struct intercept_case write = { "mov cr0", CODE("\x0F\x22\xC0"), 64, 0x065, 0, 0, 0, 0x8000001B, 0, 0 };
+    static const struct intercept_case write = { "mov cr0", CODE("\x0F\x22\xC0"), 64, 0x065, 0, 0, 0, 0x8000001B,
+                                                 0, 0 };
     static const struct intercept_case clts = { "clts", CODE("\x0F\x06"), 64, 0x065, 0, 0, 0, 0, 0, 0 };
     struct fixture *fix = fixture_new("10h-b3");
     struct core *core = start(fix, &write, true);
