@@ -364,6 +364,60 @@ START_TEST(a_fault_of_the_new_task_is_delivered_from_the_new_task)
 }
 END_TEST
 
+/* ---- Paging --------------------------------------------------------------------------------------------------- */
+
+#define DIRECTORY_A 0x300000
+#define DIRECTORY_B 0x301000
+
+/* 32-bit paging with 4M pages: in A linear 400000h is physical 0, in B it is absent. */
+static struct setup *setup_paged_tasks(void)
+{
+    struct setup *s = setup_tasks(0);
+
+    poke(s, DIRECTORY_A, 4, 0xE7); /* present, writable, user, accessed, dirty, 4M */
+    poke(s, DIRECTORY_A + 4, 4, 0xE7);
+    poke(s, DIRECTORY_B, 4, 0xE7);
+    s->core->cr4 |= CR4_PSE;
+    s->core->cr0 |= CR0_PG;
+    s->core->cr3 = DIRECTORY_A;
+    core_mode_changed(s->core, true);
+    poke(s, TSS_B + T_CR3, 4, DIRECTORY_B);
+    return s;
+}
+
+START_TEST(a_32_bit_task_brings_its_own_cr3_and_flushes)
+{
+    struct setup *s = setup_paged_tasks();
+    uint64_t value;
+
+    poke(s, 0x7000, 4, 0x1234);
+    ck_assert_int_eq(linear_read(s->core, 0x407000, 4, MMU_READ, &value), OUTCOME_NEXT);
+    ck_assert_int_eq(RESOLVE(s, CALL_B), OUTCOME_NEXT);
+    assert_in_task_b(s);
+    assert_hex(s->core->cr3, DIRECTORY_B);
+    assert_fault(s, linear_read(s->core, 0x407000, 4, MMU_READ, &value), EXC_PF, 0);
+    poke(s, TSS + T_CR3, 4, DIRECTORY_A);
+    ck_assert_int_eq(RESOLVE(s, "\xCF"), OUTCOME_NEXT);
+    assert_hex(s->core->cr3, DIRECTORY_A);
+    setup_free(s);
+}
+END_TEST
+
+START_TEST(a_page_fault_on_a_tss_is_the_old_tasks)
+{
+    struct setup *s = setup_paged_tasks();
+
+    poke(s, GDT + TASK_B, 8, entry_of(0x800000 + TSS_B, 0x67, 0x089)); /* linear 800000h is absent */
+    ck_assert_int_eq(RUN(s, JMP_B), OUTCOME_TASK);
+    assert_fault(s, event_task(s->core, TASK_B, TASK_JUMP), EXC_PF, 0);
+    assert_hex(s->core->fault.address, 0x800000 + TSS_B);
+    assert_hex(s->core->rip, CODE);
+    assert_hex(peek(s, GDT + TASK + 5, 1), 0x8B);
+    assert_hex(peek(s, TSS + T_EIP, 4), 0);
+    setup_free(s);
+}
+END_TEST
+
 /* ---- SVM ---------------------------------------------------------------------------------------------------- */
 
 START_TEST(the_task_switch_intercept_tells_how_and_why)
@@ -415,5 +469,7 @@ UNIT_TESTS("task", jmp_saves_the_old_task_and_swaps_the_busy_bits,
            a_bad_segment_faults_in_the_new_task,
            an_eip_beyond_the_new_code_segment_is_gp_there,
            a_fault_of_the_new_task_is_delivered_from_the_new_task,
+           a_32_bit_task_brings_its_own_cr3_and_flushes,
+           a_page_fault_on_a_tss_is_the_old_tasks,
            the_task_switch_intercept_tells_how_and_why,
            a_tss_that_is_not_fit_faults_before_the_intercept)
