@@ -257,6 +257,7 @@ static const struct {
     uint32_t error;
 } inner_stacks[] = {
     { DATA32_0, 0, 8, STACK_0, EXC_TS, TASK | 1 },       /* SS0 is at 008-009 */
+    { DATA32_0, 0, 9, STACK_0, VECTOR, 0 },
     { 0, 0, 0x67, STACK_0, EXC_TS, 1 },
     { 0xC0, 0, 0x67, STACK_0, EXC_TS, 0xC0 | 1 },
     { DATA32_0 | 3, 0, 0x67, STACK_0, EXC_TS, DATA32_0 | 1 },

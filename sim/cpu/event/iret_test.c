@@ -244,6 +244,34 @@ START_TEST(who_may_change_which_flag)
 }
 END_TEST
 
+START_TEST(a_16_bit_iret_leaves_the_upper_flags_but_rf)
+{
+    struct setup *s = setup_protected(0);
+
+    rflags_write(s->core, RFLAGS_VIF | RFLAGS_VIP | RFLAGS_AC | RFLAGS_ID | RFLAGS_RF | 2);
+    put_frame(s, 2, TARGET, CODE32_0, RFLAGS_CF, 0, 0);
+    ck_assert_int_eq(iret(s, 2), OUTCOME_NEXT);
+    assert_hex(rflags_read(s->core), RFLAGS_VIF | RFLAGS_VIP | RFLAGS_AC | RFLAGS_ID | RFLAGS_CF | 2);
+    setup_free(s);
+}
+END_TEST
+
+START_TEST(vm_in_the_image_counts_at_cpl_0_of_legacy_mode_alone)
+{
+    struct setup *s = setup_protected(3);
+
+    put_frame(s, 4, TARGET, CODE32_3 | 3, RFLAGS_VM | 2, 0x1E000, DATA32_3 | 3);
+    ck_assert_int_eq(iret(s, 4), OUTCOME_NEXT);
+    ck_assert_int_eq(s->core->mode, MODE_PROTECTED);
+    setup_free(s);
+    s = setup_compatibility(0);
+    put_frame(s, 4, TARGET, CODE32_0, RFLAGS_VM | 2, 0, 0);
+    ck_assert_int_eq(iret(s, 4), OUTCOME_NEXT);
+    ck_assert_int_eq(s->core->mode, MODE_COMPATIBILITY);
+    setup_free(s);
+}
+END_TEST
+
 START_TEST(iret_unmasks_nmis_and_exits_first_when_intercepted)
 {
     struct setup *s = setup_64(0);
@@ -270,4 +298,6 @@ UNIT_TESTS("iret", sixty_four_bit_iretq_always_pops_the_stack_pointer,
            a_frame_outside_the_stack_is_ss,
            long_mode_has_no_nested_tasks,
            who_may_change_which_flag,
+           a_16_bit_iret_leaves_the_upper_flags_but_rf,
+           vm_in_the_image_counts_at_cpl_0_of_legacy_mode_alone,
            iret_unmasks_nmis_and_exits_first_when_intercepted)

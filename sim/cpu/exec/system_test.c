@@ -498,6 +498,57 @@ START_TEST(invlpg_forgets_one_translation)
 }
 END_TEST
 
+/* A page's entry changes behind the TLB's back; does the access after `bytes` still see the old frame? */
+static bool survives(const char *bytes, unsigned size, uint64_t rax, bool global)
+{
+    struct setup *s = setup_64(0);
+    uint64_t value = 0;
+
+    s->core->cr4 |= CR4_PGE;
+    core_mode_changed(s->core, true);
+    set_page(s, 0x10000, global ? 0x167 : 0x67);
+    poke(s, 0x10000, 8, 0x1111);
+    poke(s, 0x20000, 8, 0x2222);
+    ck_assert_int_eq(linear_read(s->core, 0x10000, 8, MMU_READ, &value), OUTCOME_NEXT);
+    poke(s, TABLES + 0x3000 + 8 * 0x10, 8, 0x20167);
+    s->core->gpr[RAX] = rax;
+    ck_assert_int_eq(setup_run(s, bytes, size), OUTCOME_NEXT);
+    ck_assert_int_eq(linear_read(s->core, 0x10000, 8, MMU_READ, &value), OUTCOME_NEXT);
+    setup_free(s);
+    return value == 0x1111;
+}
+
+START_TEST(control_register_writes_flush_what_the_manual_says)
+{
+    ck_assert(survives("\x90", 1, 0, false));
+    ck_assert(!survives("\x0F\x22\xD8", 3, TABLES, false));        /* MOV CR3 */
+    ck_assert(survives("\x0F\x22\xD8", 3, TABLES, true));          /* global pages stay (APM2 5.5.2) */
+    ck_assert(!survives("\x0F\x22\xE0", 3, CR4_PAE, true));        /* PGE changes: they go too */
+    ck_assert(survives("\x0F\x22\xE0", 3, CR4_PAE | CR4_PGE | CR4_DE, false));
+    ck_assert(!survives("\x0F\x22\xE0", 3, CR4_PAE | CR4_PGE | CR4_PSE, true));
+    ck_assert(survives("\x0F\x22\xC0", 3, 0x80000011, false));     /* CR0.WP changes: nothing goes */
+}
+END_TEST
+
+START_TEST(turning_paging_off_and_on_flushes)
+{
+    struct setup *s = setup_compatibility(0);
+    uint64_t value;
+
+    poke(s, 0x10000, 8, 0x1111);
+    poke(s, 0x20000, 8, 0x2222);
+    ck_assert_int_eq(linear_read(s->core, 0x10000, 8, MMU_READ, &value), OUTCOME_NEXT);
+    poke(s, TABLES + 0x3000 + 8 * 0x10, 8, 0x20067);
+    ck_assert_int_eq(mov_cr(s, 0, 1), OUTCOME_NEXT);
+    ck_assert_int_eq(linear_read(s->core, 0x10000, 8, MMU_READ, &value), OUTCOME_NEXT);
+    assert_hex(value, 0x1111); /* physical now */
+    ck_assert_int_eq(mov_cr(s, 0, 0x80000001), OUTCOME_NEXT);
+    ck_assert_int_eq(linear_read(s->core, 0x10000, 8, MMU_READ, &value), OUTCOME_NEXT);
+    assert_hex(value, 0x2222);
+    setup_free(s);
+}
+END_TEST
+
 UNIT_TESTS("system", control_register_values_are_checked,
            control_registers_that_do_not_exist_are_ud_even_at_cpl_3,
            reads_give_back_what_was_written,
@@ -516,4 +567,6 @@ UNIT_TESTS("system", control_register_values_are_checked,
            system_call_faults,
            sysenter_and_sysexit_in_legacy_mode,
            swapgs_exchanges_the_bases,
-           invlpg_forgets_one_translation)
+           invlpg_forgets_one_translation,
+           control_register_writes_flush_what_the_manual_says,
+           turning_paging_off_and_on_flushes)
