@@ -19,6 +19,7 @@
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/exec/intercept.h"
 #include "sim/cpu/exec/memory.h"
+#include "sim/cpu/isa/evidence_setup.h"
 #include "sim/unit_test.h"
 
 #define RAM_BYTES 0x400000u
@@ -386,6 +387,7 @@ static inline enum outcome setup_run(struct setup *s, const void *bytes, size_t 
         return core_fault(core, EXC_UD);
     core->next_rip = core->rip + s->insn.length;
     outcome = s->insn.run(core, &s->insn);
+    record_evidence(core, &s->insn, outcome);
     if (outcome == OUTCOME_NEXT)
         core->rip = core->next_rip;
     return outcome;

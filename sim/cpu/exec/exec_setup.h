@@ -17,6 +17,7 @@
 #include "sim/cpu/decode/insn.h"
 #include "sim/cpu/exec/fake_core.h"
 #include "sim/cpu/exec/flags.h"
+#include "sim/cpu/isa/evidence_setup.h"
 #include "sim/spa.h"
 #include "sim/unit_test.h"
 
@@ -277,6 +278,7 @@ static inline enum outcome setup_run(struct setup *s, const void *bytes, size_t 
         return core_fault(core, EXC_UD);
     core->next_rip = core->rip + s->insn.length;
     outcome = s->insn.run(core, &s->insn);
+    record_evidence(core, &s->insn, outcome);
     if (outcome == OUTCOME_NEXT)
         core->rip = core->next_rip;
     return outcome;

@@ -252,6 +252,9 @@ START_TEST(outs_writes_what_memory_holds)
     ck_assert_uint_eq(run_steps(s, "\xF3\x6E", 2, &last), 3);
     ck_assert_uint_eq(s->port_writes, 3);
     ck_assert_uint_eq(s->port_value, 'z');
+    s->core.gpr[RSI] = SETUP_DATA;
+    assert_retires(s, "\x66\x6F"); /* outsw */
+    ck_assert_uint_eq(s->port_value, 'x' | 'y' << 8);
     setup_free(s);
 }
 END_TEST

@@ -40,7 +40,7 @@
  *             manual and therefore by our rule: k kept, z cleared, s set, m computed as the semantics say.
  *             Others after a blank: "------ IF DF".
  * faults      exceptions it may raise beyond those of fetch, decode and LOCK: "GP SS PF AC DE ..."; F_MEM
- *             is the set of an ordinary memory operand. Coverage asks for a test of each.
+ *             and, of one byte, F_BYTE are the sets of an ordinary memory operand. Coverage asks for a test of each.
  * cost        cost class (enum isa_cost).
  * run         the semantics, declared by semantics.h.
  */
@@ -91,6 +91,7 @@ enum isa_stage { ISA_STAGE_NONE, ISA_STAGE_PRE, ISA_STAGE_SEMANTICS };
 
 #define F_NONE ""
 #define F_MEM "SS GP PF AC"
+#define F_BYTE "SS GP PF"
 
 /* Cycles of each class: isa.c. */
 enum isa_cost {
