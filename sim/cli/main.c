@@ -13,6 +13,7 @@ const struct command commands[] = {
     { "gate", "BASELINE REPORT", "Compare a report with its baseline; exit status 1 when something moved.",
       command_gate },
     { "counters", "", "Print every counter's declaration (doc/counters.md).", command_counters },
+    { "isa", "[--coverage DIR]", "Print the instruction table, or what of it has no test.", command_isa },
     { NULL, NULL, NULL, NULL },
 };
 
