@@ -190,11 +190,15 @@ static int run(struct boot *boot, GError **error)
     return status_of(boot, stop);
 }
 
+/* A guest's code comes from a module, not from the hypervisor, which may be linked at the same address. */
 static const char *symbol_at(void *ctx, uint64_t address, uint64_t *offset)
 {
     const struct boot *boot = ctx;
+    const char *name = NULL;
 
-    return image_symbol_at(&g_array_index(boot->images, struct image, 0), address, offset);
+    for (guint i = boot->images->len > 1; i < boot->images->len && !name; i++)
+        name = image_symbol_at(&g_array_index(boot->images, struct image, i), address, offset);
+    return name;
 }
 
 static void write_report(struct boot *boot)

@@ -475,13 +475,13 @@ bool script_symbol_find(const struct script_machine *m, const char *name, uint64
     return false;
 }
 
-const char *script_symbol_at(void *ctx, uint64_t address, uint64_t *offset)
+/* Nearest symbol at or below an address, in the images from `first` on. */
+static const char *symbol_from(const struct script_machine *m, guint first, uint64_t address, uint64_t *offset)
 {
-    const struct script_machine *m = ctx;
     const char *best = NULL;
     uint64_t best_offset = UINT64_MAX;
 
-    for (guint i = 0; i < m->images->len; i++) {
+    for (guint i = first; i < m->images->len; i++) {
         const struct image *image = &g_array_index(m->images, struct script_image, i).image;
         uint64_t here;
         const char *name = image_symbol_at(image, address, &here);
@@ -493,6 +493,19 @@ const char *script_symbol_at(void *ctx, uint64_t address, uint64_t *offset)
     }
     *offset = best_offset;
     return best;
+}
+
+const char *script_symbol_at(void *ctx, uint64_t address, uint64_t *offset)
+{
+    return symbol_from(ctx, 0, address, offset);
+}
+
+/* Of a #VMEXIT's rIP: a guest's code comes from a module, not from the hypervisor, which may be linked there too. */
+static const char *guest_symbol_at(void *ctx, uint64_t address, uint64_t *offset)
+{
+    const struct script_machine *m = ctx;
+
+    return symbol_from(m, m->images->len > 1, address, offset);
 }
 
 struct report *script_machine_report(struct script_machine *m)
@@ -508,7 +521,7 @@ struct report *script_machine_report(struct script_machine *m)
     report->has_exit_value = m->has_exit_value;
     if (m->has_exit_value)
         report->exit_value = machine_exit_value(m->machine);
-    report_gather(report, m->machine, script_symbol_at, m);
+    report_gather(report, m->machine, guest_symbol_at, m);
     return report;
 }
 

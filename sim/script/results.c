@@ -5,17 +5,17 @@
 
 #include "sim/script/session.h"
 
-/* One line or several, to wherever the options send them. */
+/* One line or several, to wherever the options send them; an end of line at the very end adds none. */
 static void print_text(const struct script *script, const char *text)
 {
-    char **lines = g_strsplit(text, "\n", -1);
-    guint count = g_strv_length(lines);
+    do {
+        const char *end = strchr(text, '\n');
+        char *line = end ? g_strndup(text, (gsize)(end - text)) : g_strdup(text);
 
-    for (guint i = 0; i < count; i++) {
-        if (i + 1 < count || *lines[i] || count == 1)
-            script->options->print(script->options->ctx, lines[i]);
-    }
-    g_strfreev(lines);
+        script->options->print(script->options->ctx, line);
+        g_free(line);
+        text = end ? end + 1 : "";
+    } while (*text);
 }
 
 /* log(...): the arguments, with a blank between two. `print` is the same. */
