@@ -257,6 +257,7 @@ static bool icr_form_is_valid(const struct apic_message *message)
     }
 }
 
+/* deviation: a message that nobody accepts vanishes; ESR's send-accept and receive-accept errors never come. */
 void apic_send(struct local_apic *apic)
 {
     struct apic_message message = {
