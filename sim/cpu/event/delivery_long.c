@@ -72,8 +72,6 @@ enum outcome delivery_long(struct core *core, const struct delivery *delivery)
         outcome = delivery_code(core, delivery, gate.selector, true, &cs, &inner);
     if (outcome != OUTCOME_NEXT)
         return outcome;
-    if (!is_canonical(gate.offset))
-        return core_fault_code(core, EXC_GP, delivery->ext);
     cpl = inner ? attr_dpl(cs.attr) : core->cpl;
     outcome = pick_stack(core, delivery, &gate, cpl, &rsp);
     if (outcome != OUTCOME_NEXT)
@@ -84,6 +82,8 @@ enum outcome delivery_long(struct core *core, const struct delivery *delivery)
     outcome = push_frame(core, delivery, &frame);
     if (outcome != OUTCOME_NEXT)
         return outcome;
+    if (!is_canonical(gate.offset)) /* looked at last (APM3 INT) */
+        return core_fault_code(core, EXC_GP, delivery->ext);
     frame_commit(core, &frame);
     core->seg[SEG_SS] = ss;
     delivery_enter(core, &cs, cpl, gate.offset, !(gate.type & 1));

@@ -97,6 +97,13 @@ static enum outcome push_outer_stack(struct core *core, struct frame *frame, uns
     return outcome == OUTCOME_NEXT ? push_list(core, frame, size, stack, 2) : outcome;
 }
 
+/* The handler must lie inside its segment: looked at last, after the stack (APM3 INT). */
+static enum outcome check_offset(struct core *core, const struct delivery *delivery, const struct gate *gate,
+                                 const struct segment *cs)
+{
+    return gate->offset <= cs->limit ? OUTCOME_NEXT : core_fault_code(core, EXC_GP, delivery->ext);
+}
+
 /* A more privileged handler: the stack comes from the TSS (APM2 8.7.3, from virtual-8086 mode 8.7.5). */
 static enum outcome enter_inner(struct core *core, const struct delivery *delivery, const struct gate *gate,
                                 const struct segment *cs)
@@ -114,6 +121,8 @@ static enum outcome enter_inner(struct core *core, const struct delivery *delive
     outcome = push_outer_stack(core, &frame, size);
     if (outcome == OUTCOME_NEXT)
         outcome = push_return(core, delivery, &frame, size);
+    if (outcome == OUTCOME_NEXT)
+        outcome = check_offset(core, delivery, gate, cs);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     if (core->mode == MODE_VIRTUAL_8086)
@@ -133,6 +142,8 @@ static enum outcome enter_same(struct core *core, const struct delivery *deliver
 
     frame_begin(core, &frame, delivery->ext);
     outcome = push_return(core, delivery, &frame, gate->type & 8 ? 4 : 2);
+    if (outcome == OUTCOME_NEXT)
+        outcome = check_offset(core, delivery, gate, cs);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     frame_commit(core, &frame);
@@ -164,7 +175,5 @@ enum outcome delivery_protected(struct core *core, const struct delivery *delive
         return outcome;
     if (virtual_8086 && (!inner || attr_dpl(cs.attr) != 0))
         return core_fault_code(core, EXC_GP, selector_error(gate.selector, delivery->ext));
-    if (gate.offset > cs.limit)
-        return core_fault_code(core, EXC_GP, delivery->ext);
     return inner ? enter_inner(core, delivery, &gate, &cs) : enter_same(core, delivery, &gate, &cs);
 }

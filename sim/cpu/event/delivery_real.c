@@ -19,6 +19,8 @@ static enum outcome enter_paragraph(struct core *core, const struct delivery *de
         outcome = frame_push(core, &frame, 2, delivery->rip);
     if (outcome != OUTCOME_NEXT)
         return outcome;
+    if ((entry & 0xFFFF) > core->seg[SEG_CS].limit)
+        return core_fault_code(core, EXC_GP, delivery->ext);
     frame_commit(core, &frame);
     segment_load_paragraph(core, SEG_CS, (uint16_t)(entry >> 16));
     core->rip = core->next_rip = entry & 0xFFFF;

@@ -321,6 +321,32 @@ START_TEST(a_handler_beyond_its_segment_limit_is_gp_without_a_selector)
 }
 END_TEST
 
+START_TEST(the_stack_is_looked_at_before_the_handlers_offset)
+{
+    struct setup *s = setup_64(0);
+
+    set_fault_gates(s);
+    set_gate(s, VECTOR, CODE64_0, 0x8E);
+    poke(s, IDT + VECTOR * 16 + 8, 8, 0x8000); /* not canonical */
+    s->core->gpr[RSP] = UINT64_C(0x0000800000000000) + 16;
+    assert_handler_error(s, deliver(s, EVENT_INTR, VECTOR), EXC_SS, 1);
+    setup_free(s);
+}
+END_TEST
+
+START_TEST(a_real_mode_handler_beyond_the_cs_limit_is_gp)
+{
+    struct setup *s = setup_real();
+
+    s->core->seg[SEG_CS].limit = 0x3FFF;
+    poke(s, 0x21 * 4, 4, 0x4000);
+    poke(s, EXC_GP * 4, 4, 0x3FFF);
+    ck_assert_int_eq(RESOLVE(s, "\xCD\x21"), OUTCOME_NEXT);
+    assert_hex(s->core->rip, 0x3FFF);
+    setup_free(s);
+}
+END_TEST
+
 START_TEST(the_accessed_bit_of_code_and_stack_is_set)
 {
     struct setup *s = setup_protected(3);
@@ -416,6 +442,8 @@ UNIT_TESTS("event", long_mode_pushes_five_words_on_rsp0_and_nulls_ss,
            protected_mode_checks_the_inner_stack,
            a_16_bit_tss_gives_a_16_bit_stack_pointer,
            a_handler_beyond_its_segment_limit_is_gp_without_a_selector,
+           the_stack_is_looked_at_before_the_handlers_offset,
+           a_real_mode_handler_beyond_the_cs_limit_is_gp,
            the_accessed_bit_of_code_and_stack_is_set,
            real_mode_takes_the_vector_table_and_pushes_three_words,
            real_mode_pushes_no_error_code,

@@ -65,11 +65,13 @@ static enum outcome probe(struct core *core, struct task_switch *task, const str
 {
     const struct segment *old = &core->seg[SEG_TR];
     bool wide = tss_is_wide(core);
+    unsigned saved = wide ? TSS32_SAVED : TSS16_SAVED, bytes = wide ? TSS32_SAVED_BYTES : TSS16_SAVED_BYTES;
     uint64_t old_entry = core->gdtr.base + (old->selector & 0xFFF8u) + 5;
     enum outcome outcome;
 
-    outcome = linear_probe(core, linear_wrap(core, old->base + (wide ? TSS32_SAVED : TSS16_SAVED)),
-                           wide ? TSS32_SAVED_BYTES : TSS16_SAVED_BYTES, MMU_WRITE, &task->saved);
+    if (saved + bytes - 1 > old->limit) /* assumed: the state to be saved must fit */
+        return core_fault_code(core, EXC_TS, selector_error(old->selector, task->ext));
+    outcome = linear_probe(core, linear_wrap(core, old->base + saved), bytes, MMU_WRITE, &task->saved);
     if (outcome == OUTCOME_NEXT)
         outcome = linear_probe(core, linear_wrap(core, task->tr.base), task->wide ? TSS32_BYTES : TSS16_BYTES,
                                MMU_READ, &task->image);

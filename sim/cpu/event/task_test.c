@@ -260,6 +260,17 @@ START_TEST(a_tss_that_is_not_fit_is_refused_in_the_old_task)
 }
 END_TEST
 
+START_TEST(the_outgoing_tss_must_hold_the_state)
+{
+    struct setup *s = setup_tasks(0);
+
+    s->core->seg[SEG_TR].limit = 0x5E; /* GS ends at 05F */
+    ck_assert_int_eq(RUN(s, JMP_B), OUTCOME_TASK);
+    assert_fault(s, event_task(s->core, TASK_B, TASK_JUMP), EXC_TS, TASK);
+    setup_free(s);
+}
+END_TEST
+
 START_TEST(privilege_to_reach_a_tss_is_checked)
 {
     struct setup *s = setup_tasks(3);
@@ -464,6 +475,7 @@ UNIT_TESTS("task", jmp_saves_the_old_task_and_swaps_the_busy_bits,
            the_t_bit_leaves_a_debug_trap_behind,
            a_task_may_run_in_virtual_8086_mode,
            a_tss_that_is_not_fit_is_refused_in_the_old_task,
+           the_outgoing_tss_must_hold_the_state,
            privilege_to_reach_a_tss_is_checked,
            iret_wants_a_busy_tss_and_calls_its_faults_ts,
            a_bad_segment_faults_in_the_new_task,

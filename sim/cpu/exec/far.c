@@ -35,18 +35,19 @@ static enum outcome read_pointer(struct core *core, const struct insn *insn, str
     return outcome;
 }
 
-/* CALL's return address, on the current stack. */
-static enum outcome push_return(struct core *core, const struct far_transfer *far)
+/* CALL's return address, on the current stack; not yet stored. */
+static enum outcome push_return(struct core *core, const struct far_transfer *far, struct frame *frame)
 {
-    struct frame frame;
-    enum outcome outcome;
+    enum outcome outcome = OUTCOME_NEXT;
 
-    frame_begin(core, &frame, 0);
-    outcome = frame_push(core, &frame, far->size, core->seg[SEG_CS].selector);
-    if (outcome == OUTCOME_NEXT)
-        outcome = frame_push(core, &frame, far->size, core->next_rip);
-    if (outcome == OUTCOME_NEXT)
-        frame_commit(core, &frame);
+    if (far->size == 8) /* 64-bit code, or a call gate to it from compatibility mode: SS is not looked at */
+        frame_begin_at(frame, &core->seg[SEG_SS], zero_extend(core->gpr[RSP], core->stack_size), core->cpl, true, 0);
+    else
+        frame_begin(core, frame, 0);
+    if (far->is_call)
+        outcome = frame_push(core, frame, far->size, core->seg[SEG_CS].selector);
+    if (far->is_call && outcome == OUTCOME_NEXT)
+        outcome = frame_push(core, frame, far->size, core->next_rip);
     return outcome;
 }
 
@@ -58,15 +59,31 @@ static void go(struct core *core, const struct segment *cs, uint64_t rip)
     core_mode_changed(core, false);
 }
 
-static enum outcome far_real(struct core *core, const struct far_transfer *far)
+/* At the current level; the target is looked at last, after the stack (APM3 CALL far). */
+static enum outcome go_same_level(struct core *core, const struct far_transfer *far, const struct segment *cs)
 {
-    enum outcome outcome;
+    struct frame frame;
+    enum outcome outcome = push_return(core, far, &frame);
 
-    if (far->offset > core->seg[SEG_CS].limit)
-        return core_fault_code(core, EXC_GP, 0);
-    outcome = far->is_call ? push_return(core, far) : OUTCOME_NEXT;
+    if (outcome == OUTCOME_NEXT)
+        outcome = far_check_target(core, cs, far->offset);
     if (outcome != OUTCOME_NEXT)
         return outcome;
+    frame_commit(core, &frame);
+    go(core, cs, far->offset);
+    return OUTCOME_NEXT;
+}
+
+static enum outcome far_real(struct core *core, const struct far_transfer *far)
+{
+    struct frame frame;
+    enum outcome outcome = push_return(core, far, &frame);
+
+    if (outcome != OUTCOME_NEXT)
+        return outcome;
+    if (far->offset > core->seg[SEG_CS].limit)
+        return core_fault_code(core, EXC_GP, 0);
+    frame_commit(core, &frame);
     segment_load_paragraph(core, SEG_CS, far->selector);
     core->next_rip = far->offset;
     core_mode_changed(core, false);
@@ -99,12 +116,7 @@ static enum outcome far_direct(struct core *core, const struct far_transfer *far
         return outcome;
     cs = descriptor_segment(code);
     cs.selector = (uint16_t)bits_put(cs.selector, SELECTOR_RPL, core->cpl);
-    outcome = far_check_target(core, &cs, far->offset);
-    if (outcome == OUTCOME_NEXT && far->is_call)
-        outcome = push_return(core, far);
-    if (outcome == OUTCOME_NEXT)
-        go(core, &cs, far->offset);
-    return outcome;
+    return go_same_level(core, far, &cs);
 }
 
 /* ---- Through a call gate (APM2 4.11.2) --------------------------------------------------------------------- */
@@ -136,7 +148,7 @@ static enum outcome gate_code(struct core *core, const struct far_transfer *far,
         return outcome;
     *cs = descriptor_segment(&code);
     cs->selector = (uint16_t)bits_put(cs->selector, SELECTOR_RPL, *inner ? dpl : core->cpl);
-    return far_check_target(core, cs, far->offset);
+    return OUTCOME_NEXT;
 }
 
 /* The stack of the inner level: from the TSS; in long mode SS becomes null. */
@@ -184,6 +196,8 @@ static enum outcome gate_enter_inner(struct core *core, const struct far_transfe
 
     if (outcome == OUTCOME_NEXT)
         outcome = push_inner(core, far, &frame, count);
+    if (outcome == OUTCOME_NEXT)
+        outcome = far_check_target(core, cs, far->offset);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     frame_commit(core, &frame);
@@ -213,11 +227,7 @@ static enum outcome far_gate(struct core *core, const struct far_transfer *far, 
         return outcome;
     if (inner)
         return gate_enter_inner(core, &through, &cs, long_mode ? 0 : gate.count);
-    if (through.is_call)
-        outcome = push_return(core, &through);
-    if (outcome == OUTCOME_NEXT)
-        go(core, &cs, through.offset);
-    return outcome;
+    return go_same_level(core, &through, &cs);
 }
 
 /* ---- To a task: event/ switches ------------------------------------------------------------------------------ */

@@ -124,6 +124,18 @@ START_TEST(far_transfers_in_real_mode_load_a_paragraph)
 }
 END_TEST
 
+START_TEST(a_far_call_looks_at_the_stack_before_the_target)
+{
+    struct setup *s = setup_protected(0);
+
+    poke(s, GDT + FREE, 8, 0x00409B0000008FFF); /* TARGET is beyond the limit */
+    s->core->seg[SEG_SS].limit = 0x1000;
+    assert_fault(s, go_far(s, true, FREE), EXC_SS, 0);
+    assert_fault(s, go_far(s, false, FREE), EXC_GP, 0);
+    setup_free(s);
+}
+END_TEST
+
 /* ---- Call gates --------------------------------------------------------------------------------------------- */
 
 START_TEST(a_call_gate_to_an_inner_level_copies_parameters)
@@ -186,6 +198,21 @@ START_TEST(a_long_mode_call_gate_takes_rsp_from_the_tss_and_a_null_ss)
     assert_hex(s->core->rip, CODE + 2);
     assert_hex(s->core->gpr[RSP], STACK);
     assert_hex(s->core->cpl, 3);
+    setup_free(s);
+}
+END_TEST
+
+START_TEST(a_call_gate_takes_compatibility_mode_to_64_bit_code)
+{
+    struct setup *s = setup_compatibility(0);
+
+    poke(s, GDT + FREE, 8, gate_of(CODE64_0, TARGET, 0x8C, 0));
+    s->core->seg[SEG_SS].base = 0x10000; /* of no effect in 64-bit mode */
+    ck_assert_int_eq(go_far(s, true, FREE), OUTCOME_NEXT);
+    ck_assert_int_eq(s->core->mode, MODE_64BIT);
+    assert_hex(s->core->gpr[RSP], STACK - 16);
+    assert_hex(peek(s, STACK - 16, 8), CODE + 7);
+    assert_hex(peek(s, STACK - 8, 8), CODE32_0);
     setup_free(s);
 }
 END_TEST
@@ -306,9 +333,11 @@ UNIT_TESTS("far", a_far_call_pushes_cs_and_rip_by_operand_size,
            a_far_jump_changes_between_64_bit_and_compatibility_mode,
            direct_far_transfers_check_the_code_segment,
            far_transfers_in_real_mode_load_a_paragraph,
+           a_far_call_looks_at_the_stack_before_the_target,
            a_call_gate_to_an_inner_level_copies_parameters,
            a_16_bit_call_gate_pushes_words,
            a_long_mode_call_gate_takes_rsp_from_the_tss_and_a_null_ss,
+           a_call_gate_takes_compatibility_mode_to_64_bit_code,
            a_call_gate_to_the_same_level_keeps_the_stack,
            call_gate_checks_give_the_manuals_faults,
            a_call_gate_checks_the_inner_stack,

@@ -46,7 +46,8 @@ enum outcome exec_syscall(struct core *core, const struct insn *insn)
 }
 
 /*
- * SS gets a selector alone: base, limit and attributes stay as the kernel left them (fact sheet 1.6).
+ * SS gets a selector alone, RPL 3 whatever STAR says (AMD 21086); base, limit and attributes stay as the
+ * kernel left them (fact sheet 1.6).
  * A non-canonical RCX is no fault here: fetching from it is, at CPL 3.
  */
 enum outcome exec_sysret(struct core *core, const struct insn *insn)
@@ -58,7 +59,7 @@ enum outcome exec_sysret(struct core *core, const struct insn *insn)
         return core_fault(core, EXC_UD);
     if (core_in_real_style(core) || core->cpl != 0)
         return core_fault_code(core, EXC_GP, 0);
-    core->seg[SEG_SS].selector = (uint16_t)(selector + 8);
+    core->seg[SEG_SS].selector = (uint16_t)((selector + 8) | 3);
     set_flat(core, SEG_CS, (uint16_t)((to64 ? selector + 16 : selector) | 3),
              ATTR_DPL3 | (to64 ? ATTR_CODE64 : ATTR_CODE32));
     if (core_in_64bit(core))

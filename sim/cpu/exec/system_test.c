@@ -339,7 +339,7 @@ START_TEST(syscall_and_sysret_in_64_bit_mode)
     struct setup *s = setup_64(3);
     struct core *core = s->core;
 
-    core->star = UINT64_C(0x0023000800000000); /* SYSRET base 23h, SYSCALL base 08h */
+    core->star = UINT64_C(0x0020000800000000); /* SYSRET base 20h, SYSCALL base 08h */
     core->lstar = UINT64_C(0xFFFF800000001000);
     core->sfmask = RFLAGS_IF | RFLAGS_TF;
     rflags_write(core, RFLAGS_IF | RFLAGS_TF | RFLAGS_CF | RFLAGS_RF | 2);
