@@ -231,6 +231,23 @@ START_TEST(accessed_and_dirty_bits_are_set_in_both_dimensions)
 }
 END_TEST
 
+/* The guest's D alone does not make an entry dirty: a write through it must still set the nested D. */
+START_TEST(a_dirty_guest_page_on_a_clean_nested_page_is_walked_for_at_the_first_write)
+{
+    struct guest g = guest_new(&walk_long, 1, 1, MAP_USED);
+    spa_t leaf = nested_entry(&g, DATA_GPA, 1);
+
+    fake_write(g.memory, leaf, fake_read(g.memory, leaf) & ~PTE_D);
+    ck_assert_int_eq(touch(&g, MMU_READ), MMU_OK);
+    ck_assert_uint_eq(fake_read(g.memory, leaf) & PTE_D, 0);
+    ck_assert_int_eq(touch(&g, MMU_WRITE), MMU_OK);
+    ck_assert_uint_eq(fake_read(g.memory, leaf) & PTE_D, PTE_D);
+    ck_assert_uint_eq(total_refs(&g), 48);
+    ck_assert_uint_eq(g.totals.ad_writes, 1);
+    guest_free(&g);
+}
+END_TEST
+
 /* ---- EXITINFO ------------------------------------------------------------------------------------- */
 
 struct npf_row {
@@ -473,7 +490,8 @@ END_TEST
 
 UNIT_TESTS("mmu/nested", the_worst_case_table_of_eight_guest_modes_by_three_backings_is_exact,
            the_24_references_of_a_worst_case_walk_are_the_entries_in_the_tables,
-           accessed_and_dirty_bits_are_set_in_both_dimensions, a_nested_fault_reports_exitinfo_bit_for_bit,
+           accessed_and_dirty_bits_are_set_in_both_dimensions,
+           a_dirty_guest_page_on_a_clean_nested_page_is_walked_for_at_the_first_write, a_nested_fault_reports_exitinfo_bit_for_bit,
            write_protect_has_no_say_at_the_nested_level,
            the_guests_nxe_does_not_touch_the_nested_nx_nor_the_hosts_the_guests,
            guest_faults_come_before_the_final_nested_fault_and_after_the_tables_own,

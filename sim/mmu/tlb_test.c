@@ -432,6 +432,40 @@ START_TEST(no_native_pointer_leads_to_devices_absent_covered_or_watched_pages)
 }
 END_TEST
 
+/* Each lookup counts for the ASID that made it; accesses without paging are no lookups. */
+START_TEST(lookups_are_counted_by_asid_and_side)
+{
+    struct fixture f = fixture_new(&fake_geometry);
+    struct paging unpaged = { .cr0 = 1 };
+    spa_t spa;
+
+    map_4k(&f, 1, 0);
+    spa_write(&f.memory->space, 0x1000000, 1, 1);
+    touch(&f, BASE, MMU_READ);
+    ck_assert_ptr_nonnull(native_data(f.mmu, BASE, 1, MMU_READ));
+    f.paging.asid = 7;
+    mmu_set_paging(f.mmu, &f.paging);
+    ck_assert_ptr_null(native_data(f.mmu, BASE, 1, MMU_READ));
+    touch(&f, BASE, MMU_FETCH);
+    ck_assert(native_fetch(f.mmu, BASE + 4, MMU_FETCH, &spa));
+    ck_assert_uint_eq(spa, 0x1000004);
+    mmu_fetch_again(f.mmu, 10);
+    mmu_set_paging(f.mmu, &unpaged);
+    for (unsigned i = 0; i < 3; i++)
+        touch(&f, 0x1000000, MMU_READ);
+    ck_assert_ptr_nonnull(native_data(f.mmu, 0x1000000, 1, MMU_READ));
+    ck_assert_uint_eq(counter(&f, "tlb.lookups{asid=0,side=d}"), 2);
+    ck_assert_uint_eq(counter(&f, "tlb.lookups{asid=7,side=i}"), 12);
+    ck_assert_uint_eq(counter(&f, "tlb.lookups"), 14);
+    ck_assert_uint_eq(counter(&f, "tlb.unpaged{side=d}"), 4);
+    counters_clear(f.counters); /* does not touch recency or what comes after */
+    touch(&f, 0x1000000, MMU_READ);
+    ck_assert_uint_eq(counter(&f, "tlb.unpaged"), 1);
+    ck_assert_uint_eq(counter(&f, "tlb.lookups"), 0);
+    fixture_free(&f);
+}
+END_TEST
+
 START_TEST(an_impossible_geometry_is_named)
 {
     struct mmu_geometry geometry = fake_geometry;
@@ -457,4 +491,5 @@ UNIT_TESTS("mmu/tlb", replacement_is_true_lru_as_a_second_plain_model_has_it,
            smash_1g_makes_2m_entries_of_a_1g_page, an_entry_has_the_smaller_of_guest_and_nested_page,
            a_page_of_mixed_mtrr_type_enters_in_pieces, each_flush_drops_what_the_manual_says_and_nothing_else,
            without_pge_no_entry_is_global, a_flush_reaches_the_l2_too,
-           no_native_pointer_leads_to_devices_absent_covered_or_watched_pages, an_impossible_geometry_is_named)
+           no_native_pointer_leads_to_devices_absent_covered_or_watched_pages, lookups_are_counted_by_asid_and_side,
+           an_impossible_geometry_is_named)

@@ -169,6 +169,10 @@ static void check_cell(const struct walk_format *format, unsigned leaf, unsigned
     entry = fake_entry(f.memory, format, ROOT, va, level);
     spa_write(&f.memory->space, entry, format->entry_bytes,
               (spa_read(&f.memory->space, entry, format->entry_bytes) & ~drop) | add);
+    for (unsigned l = format->levels; l > leaf; l--) { /* no entry is accessed yet */
+        entry = fake_entry(f.memory, format, ROOT, va, l);
+        spa_write(&f.memory->space, entry, 1, spa_read(&f.memory->space, entry, 1) & ~PTE_A);
+    }
     f.paging.cr0 = CR0_PG | 1 | (wp ? CR0_WP : 0);
     renew(&f);
     code = expected_code(rights & 1, rights & 2, rights & 4, true, wp, access, eight);
