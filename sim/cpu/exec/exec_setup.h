@@ -278,7 +278,7 @@ static inline enum outcome setup_run(struct setup *s, const void *bytes, size_t 
         return core_fault(core, EXC_UD);
     core->next_rip = core->rip + s->insn.length;
     outcome = s->insn.run(core, &s->insn);
-    record_evidence(core, &s->insn, outcome);
+    record_evidence(core, s->insn.row, outcome);
     if (outcome == OUTCOME_NEXT)
         core->rip = core->next_rip;
     return outcome;

@@ -17,7 +17,7 @@
 
 #include "sim/cpu/decode/insn.h"
 #include "sim/cpu/exec/fake_core.h"
-#include "sim/cpu/isa/name.h"
+#include "sim/cpu/decode/name.h"
 #include "sim/unit_test.h"
 
 struct exception {

@@ -63,10 +63,10 @@ static int event_of(const struct core *core, enum outcome outcome)
     }
 }
 
-void isa_evidence_record(struct isa_evidence *evidence, const struct core *core, const struct insn *insn,
+void isa_evidence_record(struct isa_evidence *evidence, const struct core *core, const struct isa_row *row,
                          enum outcome outcome)
 {
-    unsigned number = (unsigned)(insn->row - isa_rows);
+    unsigned number = (unsigned)(row - isa_rows);
     int event = event_of(core, outcome);
     const char *name;
     char *line;
@@ -75,7 +75,7 @@ void isa_evidence_record(struct isa_evidence *evidence, const struct core *core,
         return;
     evidence->seen[number] |= BIT(event);
     name = event == EVENT_RETIRED ? "retired" : event == EVENT_EXIT ? "exit" : fault_names[event];
-    line = g_strdup_printf("%s\t%s\t%s\n", insn->row->encoding, insn->row->name, name ? name : "?");
+    line = g_strdup_printf("%s\t%s\t%s\n", row->encoding, row->name, name ? name : "?");
     if (write(evidence->file, line, strlen(line)) < 0)
         g_warning("evidence of tests: %s", g_strerror(errno));
     g_free(line);

@@ -7,15 +7,15 @@
 #ifndef FAM10H_CPU_ISA_EVIDENCE_H
 #define FAM10H_CPU_ISA_EVIDENCE_H
 
-#include "sim/cpu/decode/insn.h"
+#include "sim/cpu/isa/isa.h"
 
 struct isa_evidence;
 
 /* Appends to DIRECTORY/NAME.evidence; NULL if it cannot be written. Several processes may share a file. */
 struct isa_evidence *isa_evidence_new(const char *directory, const char *name);
 void isa_evidence_free(struct isa_evidence *evidence);
-/* `insn` ran on `core` and came to `outcome`. */
-void isa_evidence_record(struct isa_evidence *evidence, const struct core *core, const struct insn *insn,
+/* An instruction of `row` ran on `core` and came to `outcome`. */
+void isa_evidence_record(struct isa_evidence *evidence, const struct core *core, const struct isa_row *row,
                          enum outcome outcome);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "sim/cpu/isa/evidence.h"
 
-static inline void record_evidence(const struct core *core, const struct insn *insn, enum outcome outcome)
+static inline void record_evidence(const struct core *core, const struct isa_row *row, enum outcome outcome)
 {
     static struct isa_evidence *evidence; /* one for each test process */
     const char *directory = g_getenv("FAM10H_ISA_EVIDENCE");
@@ -21,7 +21,7 @@ static inline void record_evidence(const struct core *core, const struct insn *i
         evidence = isa_evidence_new(directory, name);
     }
     if (evidence != NULL)
-        isa_evidence_record(evidence, core, insn, outcome);
+        isa_evidence_record(evidence, core, row, outcome);
 }
 
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "sim/cpu/cpu.h"
-#include "sim/cpu/isa/name.h"
+#include "sim/cpu/decode/name.h"
 
 /* In the order of the low nibble; of synonyms the one that disassemblers print. */
 static const char *const conditions[16] = {

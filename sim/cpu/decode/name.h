@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef FAM10H_CPU_ISA_NAME_H
-#define FAM10H_CPU_ISA_NAME_H
+#ifndef FAM10H_CPU_DECODE_NAME_H
+#define FAM10H_CPU_DECODE_NAME_H
 
 #include "sim/cpu/decode/insn.h"
 
