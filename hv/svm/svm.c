@@ -97,9 +97,25 @@ void svm_core_init(struct svm_core *core, bool use_asids)
     msr_write(MSR_VM_HSAVE_PA, (uintptr_t)memory_alloc_page());
     if (is_family_10h())
         msr_write(MSR_BU_CFG2, msr_read(MSR_BU_CFG2) & ~BU_CFG2_DIS_WC_PLUS);
+    cr4_write(cr4_read() | CR4_OSFXSR); /* FXSAVE then includes XMM */
     core->host_vmcb = (uintptr_t)memory_alloc_page();
     vmsave(core->host_vmcb);
     asid_core_init(&core->asids, features_seen.asids, use_asids);
+}
+
+void svm_fpu_arrive(const struct svm_vcpu *vcpu)
+{
+    if (vcpu->fpu)
+        fpu_load(vcpu->fpu);
+}
+
+void svm_fpu_leave(struct svm_vcpu *vcpu)
+{
+    if (!(vcpu->vmcb->cr4 & CR4_OSFXSR))
+        return;
+    if (!vcpu->fpu)
+        vcpu->fpu = memory_alloc_page();
+    fpu_save(vcpu->fpu);
 }
 
 static void set_intercepts(struct vmcb *vmcb)

@@ -30,6 +30,7 @@ struct svm_vcpu {
     struct vmcb *vmcb;
     struct svm_registers registers;
     struct asid_vcpu asid;
+    void *fpu; /* FXSAVE image; NULL: the guest has not been seen with CR4.OSFXSR set */
 };
 
 /* One line that says what is missing, or NULL: SVM with nested paging can be used. */
@@ -46,6 +47,13 @@ void svm_vcpu_init(struct svm_vcpu *vcpu, uint64_t n_cr3);
 void svm_vcpu_set_entry(struct svm_vcpu *vcpu, uint32_t rip, uint32_t rsp);
 /* Run until the next #VMEXIT. Interrupts come through afterwards, at the STGI inside. Returns the TSC at #VMEXIT. */
 uint64_t svm_run(struct svm_core *core, struct svm_vcpu *vcpu);
+
+/*
+ * The vCPU comes to a core, or leaves it: x87 and SSE registers, of guests that have set CR4.OSFXSR.
+ * deviation: a guest that uses x87 without ever setting OSFXSR shares the registers with others.
+ */
+void svm_fpu_arrive(const struct svm_vcpu *vcpu);
+void svm_fpu_leave(struct svm_vcpu *vcpu);
 
 /* ---- What exit handlers may change -------------------------------------------------------------------- */
 

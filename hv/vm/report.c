@@ -32,6 +32,9 @@ static void print_vcpu(const struct vcpu *vcpu)
     char id[4];
 
     format_text(id, sizeof(id), "%u", vcpu->id);
+    console_print("vcpu guest=%s id=%s vmcb=%lx n_cr3=%lx runs=%lu halted_cycles=%lu", guest, id,
+                  (unsigned long)(uintptr_t)vcpu->svm.vmcb, (unsigned long)vcpu->guest->npt.root,
+                  (unsigned long)vcpu->counts.runs, (unsigned long)vcpu->counts.halted_cycles);
     for (unsigned i = 0; i < EXIT_COUNT_REASONS; i++)
         if (vcpu->counts.reason[i].count)
             print_reason(guest, id, i, &vcpu->counts.reason[i]);

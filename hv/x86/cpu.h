@@ -94,6 +94,32 @@ static inline void cr3_write(uint64_t value)
     __asm__ volatile("movq %0, %%cr3" : : "r"(value) : "memory");
 }
 
+#define CR4_OSFXSR (1u << 9)
+
+static inline uint64_t cr4_read(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("movq %%cr4, %0" : "=r"(value));
+    return value;
+}
+
+static inline void cr4_write(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%cr4" : : "r"(value) : "memory");
+}
+
+/* x87, MMX and SSE registers, 512 bytes on a 16-byte boundary. hv itself uses none of them. */
+static inline void fpu_save(void *image)
+{
+    __asm__ volatile("fxsave64 (%0)" : : "r"(image) : "memory");
+}
+
+static inline void fpu_load(const void *image)
+{
+    __asm__ volatile("fxrstor64 (%0)" : : "r"(image) : "memory");
+}
+
 static inline void cpu_pause(void)
 {
     __asm__ volatile("pause" : : : "memory");
