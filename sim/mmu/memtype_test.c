@@ -192,6 +192,78 @@ START_TEST(tom2_can_force_write_back_above_4g)
 }
 END_TEST
 
+/* A page enters the TLB whole only if one MTRR type covers it all. */
+START_TEST(a_page_is_uniform_if_no_range_ends_inside)
+{
+    struct memory_types types = { .def = BIT(11) | BIT(10) | WB };
+
+    ck_assert(!mtrr_is_uniform(&types, 0x1ff000, 21)); /* fixed ranges UC below 1M, WB above */
+    ck_assert(mtrr_is_uniform(&types, 0x1ff000, 12));
+    ck_assert(mtrr_is_uniform(&types, 0x200000, 21));
+    for (unsigned i = 0; i < MTRR_FIXED; i++)
+        types.fixed[i] = UINT64_C(0x0606060606060606);
+    ck_assert(mtrr_is_uniform(&types, 0, 21));
+    types.fixed[10] = UINT64_C(0x0506060606060606); /* FF000 is WP */
+    ck_assert(!mtrr_is_uniform(&types, 0, 21));
+    types.def &= ~BIT(10);
+    ck_assert(mtrr_is_uniform(&types, 0, 21));
+
+    types.variable[3][0] = 0x80100000 | UC; /* 1M inside a 2M page */
+    types.variable[3][1] = UINT64_C(0xfffffff00000) | BIT(11);
+    ck_assert(!mtrr_is_uniform(&types, 0x80000000, 21));
+    ck_assert(!mtrr_is_uniform(&types, 0x80000000, 30));
+    ck_assert(mtrr_is_uniform(&types, 0x80200000, 21));
+    ck_assert(mtrr_is_uniform(&types, 0x40000000, 30));
+    types.variable[3][1] &= ~BIT(11);
+    ck_assert(mtrr_is_uniform(&types, 0x80000000, 21));
+
+    types.sys_cfg = BIT(21) | BIT(22); /* forced WB to TOM2 */
+    types.top_mem2 = UINT64_C(0x150000000);
+    types.def = BIT(11) | UC;
+    ck_assert(!mtrr_is_uniform(&types, UINT64_C(0x140000000), 30));
+    ck_assert(mtrr_is_uniform(&types, UINT64_C(0x100000000), 30));
+    ck_assert(mtrr_is_uniform(&types, UINT64_C(0x180000000), 30));
+}
+END_TEST
+
+START_TEST(two_ranges_of_one_type_are_that_type_and_a_strange_mixture_is_uncacheable)
+{
+    struct memory_types types = { .def = BIT(11) };
+
+    for (unsigned i = 0; i < 2; i++)
+        types.variable[i][1] = UINT64_C(0xffff00000000) | BIT(11);
+    types.variable[0][0] = types.variable[1][0] = WC;
+    ck_assert_int_eq(mtrr_type(&types, 0x12345000), WC);
+    types.variable[1][0] = WB;
+    ck_assert_int_eq(mtrr_type(&types, 0x12345000), UC);
+    types.variable[0][0] = WT;
+    ck_assert_int_eq(mtrr_type(&types, 0x12345000), WT);
+    types.variable[0][0] = WB, types.variable[1][0] = WT;
+    ck_assert_int_eq(mtrr_type(&types, 0x12345000), WT);
+}
+END_TEST
+
+START_TEST(a_reset_restores_registers_and_forgets_translations)
+{
+    struct fixture f = fixture_new();
+    struct paging paging = fake_long_mode(0x10000);
+    struct walk_totals totals;
+
+    ck_assert(wrmsr(&f, 0x2ff, WB | BIT(11)));
+    ck_assert(wrmsr(&f, 0xc0010010, BIT(19)));
+    fake_map(f.memory, &walk_long, 0x10000, 0x40000000, 0x40000000, 1, MAP_USED);
+    mmu_set_paging(f.mmu, &paging);
+    ck_assert_int_eq(type_at(&f, 0x40000000), WB);
+    mmu_reset(f.mmu);
+    ck_assert_uint_eq(rdmsr(&f, 0x2ff), 0);
+    ck_assert_uint_eq(rdmsr(&f, 0xc0010010), 0x20600);
+    ck_assert_int_eq(type_at(&f, 0x40000000), UC); /* walked for again */
+    mmu_walk_totals(f.mmu, 0, &totals);
+    ck_assert_uint_eq(totals.walks, 2);
+    fixture_free(&f);
+}
+END_TEST
+
 START_TEST(cache_disable_overrides_the_type)
 {
     struct fixture f = fixture_new();
@@ -279,6 +351,8 @@ END_TEST
 UNIT_TESTS("mmu/memtype", guest_and_host_pat_combine_as_the_manuals_table,
            pat_and_mtrr_combine_as_the_manuals_table, without_mtrrs_everything_is_uncacheable,
            each_byte_of_the_fixed_mtrrs_rules_its_range, overlapping_variable_ranges_follow_the_manual,
-           tom2_can_force_write_back_above_4g, cache_disable_overrides_the_type,
+           tom2_can_force_write_back_above_4g, a_page_is_uniform_if_no_range_ends_inside,
+           two_ranges_of_one_type_are_that_type_and_a_strange_mixture_is_uncacheable,
+           a_reset_restores_registers_and_forgets_translations, cache_disable_overrides_the_type,
            a_pages_pat_index_selects_its_type, the_registers_refuse_what_the_manual_says,
            the_dram_bits_of_the_fixed_mtrrs_hide_without_modification_enable)

@@ -133,7 +133,10 @@ struct msr_bank mmu_msr_bank(struct mmu *mmu);
 
 enum walk_source { WALK_MEMORY, WALK_PWC, WALK_NTLB, WALK_PDPTE };
 
-/* One page-table entry that a walk used. */
+/*
+ * One page-table entry that a walk used. A hit in the nested TLB stands for the whole nested walk: n = 1, spa and
+ * value are where the guest's entry is found. A PDPTE in a register has spa 0. Only WALK_MEMORY is a reference.
+ */
 struct walk_ref {
     gva_t gva;       /* what is being translated */
     bool fetch;      /* instruction side */

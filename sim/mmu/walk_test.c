@@ -292,17 +292,29 @@ START_TEST(each_reserved_bit_faults_and_no_other_does)
 }
 END_TEST
 
+static void last_pdpte(void *ctx, const struct walk_ref *ref)
+{
+    if (ref->source == WALK_PDPTE)
+        *(struct walk_ref *)ctx = *ref;
+}
+
 START_TEST(legacy_pae_loads_pdptes_once_and_refuses_reserved_bits)
 {
     struct fixture f = fixture_new(&walk_pae);
     uint64_t pdpte[4] = { 0, 0, 0, 7 };
     spa_t third = ROOT + 8 * 2;
+    struct walk_ref ref = { 0 };
 
     fake_map(f.memory, &walk_pae, ROOT, VA32, 0x345000, 1, MAP_USED); /* VA32 >> 30 = 2 */
     renew(&f);
     fake_write(f.memory, third, 0); /* the register counts, not memory */
     mmu_flush_all(f.mmu);
+    mmu_trace_walks(f.mmu, last_pdpte, &ref);
     ck_assert_int_eq(mmu_translate(f.mmu, VA32, MMU_READ, &f.result), MMU_OK);
+    ck_assert_uint_eq(ref.g, 3); /* a trace shows it, as no reference */
+    ck_assert_uint_eq(ref.value, f.paging.pdpte[2]);
+    ck_assert_uint_eq(total_refs(&f), 2);
+    mmu_trace_walks(f.mmu, NULL, NULL);
     for (unsigned n = 0; n < 64; n++) {
         /* APM2 figure 5-16: 63:48 (48 physical bits), 8:5, 2:1 */
         bool bad = n >= 48 || (n >= 5 && n <= 8) || n == 1 || n == 2;
