@@ -217,7 +217,8 @@ static void step_remap(struct world *w, const struct step *s)
     gva_t page = SMALL_BASE + (s->number % SMALL_PAGES) * PAGE_BYTES;
     uint64_t root = w->paging[HOST].cr3;
 
-    fake_map(w->memory, &walk_long, root, page, small_frame(s->value >> 20), 1, page_flags_of((unsigned)(s->value >> 40)));
+    fake_map(w->memory, &walk_long, root, page, small_frame(s->value >> 20), 1,
+             page_flags_of((unsigned)(s->value >> 40)));
     mmu_invlpg(w->mmu, page);
     mmu_invlpga(w->mmu, page, 9);
     mmu_invlpga(w->mmu, page, 0);
