@@ -103,14 +103,16 @@ void svm_core_init(struct svm_core *core, bool use_asids)
     asid_core_init(&core->asids, features_seen.asids, use_asids);
 }
 
-void svm_fpu_arrive(const struct svm_vcpu *vcpu)
+void svm_arrive(const struct svm_vcpu *vcpu)
 {
+    breakpoints_write(vcpu->breakpoints);
     if (vcpu->fpu)
         fpu_load(vcpu->fpu);
 }
 
-void svm_fpu_leave(struct svm_vcpu *vcpu)
+void svm_leave(struct svm_vcpu *vcpu)
 {
+    breakpoints_read(vcpu->breakpoints);
     if (!(vcpu->vmcb->cr4 & CR4_OSFXSR))
         return;
     if (!vcpu->fpu)

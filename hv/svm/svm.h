@@ -30,6 +30,7 @@ struct svm_vcpu {
     struct vmcb *vmcb;
     struct svm_registers registers;
     struct asid_vcpu asid;
+    uint64_t breakpoints[4]; /* DR0-DR3 while it is on no core */
     void *fpu; /* FXSAVE image; NULL: the guest has not been seen with CR4.OSFXSR set */
 };
 
@@ -49,11 +50,12 @@ void svm_vcpu_set_entry(struct svm_vcpu *vcpu, uint32_t rip, uint32_t rsp);
 uint64_t svm_run(struct svm_core *core, struct svm_vcpu *vcpu);
 
 /*
- * The vCPU comes to a core, or leaves it: x87 and SSE registers, of guests that have set CR4.OSFXSR.
+ * The vCPU comes to a core, or leaves it: registers that neither VMRUN nor VMLOAD switches. Those are DR0-DR3,
+ * and x87 and SSE registers of guests that have set CR4.OSFXSR.
  * deviation: a guest that uses x87 without ever setting OSFXSR shares the registers with others.
  */
-void svm_fpu_arrive(const struct svm_vcpu *vcpu);
-void svm_fpu_leave(struct svm_vcpu *vcpu);
+void svm_arrive(const struct svm_vcpu *vcpu);
+void svm_leave(struct svm_vcpu *vcpu);
 
 /* ---- What exit handlers may change -------------------------------------------------------------------- */
 

@@ -144,7 +144,7 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
     uint64_t tsc;
 
     core->reschedule = false;
-    svm_fpu_arrive(&vcpu->svm);
+    svm_arrive(&vcpu->svm);
     if (vcpu->halted_since) {
         vcpu->counts.halted_cycles += tsc_read() - vcpu->halted_since;
         vcpu->halted_since = 0;
@@ -162,7 +162,7 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
         vcpu->halted_since = tsc_read();
         counts_handled(&vcpu->counts, vcpu->halted_since);
     }
-    svm_fpu_leave(&vcpu->svm);
+    svm_leave(&vcpu->svm);
     give_back(vcpu, result);
 }
 

@@ -11,15 +11,14 @@
 
 #define ECX1_MONITOR (1u << 3)
 #define ECX1_HYPERVISOR (1u << 31)
-#define EDX1_MCE (1u << 7)
-#define EDX1_APIC (1u << 9)
-#define EDX1_MTRR (1u << 12)
-#define EDX1_MCA (1u << 14)
-#define ECX81_SVM (1u << 2)
-#define ECX81_SKINIT (1u << 12)
+/* In EDX of 1 and 8000_0001: machine check, local APIC, MTRRs; hv gives its guests none of them. */
+#define EDX_ABSENT (1u << 7 | 1u << 9 | 1u << 12 | 1u << 14)
+#define ECX81_LAHF64 (1u << 0)
+/* LAHF64, CmpLegacy, AltMovCr8, ABM, SSE4A, MisAlignSse, prefetch; not SVM, ExtApic, OSVW, IBS, SKINIT, WDT, NodeId. */
+#define ECX81_PRESENT (ECX81_LAHF64 | 1u << 1 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8)
 #define EDX81_SYSCALL (1u << 11)
 #define EDX81_LM (1u << 29)
-#define ECX81_LAHF64 (1u << 0)
+#define EDX81_ABSENT (EDX_ABSENT | 1u << 25 | 1u << 27) /* and FFXSR, RDTSCP */
 
 static struct cpuid_result xen_leaf(const struct vcpu *vcpu, uint32_t leaf)
 {
@@ -43,10 +42,11 @@ static void adapt(const struct vcpu *vcpu, uint32_t leaf, struct cpuid_result *r
     case 1:
         r->ebx = (r->ebx & 0x0000FFFF) | vcpu->guest->spec.vcpus << 16 | vcpu->id << 24;
         r->ecx = (r->ecx & ~ECX1_MONITOR) | ECX1_HYPERVISOR;
-        r->edx &= ~(EDX1_MCE | EDX1_MCA | EDX1_MTRR | EDX1_APIC);
+        r->edx &= ~EDX_ABSENT;
         break;
     case 0x80000001:
-        r->ecx &= ~(ECX81_SVM | ECX81_SKINIT);
+        r->ecx &= ECX81_PRESENT;
+        r->edx &= ~EDX81_ABSENT;
         if (vcpu->guest->spec.width == 32) {
             r->ecx &= ~ECX81_LAHF64;
             r->edx &= ~(EDX81_LM | EDX81_SYSCALL);

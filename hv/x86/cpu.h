@@ -109,6 +109,19 @@ static inline void cr4_write(uint64_t value)
     __asm__ volatile("movq %0, %%cr4" : : "r"(value) : "memory");
 }
 
+/* Breakpoint addresses; VMRUN and #VMEXIT switch only DR6 and DR7. */
+static inline void breakpoints_read(uint64_t address[4])
+{
+    __asm__ volatile("movq %%dr0, %0; movq %%dr1, %1; movq %%dr2, %2; movq %%dr3, %3"
+                     : "=&r"(address[0]), "=&r"(address[1]), "=&r"(address[2]), "=&r"(address[3]));
+}
+
+static inline void breakpoints_write(const uint64_t address[4])
+{
+    __asm__ volatile("movq %0, %%dr0; movq %1, %%dr1; movq %2, %%dr2; movq %3, %%dr3"
+                     : : "r"(address[0]), "r"(address[1]), "r"(address[2]), "r"(address[3]));
+}
+
 /* x87, MMX and SSE registers, 512 bytes on a 16-byte boundary. hv itself uses none of them. */
 static inline void fpu_save(void *image)
 {
