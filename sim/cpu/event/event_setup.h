@@ -393,9 +393,39 @@ static inline enum outcome setup_run(struct setup *s, const void *bytes, size_t 
     return outcome;
 }
 
-/* RUN(s, "\x0F\x06"): the bytes of a string literal. RESOLVE goes on until rip is where execution goes on. */
+/* The same, and what event/ makes of it: rip is where execution goes on. */
+static inline enum outcome setup_resolve(struct setup *s, const void *bytes, size_t size)
+{
+    struct core *core = s->core;
+    enum outcome first = setup_run(s, bytes, size), outcome;
+    struct event raised = core->fault;
+
+    outcome = event_resolve(core, first);
+    if (first == OUTCOME_TRAP && outcome == OUTCOME_NEXT)
+        record_evidence(core, &s->insn, OUTCOME_NEXT); /* INT3, ICEBP: their whole effect */
+    if (memcmp(&raised, &core->fault, sizeof(raised)) != 0) /* a fault of the transfer itself */
+        record_evidence(core, &s->insn, OUTCOME_FAULT);
+    return outcome;
+}
+
+/* IRET or a task switch, its fault not yet delivered. */
+static inline enum outcome setup_transfer(struct setup *s, const void *bytes, size_t size)
+{
+    struct core *core = s->core;
+    enum outcome outcome = setup_run(s, bytes, size);
+
+    if (outcome == OUTCOME_IRET)
+        outcome = event_iret(core);
+    else if (outcome == OUTCOME_TASK)
+        outcome = event_task(core, core->pending.selector, core->pending.is_call ? TASK_CALL : TASK_JUMP);
+    record_evidence(core, &s->insn, outcome);
+    return outcome;
+}
+
+/* RUN(s, "\x0F\x06"): the bytes of a string literal. */
 #define RUN(s, literal) setup_run((s), (literal), sizeof(literal) - 1)
-#define RESOLVE(s, literal) event_resolve((s)->core, RUN(s, literal))
+#define RESOLVE(s, literal) setup_resolve((s), (literal), sizeof(literal) - 1)
+#define TRANSFER(s, literal) setup_transfer((s), (literal), sizeof(literal) - 1)
 
 static inline enum outcome deliver(struct setup *s, uint8_t kind, uint8_t vector)
 {

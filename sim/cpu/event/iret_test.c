@@ -16,9 +16,11 @@ static void put_frame(struct setup *s, unsigned size, uint64_t rip, uint64_t cs,
 /* The outcome of IRET itself, a fault not yet delivered. */
 static enum outcome iret(struct setup *s, unsigned size)
 {
-    s->core->next_rip = s->core->rip + 1;
-    s->core->pending = (struct pending){ .size = (uint8_t)size };
-    return event_iret(s->core);
+    bool is_default = size == (s->core->mode == MODE_64BIT ? 4 : s->core->code_size);
+
+    if (is_default)
+        return TRANSFER(s, "\xCF");
+    return size == 8 ? TRANSFER(s, "\x48\xCF") : TRANSFER(s, "\x66\xCF");
 }
 
 /* ---- Where to ------------------------------------------------------------------------------------------ */

@@ -240,17 +240,13 @@ START_TEST(a_tss_that_is_not_fit_is_refused_in_the_old_task)
 {
     for (size_t i = 0; i < sizeof(bad_tasks) / sizeof(bad_tasks[0]); i++) {
         struct setup *s = setup_tasks(0);
-        enum outcome outcome;
 
         if (bad_tasks[i].descriptor)
             poke(s, GDT + TASK_B, 8, bad_tasks[i].descriptor);
         poke(s, GDT + FREE, 8, gate_of(FREE2, 0, 0x85, 0));      /* to another gate */
         poke(s, GDT + FREE2, 8, gate_of(LOCAL | 4, 0, 0x85, 0)); /* into the LDT */
         poke(s, GDT + FREE3, 8, gate_of(TASK_B, 0, 0x05, 0));    /* gate not present */
-        outcome = setup_run(s, bad_tasks[i].code, 7);
-        if (outcome == OUTCOME_TASK)
-            outcome = event_task(s->core, s->core->pending.selector, TASK_JUMP);
-        assert_fault(s, outcome, bad_tasks[i].vector, bad_tasks[i].error);
+        assert_fault(s, setup_transfer(s, bad_tasks[i].code, 7), bad_tasks[i].vector, bad_tasks[i].error);
         assert_hex(s->core->rip, CODE);
         assert_hex(s->core->seg[SEG_TR].selector, TASK);
         assert_hex(peek(s, GDT + TASK + 5, 1), 0x8B);
@@ -265,8 +261,7 @@ START_TEST(the_outgoing_tss_must_hold_the_state)
     struct setup *s = setup_tasks(0);
 
     s->core->seg[SEG_TR].limit = 0x5E; /* GS ends at 05F */
-    ck_assert_int_eq(RUN(s, JMP_B), OUTCOME_TASK);
-    assert_fault(s, event_task(s->core, TASK_B, TASK_JUMP), EXC_TS, TASK);
+    assert_fault(s, TRANSFER(s, JMP_B), EXC_TS, TASK);
     setup_free(s);
 }
 END_TEST
@@ -298,8 +293,7 @@ START_TEST(iret_wants_a_busy_tss_and_calls_its_faults_ts)
 
         rflags_write(s->core, RFLAGS_NT | 2);
         poke(s, TSS + LINK, 2, cases[i].link);
-        ck_assert_int_eq(RUN(s, "\xCF"), OUTCOME_IRET);
-        assert_fault(s, event_iret(s->core), EXC_TS, cases[i].error);
+        assert_fault(s, TRANSFER(s, "\xCF"), EXC_TS, cases[i].error);
         setup_free(s);
     }
 }
@@ -339,8 +333,7 @@ START_TEST(a_bad_segment_faults_in_the_new_task)
 
         poke(s, GDT + FREE, 8, bad_states[i].descriptor);
         poke(s, TSS_B + bad_states[i].field, 2, bad_states[i].selector);
-        ck_assert_int_eq(RUN(s, JMP_B), OUTCOME_TASK);
-        assert_fault(s, event_task(s->core, TASK_B, TASK_JUMP), bad_states[i].vector, bad_states[i].error);
+        assert_fault(s, TRANSFER(s, JMP_B), bad_states[i].vector, bad_states[i].error);
         assert_hex(s->core->rip, TARGET);
         assert_hex(s->core->gpr[RAX], 0xB0);
         assert_hex(s->core->seg[SEG_TR].selector, TASK_B);
@@ -356,8 +349,7 @@ START_TEST(an_eip_beyond_the_new_code_segment_is_gp_there)
 
     poke(s, GDT + FREE, 8, entry_of(0, TARGET - 1, 0x49B));
     poke(s, TSS_B + T_CS, 2, FREE);
-    ck_assert_int_eq(RUN(s, JMP_B), OUTCOME_TASK);
-    assert_fault(s, event_task(s->core, TASK_B, TASK_JUMP), EXC_GP, 0);
+    assert_fault(s, TRANSFER(s, JMP_B), EXC_GP, 0);
     assert_hex(s->core->seg[SEG_CS].selector, FREE);
     setup_free(s);
 }
@@ -419,8 +411,7 @@ START_TEST(a_page_fault_on_a_tss_is_the_old_tasks)
     struct setup *s = setup_paged_tasks();
 
     poke(s, GDT + TASK_B, 8, entry_of(0x800000 + TSS_B, 0x67, 0x089)); /* linear 800000h is absent */
-    ck_assert_int_eq(RUN(s, JMP_B), OUTCOME_TASK);
-    assert_fault(s, event_task(s->core, TASK_B, TASK_JUMP), EXC_PF, 0);
+    assert_fault(s, TRANSFER(s, JMP_B), EXC_PF, 0);
     assert_hex(s->core->fault.address, 0x800000 + TSS_B);
     assert_hex(s->core->rip, CODE);
     assert_hex(peek(s, GDT + TASK + 5, 1), 0x8B);

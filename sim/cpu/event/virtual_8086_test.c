@@ -159,9 +159,9 @@ START_TEST(iret_below_iopl_3_needs_vme_and_16_bits)
 {
     struct setup *s = setup_virtual_8086(2);
 
-    assert_fault(s, event_iret((RUN(s, "\xCF"), s->core)), EXC_GP, 0);
+    assert_fault(s, TRANSFER(s, "\xCF"), EXC_GP, 0);
     s->core->cr4 |= CR4_VME;
-    assert_fault(s, event_iret((RUN(s, "\x66\xCF"), s->core)), EXC_GP, 0);
+    assert_fault(s, TRANSFER(s, "\x66\xCF"), EXC_GP, 0);
     put_frame(s, 0x1234, 0x900, 0x3200);
     ck_assert_int_eq(RESOLVE(s, "\xCF"), OUTCOME_NEXT);
     assert_hex(rflags_read(s->core), RFLAGS_VM | RFLAGS_IF | RFLAGS_VIF | 2 << 12 | 2); /* IF, IOPL as before */
@@ -182,7 +182,7 @@ START_TEST(iret_with_vme_refuses_tf_and_if_with_vip)
 
         rflags_write(s->core, RFLAGS_VM | RFLAGS_VIP | 2);
         put_frame(s, 0x1234, 0x900, images[i]);
-        assert_fault(s, event_iret((RUN(s, "\xCF"), s->core)), EXC_GP, 0);
+        assert_fault(s, TRANSFER(s, "\xCF"), EXC_GP, 0);
         assert_hex(s->core->gpr[RSP], 0xF000);
         setup_free(s);
     }
