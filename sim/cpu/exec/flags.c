@@ -48,8 +48,23 @@ void rflags_write(struct core *core, uint64_t value)
     core->rflags = (value & RFLAGS_DEFINED) | BIT(1);
 }
 
+/* OF AF CF into core->rflags, SF ZF PF still by the result. */
+static void make_half_exact(struct core *core)
+{
+    uint64_t flags = core->rflags & ~(RFLAGS_OF | RFLAGS_AF | RFLAGS_CF);
+
+    flags |= flag_cf(core) ? RFLAGS_CF : 0;
+    flags |= lazy_af(core) ? RFLAGS_AF : 0;
+    flags |= flag_of(core) ? RFLAGS_OF : 0;
+    core->rflags = flags;
+    core->lazy.kind = LAZY_RESULT;
+}
+
 void rflags_put(struct core *core, uint64_t mask, uint64_t value)
 {
-    make_exact(core);
+    if (mask & (RFLAGS_SF | RFLAGS_ZF | RFLAGS_PF))
+        make_exact(core);
+    else if (core->lazy.kind > LAZY_RESULT)
+        make_half_exact(core);
     core->rflags = (core->rflags & ~mask) | (value & mask);
 }

@@ -49,30 +49,33 @@ enum outcome exec_mul(struct core *core, const struct insn *insn)
     return OUTCOME_NEXT;
 }
 
-/* Signed product of two values of `size` bytes; whether it fits is in *overflow. */
-static __int128 signed_product(uint64_t a, uint64_t b, unsigned size, bool *overflow)
+/* Low half of the signed product of two values of `size` bytes; whether it is the whole is in *overflow. */
+static inline uint64_t signed_product(uint64_t a, uint64_t b, unsigned size, bool *overflow)
 {
-    __int128 product = (__int128)(int64_t)sign_extend(a, size) * (int64_t)sign_extend(b, size);
+    int64_t product;
 
-    *overflow = product != (int64_t)sign_extend((uint64_t)product, size);
-    return product;
+    *overflow = __builtin_mul_overflow((int64_t)sign_extend(a, size), (int64_t)sign_extend(b, size), &product);
+    if (size < 8)
+        *overflow = (uint64_t)product != sign_extend((uint64_t)product, size);
+    return (uint64_t)product;
 }
 
 /* One operand: rDX:rAX = rAX * op[0]. */
 enum outcome exec_imul_wide(struct core *core, const struct insn *insn)
 {
     unsigned size = insn->op[0].size;
+    uint64_t accumulator = gpr_read(core, RAX, size, false), factor, low;
     enum outcome outcome;
-    uint64_t factor;
     __int128 product;
     bool overflow;
 
     outcome = operand_read(core, insn, 0, &factor);
     if (outcome != OUTCOME_NEXT)
         return outcome;
-    product = signed_product(gpr_read(core, RAX, size, false), factor, size, &overflow);
-    wide_write(core, size, (uint64_t)product, (uint64_t)((uint128)product >> 8 * size));
-    set_multiply_flags(core, size, zero_extend((uint64_t)product, size), overflow);
+    low = zero_extend(signed_product(accumulator, factor, size, &overflow), size);
+    product = (__int128)(int64_t)sign_extend(accumulator, size) * (int64_t)sign_extend(factor, size);
+    wide_write(core, size, low, (uint64_t)((uint128)product >> 8 * size));
+    set_multiply_flags(core, size, low, overflow);
     return OUTCOME_NEXT;
 }
 
@@ -88,7 +91,7 @@ enum outcome exec_imul(struct core *core, const struct insn *insn)
     if (outcome != OUTCOME_NEXT)
         return outcome;
     operand_read(core, insn, other, &b);
-    result = zero_extend((uint64_t)signed_product(a, b, size, &overflow), size);
+    result = zero_extend(signed_product(a, b, size, &overflow), size);
     gpr_write(core, insn->op[0].reg, size, false, result);
     set_multiply_flags(core, size, result, overflow);
     return OUTCOME_NEXT;

@@ -117,7 +117,8 @@ static uint64_t rotate_carry_right(struct core *core, unsigned size, uint64_t va
                    top_bit(result, size) ^ top_bit(zero_extend(result << 1, size), size));
 }
 
-static inline enum outcome shift(struct core *core, const struct insn *insn, shift_operator *operate)
+static inline __attribute__((always_inline)) enum outcome shift(struct core *core, const struct insn *insn,
+                                                                shift_operator *operate)
 {
     unsigned size = insn->op[0].size;
     struct operand_ref ref;
