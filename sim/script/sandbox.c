@@ -31,12 +31,11 @@ void *script_allocate(void *ctx, void *block, size_t old_size, size_t new_size)
     return fresh;
 }
 
-void script_count_hook(lua_State *L, lua_Debug *ar)
+void script_count(lua_State *L, uint64_t count)
 {
     struct script *script = script_of(L);
 
-    (void)ar;
-    script->instructions += SCRIPT_HOOK_INTERVAL;
+    script->instructions += count;
     if (script->instructions < script->instruction_limit)
         return;
     /* From now on at every instruction, so that no pcall can hold it up. */
@@ -44,6 +43,13 @@ void script_count_hook(lua_State *L, lua_Debug *ar)
     lua_sethook(L, script_count_hook, LUA_MASKCOUNT, 1);
     script_raise_status(L, SCRIPT_LIMIT, "the script has run %" PRIu64 " Lua instructions, its limit; does a loop "
                         "not end?", script->instruction_limit);
+}
+
+void script_count_hook(lua_State *L, lua_Debug *ar)
+{
+    if (lua_getinfo(L, "l", ar) && ar->currentline > 0)
+        script_of(L)->last_line = ar->currentline;
+    script_count(L, script_of(L)->out_of_instructions ? 1 : SCRIPT_HOOK_INTERVAL);
 }
 
 /* ---- Calls in other clothes ---------------------------------------------------------------------------------- */
@@ -223,5 +229,6 @@ void script_open_sandbox(lua_State *L)
     lua_pop(L, 6);
     script_open_order(L);
     script_open_strings(L);
+    script_open_patterns(L);
     open_param(L);
 }

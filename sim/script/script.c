@@ -33,6 +33,8 @@ static int script_main(lua_State *L)
     const struct source *source = lua_touserdata(L, 1);
     int status;
 
+    if (source->text->len && source->text->str[0] == LUA_SIGNATURE[0])
+        return luaL_error(L, "%s:1: bytecode; a scenario is Lua text", source->options->file);
     script_open_sandbox(L);
     script_open_machine(L);
     script_open_run(L);
@@ -75,8 +77,8 @@ static enum script_status script_failed(struct script *script, lua_State *L, int
     const char *message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 
     if (status == LUA_ERRMEM) {
-        g_autofree char *line = g_strdup_printf("%s: the script holds %" PRIu64 " bytes, its limit", script->options->file,
-                                                script->memory_limit);
+        g_autofree char *line = g_strdup_printf("%s:%d: the script holds %" PRIu64 " bytes, its limit",
+                                                script->options->file, script->last_line, script->memory_limit);
         set_error_line(error, line);
         return SCRIPT_LIMIT;
     }
@@ -137,6 +139,7 @@ enum script_status script_run(const struct script_options *options, const char *
         .options = options,
         .set = set,
         .memory_limit = options->memory ? options->memory : SCRIPT_MEMORY,
+        .last_line = 1,
         .instruction_limit = options->instructions ? options->instructions : SCRIPT_INSTRUCTIONS,
     };
     g_autoptr(GString) prepared = script_source(text, size);

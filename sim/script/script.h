@@ -16,7 +16,7 @@ enum script_status {
 };
 
 #define SCRIPT_INSTRUCTIONS UINT64_C(500000000) /* of Lua, not of the guest */
-#define SCRIPT_MEMORY (UINT64_C(64) << 20)
+#define SCRIPT_MEMORY (UINT64_C(128) << 20)
 
 struct script_options {
     const char *file;               /* name of the script, for messages and to find images beside it */

@@ -21,6 +21,7 @@ struct script {
     uint64_t memory, memory_limit;
     uint64_t instructions, instruction_limit;
     bool out_of_instructions;
+    int last_line; /* about where the script is, for the memory limit */
     /* Status of the error that script_raise_status raised last, known by its message. */
     int raised_status;
     char *raised_message;
@@ -158,6 +159,7 @@ void traces_free(struct script_machine *m);
 void script_open_sandbox(lua_State *L);
 void script_open_order(lua_State *L);
 void script_open_strings(lua_State *L);
+void script_open_patterns(lua_State *L);
 void script_open_machine(lua_State *L);
 void script_open_run(lua_State *L);
 void script_open_watch(lua_State *L);
@@ -174,6 +176,8 @@ const char *script_push_string(lua_State *L, int index);
 
 void *script_allocate(void *ctx, void *block, size_t old_size, size_t new_size);
 void script_count_hook(lua_State *L, lua_Debug *ar);
+/* `count` more instructions of the script; raises SCRIPT_LIMIT when they are too many. */
+void script_count(lua_State *L, uint64_t count);
 #define SCRIPT_HOOK_INTERVAL 1000
 
 #endif
