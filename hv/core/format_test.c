@@ -27,7 +27,8 @@ END_TEST
 
 START_TEST(fields_are_padded_on_the_side_asked_for)
 {
-    ck_assert_str_eq(formatted("%08x|%4u|%-4u|%5s|%-5s|", 0x1Au, 7u, 7u, "ab", "ab"), "0000001a|   7|7   |   ab|ab   |");
+    ck_assert_str_eq(formatted("%08x|%4u|%-4u|%5s|%-5s|", 0x1Au, 7u, 7u, "ab", "ab"),
+                     "0000001a|   7|7   |   ab|ab   |");
     ck_assert_str_eq(formatted("%c%%%s", 'x', (const char *)NULL), "x%(null)");
 }
 END_TEST

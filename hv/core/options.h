@@ -14,7 +14,10 @@
 bool option_text(const char *line, const char *name, char *value, size_t size);
 /* `name`, name=1|on|yes|true|enable, no-name, name=0|off|no|false|disable; the last word counts. */
 bool option_flag(const char *line, const char *name, bool fallback);
-/* Decimal, or hexadecimal after 0x; suffixes K M G T multiply. *bad is set (never cleared) by a value that is no number. */
+/*
+ * Decimal, or hexadecimal after 0x; suffixes K M G T multiply. A value that is no number sets *bad, which is never
+ * cleared, and gives the fallback.
+ */
 uint64_t option_size(const char *line, const char *name, uint64_t fallback, bool *bad);
 /* The next word of a line: returns its end and length by *length; 0 when none is left. */
 const char *option_word(const char *line, size_t *length);

@@ -218,7 +218,8 @@ static void create_vcpus(struct guest *guest, uint32_t entry)
     guest->vcpus[0].state = VCPU_RUNNABLE;
 }
 
-const char *guest_create(struct guest *guest, unsigned index, const struct multiboot_module *module, enum npt_size limit)
+const char *guest_create(struct guest *guest, unsigned index, const struct multiboot_module *module,
+                         enum npt_size limit)
 {
     const char *wrong;
     uint32_t entry;

@@ -54,7 +54,8 @@ extern struct guest guests[GUESTS_MAX];
 extern unsigned guest_count;
 
 /* A guest from one module. NULL, or one line: what is wrong. */
-const char *guest_create(struct guest *guest, unsigned index, const struct multiboot_module *module, enum npt_size limit);
+const char *guest_create(struct guest *guest, unsigned index, const struct multiboot_module *module,
+                         enum npt_size limit);
 /* Back gpa if it is the guest's RAM and not yet backed; false if it is no RAM or memory ran out. */
 bool guest_populate(struct guest *guest, uint64_t gpa);
 bool guest_write(struct guest *guest, uint64_t gpa, const void *data, uint64_t size);
