@@ -170,9 +170,9 @@ START_TEST(coverage_names_what_no_evidence_shows)
 
     ck_assert_uint_gt(all, isa_row_count);
     ck_assert_ptr_nonnull(strstr(before->str, "no test of #PF"));
-    isa_evidence_record(evidence, &core, &insn, OUTCOME_FAULT);
-    isa_evidence_record(evidence, &core, &insn, OUTCOME_FAULT);
-    isa_evidence_record(evidence, &core, &insn, OUTCOME_NEXT);
+    isa_evidence_record(evidence, &core, insn.row, OUTCOME_FAULT);
+    isa_evidence_record(evidence, &core, insn.row, OUTCOME_FAULT);
+    isa_evidence_record(evidence, &core, insn.row, OUTCOME_NEXT);
     ck_assert_uint_eq(isa_coverage(after, directory, NULL), all - 2);
     ck_assert_int_eq(remove(file), 0);
     ck_assert_int_eq(remove(directory), 0);
