@@ -4,80 +4,8 @@
  * after every slice in registers, clocks and lookups, and at the end in the state hash, every counter and
  * every byte of RAM.
  */
-#include "sim/cpu/interp/test_board.h"
+#include "sim/cpu/interp/test_worlds.h"
 #include "sim/unit_test.h"
-
-#define PROGRAM_BYTES 0x3000 /* three pages: instructions cross two page ends */
-#define DATA 0x40000
-
-/* ---- Numbers ------------------------------------------------------------------------------------------ */
-
-static uint64_t next_random(uint64_t *seed)
-{
-    uint64_t x = *seed; /* xorshift64 */
-
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return *seed = x;
-}
-
-static unsigned below(uint64_t *seed, unsigned bound)
-{
-    return (unsigned)(next_random(seed) >> 33) % bound;
-}
-
-/* ---- Machines ------------------------------------------------------------------------------------------ */
-
-static bool has_error_code(unsigned vector)
-{
-    return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 30;
-}
-
-/* Handlers that skip one byte and return: random code goes on after every fault. */
-static void skipping_handlers(struct board *board, bool wide)
-{
-    for (unsigned vector = 0; vector < 256; vector++) {
-        uint64_t at = BOARD_HANDLERS + 16 * vector, gate = BOARD_IDT + (wide ? 16 : 8) * vector;
-
-        spa_write(&board->space, gate, 8,
-                  at | (uint64_t)BOARD_CODE_SELECTOR << 16 | UINT64_C(0x8E00) << 32);
-        if (wide)
-            spa_write(&board->space, gate + 8, 8, 0);
-        if (wide && has_error_code(vector)) /* add rsp,8 */
-            board_put(board, at, 0x48, 0x83, 0xC4, 0x08);
-        else if (has_error_code(vector)) /* add esp,4 */
-            board_put(board, at, 0x83, 0xC4, 0x04, 0x90);
-        else
-            board_put(board, at, 0x90, 0x90, 0x90, 0x90);
-        if (wide) /* add qword [rsp],1; iretq */
-            board_put(board, at + 4, 0x48, 0x83, 0x04, 0x24, 0x01, 0x48, 0xCF);
-        else
-            board_put(board, at + 4, 0x83, 0x04, 0x24, 0x01, 0xCF);
-    }
-}
-
-static void enter(struct board *board, bool wide, uint64_t seed)
-{
-    struct core *core = board->core[0];
-
-    if (wide)
-        board_enter_long(board, 0, BOARD_CODE);
-    else
-        board_enter_flat(board, 0, BOARD_CODE);
-    skipping_handlers(board, wide);
-    core->idtr.limit = 0xFFF;
-    for (unsigned r = 0; r < GPR_COUNT; r++) {
-        uint64_t value = next_random(&seed);
-
-        if (r == RSP)
-            core->gpr[r] = BOARD_STACK + 0x20000;
-        else if (value & 1) /* pointers into data and into the program itself */
-            core->gpr[r] = (value & 2) ? DATA + (value >> 8 & 0xFFF) : BOARD_CODE + (value >> 8) % PROGRAM_BYTES;
-        else
-            core->gpr[r] = wide ? value : (uint32_t)value;
-    }
-}
 
 /* ---- Programs ------------------------------------------------------------------------------------------ */
 
@@ -178,7 +106,7 @@ static spa_t put_room_body(struct board *board, spa_t at, uint64_t *seed)
         return at + 8;
     case 3: /* mov [data],eax */
         board_put(board, at, 0x89, 0x04, 0x25, 0, 0, 0, 0);
-        spa_write(&board->space, at + 3, 4, DATA + below(seed, 0x2000));
+        spa_write(&board->space, at + 3, 4, WORLD_DATA + below(seed, 0x2000));
         return at + 7;
     default: /* rol eax,3 */
         board_put(board, at, 0xC1, 0xC0, 0x03);
@@ -260,18 +188,19 @@ static void disturb(struct board *board, uint64_t seed)
     core_attention(core);
 }
 
-static void compare_run(uint64_t seed, bool wide, void (*program)(struct board *, uint64_t))
+/* Returns the instructions that ran. */
+static uint64_t compare_run(uint64_t seed, enum world world, void (*program)(struct board *, uint64_t))
 {
     struct board *board[2];
-    uint64_t events = seed * 77 + 1;
+    uint64_t events = seed * 77 + 1, instructions;
 
     for (int i = 0; i < 2; i++) {
-        board[i] = board_new("10h-b3", 1, i == 0);
-        enter(board[i], wide, seed);
+        board[i] = board_new(seed & 4 ? "10h-c2" : "10h-b3", 1, i == 0);
         program(board[i], seed);
+        world_enter(board[i], world, seed * 1234567 + 1);
     }
     for (unsigned slice = 1; slice <= 60; slice++) {
-        uint64_t event = next_random(&events), limit = board[0]->core[0]->cycles + 1 + event % 700;
+        uint64_t event = next_random(&events), limit = board[0]->core[0]->cycles + 1 + event % 1500;
         enum core_stop a = core_run(board[0]->core[0], limit), b = core_run(board[1]->core[0], limit);
 
         ck_assert_msg(a == b, "seed %llu: stops", (unsigned long long)seed);
@@ -282,47 +211,50 @@ static void compare_run(uint64_t seed, bool wide, void (*program)(struct board *
             disturb(board[i], event >> 16);
     }
     ck_same_board(board[0], board[1], seed);
+    instructions = board[0]->core[0]->instructions;
     for (int i = 0; i < 2; i++)
         board_free(board[i]);
+    return instructions;
 }
 
-#define SEEDS 40
-
-START_TEST(engines_agree_on_random_bytes_in_32_bit_code)
+/* make check's share; FAM10H_SEEDS=N runs more. */
+static void compare_runs(uint64_t first, enum world world, void (*program)(struct board *, uint64_t))
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++)
-        compare_run(seed, false, random_bytes);
-}
-END_TEST
+    const char *more = g_getenv("FAM10H_SEEDS");
+    uint64_t seeds = more ? g_ascii_strtoull(more, NULL, 10) : 25, instructions = 0;
 
-START_TEST(engines_agree_on_random_bytes_in_64_bit_code)
-{
-    for (uint64_t seed = 1; seed <= SEEDS; seed++)
-        compare_run(seed + 1000, true, random_bytes);
+    for (uint64_t seed = 1; seed <= seeds; seed++)
+        instructions += compare_run(first + seed, world, program);
+    ck_assert_uint_gt(instructions, 500 * seeds); /* the programs did not just die */
 }
-END_TEST
 
-START_TEST(engines_agree_on_random_programs_in_32_bit_code)
-{
-    for (uint64_t seed = 1; seed <= SEEDS; seed++)
-        compare_run(seed + 2000, false, random_pieces);
-}
-END_TEST
+/* One test for each world and kind of program; first: seeds differ between them. */
+#define AGREE(name, first, world, program)                                           \
+    START_TEST(name)                                                                 \
+    {                                                                                \
+        compare_runs(first, world, program);                                         \
+    }                                                                                \
+    END_TEST
 
-START_TEST(engines_agree_on_random_programs_in_64_bit_code)
-{
-    for (uint64_t seed = 1; seed <= SEEDS; seed++)
-        compare_run(seed + 3000, true, random_pieces);
-}
-END_TEST
+AGREE(engines_agree_on_random_bytes_in_real_mode, 10000000, WORLD_REAL, random_bytes)
+AGREE(engines_agree_on_random_bytes_in_32_bit_code, 20000000, WORLD_FLAT, random_bytes)
+AGREE(engines_agree_on_random_bytes_in_64_bit_code, 30000000, WORLD_LONG, random_bytes)
+AGREE(engines_agree_on_random_bytes_at_cpl_3, 40000000, WORLD_USER, random_bytes)
+AGREE(engines_agree_on_random_bytes_in_a_guest, 50000000, WORLD_GUEST, random_bytes)
+AGREE(engines_agree_on_random_programs_in_real_mode, 60000000, WORLD_REAL, random_pieces)
+AGREE(engines_agree_on_random_programs_in_32_bit_code, 70000000, WORLD_FLAT, random_pieces)
+AGREE(engines_agree_on_random_programs_in_64_bit_code, 80000000, WORLD_LONG, random_pieces)
+AGREE(engines_agree_on_random_programs_at_cpl_3, 90000000, WORLD_USER, random_pieces)
+AGREE(engines_agree_on_random_programs_in_a_guest, 11000000, WORLD_GUEST, random_pieces)
+AGREE(engines_agree_on_hot_loops_that_modify_one_another_in_32_bit_code, 12000000, WORLD_FLAT, hot_rooms)
+AGREE(engines_agree_on_hot_loops_that_modify_one_another_in_64_bit_code, 13000000, WORLD_LONG, hot_rooms)
+AGREE(engines_agree_on_hot_loops_that_modify_one_another_in_a_guest, 14000000, WORLD_GUEST, hot_rooms)
 
-START_TEST(engines_agree_on_hot_loops_that_modify_one_another)
-{
-    for (uint64_t seed = 1; seed <= SEEDS; seed++)
-        compare_run(seed + 4000, seed & 1, hot_rooms);
-}
-END_TEST
-
-UNIT_TESTS("engines", engines_agree_on_random_bytes_in_32_bit_code, engines_agree_on_random_bytes_in_64_bit_code,
+UNIT_TESTS("engines", engines_agree_on_random_bytes_in_real_mode, engines_agree_on_random_bytes_in_32_bit_code,
+           engines_agree_on_random_bytes_in_64_bit_code, engines_agree_on_random_bytes_at_cpl_3,
+           engines_agree_on_random_bytes_in_a_guest, engines_agree_on_random_programs_in_real_mode,
            engines_agree_on_random_programs_in_32_bit_code, engines_agree_on_random_programs_in_64_bit_code,
-           engines_agree_on_hot_loops_that_modify_one_another)
+           engines_agree_on_random_programs_at_cpl_3, engines_agree_on_random_programs_in_a_guest,
+           engines_agree_on_hot_loops_that_modify_one_another_in_32_bit_code,
+           engines_agree_on_hot_loops_that_modify_one_another_in_64_bit_code,
+           engines_agree_on_hot_loops_that_modify_one_another_in_a_guest)

@@ -255,6 +255,7 @@ static inline void board_enter_long(struct board *board, unsigned index, uint64_
         spa_write(&board->space, BOARD_PML4 + 0x2000 + 8 * i, 8, i << 21 | 0x87);
     for (uint64_t i = 0; i < 512; i++)
         spa_write(&board->space, BOARD_PML4 + 0x3000 + 8 * i, 8, i << 12 | 7);
+    spa_write(&board->space, BOARD_GDT + 8, 8, UINT64_C(0x00AF9B000000FFFF));
     core->cr3 = BOARD_PML4;
     core->cr4 = CR4_PAE;
     core->efer = EFER_LME | EFER_LMA;
