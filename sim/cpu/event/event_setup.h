@@ -402,9 +402,9 @@ static inline enum outcome setup_resolve(struct setup *s, const void *bytes, siz
 
     outcome = event_resolve(core, first);
     if (first == OUTCOME_TRAP && outcome == OUTCOME_NEXT)
-        record_evidence(core, &s->insn, OUTCOME_NEXT); /* INT3, ICEBP: their whole effect */
+        record_evidence(core, s->insn.row, OUTCOME_NEXT); /* INT3, ICEBP: their whole effect */
     if (memcmp(&raised, &core->fault, sizeof(raised)) != 0) /* a fault of the transfer itself */
-        record_evidence(core, &s->insn, OUTCOME_FAULT);
+        record_evidence(core, s->insn.row, OUTCOME_FAULT);
     return outcome;
 }
 
@@ -418,7 +418,7 @@ static inline enum outcome setup_transfer(struct setup *s, const void *bytes, si
         outcome = event_iret(core);
     else if (outcome == OUTCOME_TASK)
         outcome = event_task(core, core->pending.selector, core->pending.is_call ? TASK_CALL : TASK_JUMP);
-    record_evidence(core, &s->insn, outcome);
+    record_evidence(core, s->insn.row, outcome);
     return outcome;
 }
 
