@@ -217,11 +217,14 @@ static void read_geometry(lua_State *L, int index, const struct cpu_model *model
         config->geometry.pwc = config->geometry.ntlb = (struct tlb_shape){ 0, 0 };
 }
 
+/* machine_new refuses what is out of the model's range, in its own words; this what does not even fit. */
 static unsigned read_count(lua_State *L, const char *name, unsigned otherwise)
 {
     uint64_t count = arg_integer(L, 1, name, otherwise);
 
-    return count > UINT16_MAX ? UINT16_MAX : (unsigned)count; /* refused below with everything else out of range */
+    if (count > UINT16_MAX)
+        script_raise(L, "machine: %s is %" PRId64 "; 1 to 8 is right", name, (int64_t)count);
+    return (unsigned)count;
 }
 
 static void read_config(lua_State *L, struct script_machine *m)

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls of a scenario on a real machine, with guests of a few instructions. */
+#include <glib/gstdio.h>
+
+#include "sim/script/test_run.h"
+
+/* ---- Images ---------------------------------------------------------------------------------------------------- */
+
+/* Multiboot 1 with address fields: loaded and entered at 1 MiB in flat 32-bit mode (specification 3.1). */
+#define LOAD 0x100000u
+#define HEADER_WORDS 8
+
+static char *directory;
+
+static void write_image(const char *name, const uint8_t *code, size_t size)
+{
+    const uint32_t flags = 1u << 16, magic = 0x1badb002;
+    const uint32_t end = LOAD + HEADER_WORDS * 4 + (uint32_t)size;
+    const uint32_t header[HEADER_WORDS] = { magic, flags, -(magic + flags), LOAD, LOAD, end, end, LOAD + HEADER_WORDS * 4 };
+    GByteArray *bytes = g_byte_array_new();
+    g_autofree char *path = g_build_filename(directory, name, NULL);
+
+    g_byte_array_append(bytes, (const guint8 *)header, sizeof(header));
+    g_byte_array_append(bytes, code, (guint)size);
+    ck_assert(g_file_set_contents(path, (const char *)bytes->data, bytes->len, NULL));
+    g_byte_array_unref(bytes);
+}
+
+static const uint8_t count_code[] = {
+    0xb9, 0x10, 0, 0, 0,                    /* 100020: mov ecx, 16 */
+    0xe2, 0xfe,                             /* 100025: loop 100025 */
+    0xba, 0xf8, 0x03, 0, 0,                 /* 100027: mov edx, 3F8h */
+    0xb0, 'O', 0xee, 0xb0, 'K', 0xee, 0xb0, '\n', 0xee,
+    0xb0, 0x07, 0xe6, 0xf4,                 /* 100035: mov al, 7; out F4h, al */
+    0xeb, 0xfe,
+};
+static const uint8_t echo_code[] = {
+    0xba, 0xfd, 0x03, 0, 0, 0xec, 0xa8, 0x01, 0x74, 0xfb, /* mov edx, 3FDh; in al, dx; test al, 1; jz */
+    0xba, 0xf8, 0x03, 0, 0, 0xec, 0xee, 0xeb, 0xed,       /* mov edx, 3F8h; in al, dx; out dx, al; jmp */
+};
+static const uint8_t hang_code[] = { 0xeb, 0xfe };
+static const uint8_t halt_code[] = { 0xfa, 0xf4 };
+static const uint8_t fault_code[] = { 0x0f, 0x0b };
+
+static void make_images(void)
+{
+    directory = g_dir_make_tmp("fam10h-calls-XXXXXX", NULL);
+    write_image("count.img", count_code, sizeof(count_code));
+    write_image("echo.img", echo_code, sizeof(echo_code));
+    write_image("hang.img", hang_code, sizeof(hang_code));
+    write_image("halt.img", halt_code, sizeof(halt_code));
+    write_image("fault.img", fault_code, sizeof(fault_code));
+}
+
+static void remove_images(void)
+{
+    GDir *open = g_dir_open(directory, 0, NULL);
+    const char *name;
+
+    while ((name = g_dir_read_name(open))) {
+        g_autofree char *path = g_build_filename(directory, name, NULL);
+
+        g_unlink(path);
+    }
+    g_dir_close(open);
+    g_rmdir(directory);
+    g_free(directory);
+}
+
+static struct test_run run_text(const char *text, enum engine engine)
+{
+    g_autofree char *file = g_build_filename(directory, "t.lua", NULL);
+    struct test_run run = test_run_options((struct script_options){ .file = file, .snapshots = directory,
+                                                                    .engine = engine }, text);
+    size_t skip = strlen(directory) + 1;
+
+    /* Messages begin with the script's path: leave the directory out. */
+    if (strncmp(run.message, directory, skip - 1) == 0)
+        memmove(run.message, run.message + skip, strlen(run.message + skip) + 1);
+    return run;
+}
+
+static void says(const char *text, const char *output)
+{
+    make_images();
+    for (enum engine engine = ENGINE_FAST; engine <= ENGINE_REFERENCE; engine++) {
+        struct test_run run = run_text(text, engine);
+
+        ck_assert_msg(run.status == SCRIPT_OK, "%s\n%s%s", text, run.output->str, run.message);
+        ck_assert_str_eq(run.output->str, output);
+        test_run_free(&run);
+    }
+    remove_images();
+}
+
+static void ends(enum script_status status, const char *text, const char *message)
+{
+    struct test_run run;
+
+    make_images();
+    run = run_text(text, ENGINE_FAST);
+    ck_assert_str_eq(run.message, message);
+    ck_assert_int_eq(run.status, status);
+    test_run_free(&run);
+    remove_images();
+}
+
+/* ---- machine and boot ------------------------------------------------------------------------------------------- */
+
+START_TEST(impossible_machines_are_refused)
+{
+    ends(SCRIPT_USER, "machine{nodes = 9}", "t.lua:1: machine: nodes is 9; 1 to 8 is right");
+    ends(SCRIPT_USER, "machine{cores = 0}", "t.lua:1: machine: cores is 0; 1 to 4 in each node is right for model "
+         "10h-b3");
+    ends(SCRIPT_USER, "machine{nodes = -1}", "t.lua:1: machine: nodes is -1; 1 to 8 is right");
+    ends(SCRIPT_USER, "machine{memory = '4x'}", "t.lua:1: machine: memory is 4x; it is bytes, such as \"64K\", "
+         "\"512M\" or \"4G\"");
+    ends(SCRIPT_USER, "machine{coers = 2}", "t.lua:1: machine: unknown key 'coers'; did you mean 'cores'?");
+    ends(SCRIPT_USER, "machine{cores = '2'}", "t.lua:1: machine: cores is 2; it is cores in each node, 1 to 6");
+    ends(SCRIPT_USER, "machine{5}", "t.lua:1: machine: a value without a name ([1]); name it, such as "
+         "machine{model=...}");
+    ends(SCRIPT_USER, "machine('x')", "t.lua:1: machine: found string; a table with named values is right: "
+         "machine{model=...}");
+    ends(SCRIPT_USER, "machine{mmu = {l1d = {entries = 48, ways = 5}}}", "t.lua:1: machine: mmu.l1d has 48 entries "
+         "in 5 ways; 0 to 65535 entries are right, a multiple of the ways");
+    ends(SCRIPT_USER, "machine{mmu = {l1x = 5}}", "t.lua:1: machine: mmu: unknown key 'l1x'; did you mean 'l1d'?");
+    ends(SCRIPT_LIMIT, "local t = {} for i = 1, 100 do t[i] = machine{} end",
+         "t.lua:1: machine: 16 machines are alive, the limit; drop what holds them");
+}
+END_TEST
+
+START_TEST(what_cannot_boot_is_told)
+{
+    ends(SCRIPT_USER, "boot{kernel = 'x'}", "t.lua:1: boot: there is no machine yet; machine{} builds one");
+    ends(SCRIPT_USER, "machine{}\nrun{}", "t.lua:2: run: nothing is booted; boot{kernel=...} comes first");
+    ends(SCRIPT_USER, "machine{} boot{kernel = 'none.img'}", "t.lua:1: boot: none.img is neither beside the script "
+         "nor among the images; write its full path");
+    ends(SCRIPT_USER, "machine{} boot{kernel = '/dev/null'}", "t.lua:1: boot: /dev/null: not a regular file");
+    ends(SCRIPT_USER, "machine{} boot{}", "t.lua:1: boot: nothing to boot; one of kernel= and firmware= is right");
+    ends(SCRIPT_USER, "machine{} boot{kernel = 'count.img', firmware = 'count.img'}",
+         "t.lua:1: boot: both; one of kernel= and firmware= is right");
+    ends(SCRIPT_USER, "machine{} boot{kernel = 'count.img', modules = {5}}",
+         "t.lua:1: boot: module 1 is number; \"file arguments\" or {file=, string=} is right");
+    ends(SCRIPT_USER, "machine{} boot{kernel = 'count.img'} boot{kernel = 'count.img'}",
+         "t.lua:1: boot: this machine has booted already; machine{} builds another");
+}
+END_TEST
+
+/* ---- run ---------------------------------------------------------------------------------------------------------- */
+
+START_TEST(a_guest_runs_to_its_end)
+{
+    says("machine{} boot{kernel = 'count.img'}\n"
+         "local e = run{}\n"
+         "log(e.reason, e.value, e.insns, uart{})",
+         "exit 7 26 OK\n"); /* mov, 16 loops, mov, 3 x (mov, out), mov, out */
+    ends(SCRIPT_FAILED, "machine{} boot{kernel = 'count.img'}\nrun{until = {stop = 'shutdown'}}",
+         "t.lua:2: run: the guest stopped: debug exit; until={stop=\"exit\"} would expect that");
+    says("machine{debug_exit = false} boot{kernel = 'count.img'} log(run('3ms').reason)", "time\n");
+}
+END_TEST
+
+START_TEST(counts_addresses_and_times_stop_a_run)
+{
+    says("machine{} boot{kernel = 'count.img'}\n"
+         "run{until = {insns = 5}} log(reg('rip'), reg('rcx'))\n"
+         "run{until = {insns = 1}} log(reg('rcx'))\n"
+         "local e = run{until = {address = 0x100027}} log(e.reason, e.rip, e.core, reg('rcx'))\n"
+         "run{until = {insns = 1}} log(reg('rdx'))\n"
+         "run{until = {address = 0x100037, time = '1ms'}} log(reg('rax') & 0xff)\n",
+         "1048613 12\n11\naddress 1048615 0 0\n1016\n7\n");
+    says("machine{} boot{kernel = 'hang.img'}\n"
+         "local e = run('2ms') log(e.reason, e.time_ps // 1000000000)\n"
+         "e = run{until = {time = '500us'}} log(e.reason, e.time_ps // 1000000)",
+         "time 2\ntime 2500\n");
+}
+END_TEST
+
+START_TEST(a_loop_stops_at_the_same_address_each_time)
+{
+    says("machine{} boot{kernel = 'count.img'}\n"
+         "local rcx = {}\n"
+         "for i = 1, 4 do run{until = {address = 0x100025}} rcx[i] = reg('rcx') end\n"
+         "log(table.concat(rcx, ' '))\n"
+         "run{until = {address = 0x100025, count = 3}} log(reg('rcx'))",
+         "16 15 14 13\n10\n");
+}
+END_TEST
+
+START_TEST(breakpoints_and_at_work_together)
+{
+    says("machine{} boot{kernel = 'count.img'}\n"
+         "local seen = 0\n"
+         "at({address = 0x100025}, function(e) seen = seen + 1 end)\n"
+         "at({insns = 3}, function(e) log('at', e.reason, e.insns) end)\n"
+         "local b = break_at(0x100027)\n"
+         "local e = run{} log(e.reason, seen)\n"
+         "log(cancel(b), cancel(b)) log(run{}.reason, seen)",
+         "at insns 3\naddress 16\ntrue false\nexit 16\n");
+    ends(SCRIPT_USER, "machine{} boot{kernel = 'hang.img'} at('1us', function() run{} end) run('1ms')",
+         "t.lua:1: run: the machine is running already; inside at() there are only reg, msr, mem, inject and the "
+         "like");
+    ends(SCRIPT_USER, "machine{} at('1us', function() end, 5) at('5', print)",
+         "t.lua:1: at: \"5\" is not a time; a number with ps, ns, us, ms or s is right");
+    ends(SCRIPT_USER, "machine{} at({}, print)",
+         "t.lua:1: at: no condition; one of time=, insns=, exit=, address= and symbol= is right");
+    ends(SCRIPT_USER, "machine{} at({exit = 'VMCALL'}, print)",
+         "t.lua:1: at: no #VMEXIT is called 'VMCALL'; did you mean 'VMMCALL'?");
+}
+END_TEST
+
+START_TEST(step_goes_instruction_by_instruction)
+{
+    says("machine{} boot{kernel = 'count.img'}\n"
+         "log(reg('rip')) step() log(reg('rip')) step(16) log(reg('rip'), reg('rcx'))\n"
+         "at({address = 0x10002c}, function() log('here') end) step(5)",
+         "1048608\n1048613\n1048615 0\nhere\n");
+}
+END_TEST
+
+START_TEST(guests_that_go_wrong_are_told)
+{
+    ends(SCRIPT_LIMIT, "machine{} boot{kernel = 'hang.img'}\nrun{limit = '3ms'}",
+         "t.lua:2: run: what it waits for has not come within 3000 us of machine time; raise limit=, or is the guest "
+         "stuck?");
+    ends(SCRIPT_FAILED, "machine{} boot{kernel = 'halt.img'} run{}",
+         "t.lua:1: run: the guest stopped: all cores halted, nothing pending; until={stop=\"halted\"} would expect "
+         "that");
+    ends(SCRIPT_FAILED, "machine{} boot{kernel = 'fault.img'} run{}",
+         "t.lua:1: run: the guest stopped: shutdown (triple fault); until={stop=\"shutdown\"} would expect that");
+    says("machine{} boot{kernel = 'fault.img'} log(run{until = {stop = {'halted', 'shutdown'}}}.reason)",
+         "shutdown\n");
+    ends(SCRIPT_USER, "machine{} boot{kernel = 'halt.img'} run{until = {stop = 'halt'}}",
+         "t.lua:1: run: no stop is called 'halt'; did you mean 'halted'?");
+}
+END_TEST
+
+START_TEST(the_uart_takes_and_gives)
+{
+    says("machine{} boot{kernel = 'echo.img'}\n"
+         "uart{send = 'hello', expect = 'hell', limit = '100ms'}\n"
+         "uart{expect = 'o', limit = '100ms'} uart{send = 'x\\ny', expect = 'y', limit = '100ms'}\n"
+         "log(#uart{})",
+         "8\n");
+    ends(SCRIPT_LIMIT, "machine{} boot{kernel = 'echo.img'} uart{send = 'a', expect = 'b', limit = '10ms'}",
+         "t.lua:1: uart: what it waits for has not come within 10000 us of machine time; raise limit=, or is the "
+         "guest stuck?");
+}
+END_TEST
+
+/* ---- Looking ------------------------------------------------------------------------------------------------------- */
+
+START_TEST(registers_memory_and_configuration_can_be_seen)
+{
+    says("machine{} boot{kernel = 'count.img'}\n"
+         "log(mem(0x100020, 1), mem(0x100021, 4), mem(0x100020, 5) == '\\xb9\\x10\\0\\0\\0')\n"
+         "mem(0x200000, 8, -2) log(mem(0x200000, 8), mem(0x200004, 4), mem(0x200000, 4, {space = 'linear'}))\n"
+         "reg('rcx', 3) log(reg('rcx'), reg('rcx', {core = 0}))\n"
+         "log(msr(0x1b) & 0xfffff000 == 0xfee00000) log(pci(0, 24, 0, 0) == 0x12001022)",
+         "185 16 true\n-2 4294967295 4294967294\n3 3\ntrue\ntrue\n");
+    ends(SCRIPT_USER, "machine{} reg('ripp')", "t.lua:1: reg: no register is called 'ripp'; did you mean 'rip'?");
+    ends(SCRIPT_USER, "machine{} reg('rip', {core = 1})", "t.lua:1: reg: core 1; the machine has cores 0 to 0");
+    ends(SCRIPT_USER, "machine{} msr(0x12345678)", "t.lua:1: msr: this model has no MSR 0x12345678; a guest would "
+         "get #GP");
+    ends(SCRIPT_USER, "machine{} mem(0xfee00000, 4)", "t.lua:1: mem: 0xfee00000 is not RAM; reading a device's "
+         "register could change it");
+    ends(SCRIPT_USER, "machine{} mem(0, 0)", "t.lua:1: mem: 0 bytes; 1 to 1048576 are right");
+    ends(SCRIPT_USER, "machine{} pci(0, 24, 0, 2)", "t.lua:1: pci: register is 2; 0 to 4092, a multiple of 4, is "
+         "right");
+    ends(SCRIPT_USER, "machine{} counter('node[0].core[0].walk.reffs')", "t.lua:1: counter: no counter is named "
+         "\"node[0].core[0].walk.reffs\"; `fam10h counters` lists them");
+}
+END_TEST
+
+START_TEST(walk_references_can_be_traced)
+{
+    /* With paging off nothing walks: the list is there and empty. */
+    says("machine{} boot{kernel = 'count.img'} trace{walks = true} run{}\n"
+         "local refs, lost = trace{walks = false} log(#refs, lost, trace{core = 0})",
+         "0 0 table 1 0\n");
+    ends(SCRIPT_USER, "machine{} trace{walks = true, limit = 0}", "t.lua:1: trace: limit is 0; 1 to 1000000 are "
+         "right");
+}
+END_TEST
+
+START_TEST(an_nmi_without_a_table_for_it_shuts_down)
+{
+    says("machine{} boot{kernel = 'hang.img'} run('1us') inject{nmi = true}\n"
+         "log(run{until = {stop = 'shutdown'}}.reason)", "shutdown\n");
+    ends(SCRIPT_USER, "machine{} boot{kernel = 'hang.img'} inject{machine_check = {}}",
+         "t.lua:1: inject: machine checks are not yet modelled; interrupt= and nmi= are");
+    ends(SCRIPT_USER, "machine{} boot{kernel = 'hang.img'} inject{interrupt = 5}",
+         "t.lua:1: inject: interrupt 5; an APIC takes vectors 16 to 255");
+}
+END_TEST
+
+/* ---- State ---------------------------------------------------------------------------------------------------------- */
+
+START_TEST(a_restored_machine_goes_on_the_same)
+{
+    says("local function build() machine{} boot{kernel = 'count.img'} end\n"
+         "build() run{until = {insns = 9}} save('here.snapshot') run{} local whole = hash()\n"
+         "machine{} restore('here.snapshot') log(reg('rcx')) run{} log(hash() == whole)",
+         "8\ntrue\n");
+    ends(SCRIPT_USER, "machine{} boot{kernel = 'hang.img'} save('/tmp/x')", "t.lua:1: save: found /tmp/x; a plain "
+         "name of letters, digits, '.', '-' and '_' is right (--snapshots DIR says where)");
+    ends(SCRIPT_USER, "machine{} boot{kernel = 'hang.img'} save('../x')", "t.lua:1: save: found ../x; a plain "
+         "name of letters, digits, '.', '-' and '_' is right (--snapshots DIR says where)");
+}
+END_TEST
+
+START_TEST(two_machines_do_not_disturb_each_other)
+{
+    says("local a = machine{} boot{kernel = 'count.img'} run{until = {insns = 4}}\n"
+         "local b = machine{} boot{kernel = 'count.img'} run{until = {insns = 8}}\n"
+         "log(a, b, reg('rcx')) use(a) log(reg('rcx')) run{} local ha = hash()\n"
+         "use(b) run{} log(hash() == ha)",
+         "machine 1 machine 2 9\n13\ntrue\n");
+    ends(SCRIPT_USER, "machine{} use(5)", "t.lua:1: use: found 5; a value that machine{} returned is right");
+}
+END_TEST
+
+START_TEST(named_reports_are_kept_for_the_document)
+{
+    struct test_run run;
+
+    make_images();
+    run = run_text("machine{} boot{kernel = 'count.img'} run{until = {insns = 4}} report{name = 'early', text = false}\n"
+                   "run{} report{name = 'late', text = false}", ENGINE_FAST);
+    ck_assert_int_eq(run.status, SCRIPT_OK);
+    ck_assert_str_eq(run.output->str, "");
+    ck_assert_ptr_nonnull(strstr(run.json, "\"early\" : {"));
+    ck_assert_ptr_nonnull(strstr(run.json, "\"late\" : {"));
+    ck_assert_ptr_nonnull(strstr(run.json, "\"exit_value\" : 7"));
+    test_run_free(&run);
+    remove_images();
+    ends(SCRIPT_USER, "machine{} report{name = 'a', text = false} report{name = 'a'}",
+         "t.lua:1: report: the name 'a' is taken; each report has its own");
+}
+END_TEST
+
+UNIT_TESTS("calls", impossible_machines_are_refused, what_cannot_boot_is_told, a_guest_runs_to_its_end,
+           counts_addresses_and_times_stop_a_run, a_loop_stops_at_the_same_address_each_time,
+           breakpoints_and_at_work_together, step_goes_instruction_by_instruction, guests_that_go_wrong_are_told,
+           the_uart_takes_and_gives, registers_memory_and_configuration_can_be_seen, walk_references_can_be_traced,
+           an_nmi_without_a_table_for_it_shuts_down, a_restored_machine_goes_on_the_same,
+           two_machines_do_not_disturb_each_other, named_reports_are_kept_for_the_document)
