@@ -21,7 +21,7 @@ static enum outcome run(struct core *core, const uint8_t *bytes, size_t size)
 
     ck_assert_int_eq(decode(bytes, size, mode, &insn), DECODE_OK);
     outcome = insn.run(core, &insn);
-    record_evidence(core, &insn, outcome);
+    record_evidence(core, insn.row, outcome);
     return outcome;
 }
 
