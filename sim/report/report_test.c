@@ -8,24 +8,24 @@
 #include "sim/report/test_sample.h"
 #include "sim/unit_test.h"
 
-static char *formatted(void (*format)(GString *, uint64_t, uint64_t), uint64_t a, uint64_t b)
+static void ck_formats(void (*format)(GString *, uint64_t, uint64_t), uint64_t a, uint64_t b, const char *expected)
 {
-    GString *out = g_string_new(NULL);
+    g_autoptr(GString) out = g_string_new(NULL);
 
     format(out, a, b);
-    return g_string_free(out, FALSE);
+    ck_assert_str_eq(out->str, expected);
 }
 
 START_TEST(numbers_are_rounded_in_integers)
 {
     /* 5/25 = 20 %, the slides' first step; 1/3 = 33.33 %; 2/3 = 66.67 %; 250/10 = 25. */
-    ck_assert_str_eq(formatted(format_percent, 5, 25), "20.00");
-    ck_assert_str_eq(formatted(format_percent, 1, 3), "33.33");
-    ck_assert_str_eq(formatted(format_percent, 2, 3), "66.67");
-    ck_assert_str_eq(formatted(format_percent, 0, 0), "0.00");
-    ck_assert_str_eq(formatted(format_percent, UINT64_MAX, UINT64_MAX), "100.00");
-    ck_assert_str_eq(formatted(format_ratio, 250, 10), "25.00");
-    ck_assert_str_eq(formatted(format_ratio, 7, 0), "-");
+    ck_formats(format_percent, 5, 25, "20.00");
+    ck_formats(format_percent, 1, 3, "33.33");
+    ck_formats(format_percent, 2, 3, "66.67");
+    ck_formats(format_percent, 0, 0, "0.00");
+    ck_formats(format_percent, UINT64_MAX, UINT64_MAX, "100.00");
+    ck_formats(format_ratio, 250, 10, "25.00");
+    ck_formats(format_ratio, 7, 0, "-");
 }
 END_TEST
 

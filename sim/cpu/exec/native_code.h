@@ -47,12 +47,13 @@ static inline bool native_open(struct native_code *n)
 {
     static const int signals[] = { SIGFPE, SIGSEGV, SIGILL, SIGBUS, SIGTRAP };
     struct sigaction action = { .sa_handler = native_signal, .sa_flags = SA_NODEFER | SA_ONSTACK };
-    stack_t stack = { .ss_size = NATIVE_SIGNAL_STACK, .ss_sp = malloc(NATIVE_SIGNAL_STACK) };
+    void *stack_memory = mmap(NULL, NATIVE_SIGNAL_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    stack_t stack = { .ss_size = NATIVE_SIGNAL_STACK, .ss_sp = stack_memory };
 
     /* 32-bit code has null data segments and loses the upper half of rSP. */
     __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(NATIVE_DS));
-    sigaltstack(&stack, NULL);
-
+    if (stack_memory == MAP_FAILED || sigaltstack(&stack, NULL) != 0)
+        return false;
     n->code = mmap(NULL, 2 * NATIVE_CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
     if (n->code == MAP_FAILED)

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/* FAM10H_PLANT plants one fault for the tests of the engines' equality (tests/system/plants.sh). */
 #include "sim/cpu/interp/block.h"
 
 #include <glib.h>
 #include <string.h>
 
 #include "sim/cpu/isa/isa.h"
+
+#ifndef FAM10H_PLANT
+#define FAM10H_PLANT 0
+#endif
+#define PLANT_STALE_BLOCK 4 /* a block whose bytes were stored to stays */
 
 #define HASH_BUCKETS (1u << 14)
 #define PAGE_BUCKETS (1u << 10)
@@ -237,7 +243,7 @@ static bool page_drop_overlap(struct block_cache *cache, struct code_page *page,
         struct block *block = *place;
         unsigned start = (unsigned)(block->spa & PAGE_MASK);
 
-        if (start <= last && first < start + block->bytes) {
+        if (start <= last && first < start + block->bytes && FAM10H_PLANT != PLANT_STALE_BLOCK) {
             *place = block->page_next;
             block_invalidate(cache, block);
             dropped = true;
