@@ -7,7 +7,6 @@
 
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/isa/evidence.h"
-#include "sim/cpu/isa/semantics.h"
 
 /* ---- Recording ---------------------------------------------------------------------------------------- */
 
@@ -120,18 +119,12 @@ static bool shown(GHashTable *lines, const struct isa_row *row, const char *even
     return found;
 }
 
-/* Rows whose whole effect is a fault never retire. */
-static bool never_retires(const struct isa_row *row)
-{
-    return row->run == exec_ud || (row->attributes & A_UNMODELLED);
-}
-
 static unsigned missing_in_row(GString *out, GHashTable *lines, const struct isa_row *row)
 {
     char **faults = g_strsplit(row->faults, " ", -1);
     unsigned missing = 0;
 
-    if (!never_retires(row) && !shown(lines, row, "retired")) {
+    if (!(row->attributes & (A_NEVER_RETIRES | A_UNMODELLED)) && !shown(lines, row, "retired")) {
         g_string_append_printf(out, "%-24s %-20s no test\n", row->encoding, row->name);
         missing++;
     }

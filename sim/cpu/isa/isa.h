@@ -82,6 +82,7 @@ enum isa_feature {
 #define A_NAME_BY_ADDRESS BIT(8)
 #define A_STORE BIT(9)     /* first operand is written only: a pure store (no read of memory) */
 #define A_IMPLICIT_LOCK BIT(10) /* XCHG with memory */
+#define A_NEVER_RETIRES BIT(12) /* a fault or an exit is all it ever comes to */
 #define A_UNMODELLED BIT(11)    /* placeholder: decodes to the right length, raises #UD, is reported */
 
 #define X_NONE 0, ISA_STAGE_NONE

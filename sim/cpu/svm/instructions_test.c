@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SVM instructions through decoder and run loop: guards, intercepts and effects (fact sheet 3.1, 3.7, 3.11). */
+#include "sim/cpu/decode/insn.h"
+#include "sim/cpu/isa/evidence_setup.h"
 #include "sim/cpu/svm/svm_fixture.h"
 
 #define CODE_PA 0x5000
@@ -26,19 +28,26 @@ static struct core *host_with_tables(struct fixture *fix)
     return core;
 }
 
-/* Execute 0F 01 op at rIP. */
-static void execute(struct fixture *fix, struct core *core, enum opcode op)
-{
-    put(fix, CODE_PA, 4, 0xF400010F | (uint32_t)op << 16); /* then HLT */
-    core->rip = CODE_PA;
-    block_cache_stored(fix->blocks, CODE_PA, 4);
-    core_step(core);
-}
-
 /* The vector whose handler runs now, or -1; and the error code that it finds on its stack. */
 static int vector_taken(const struct core *core)
 {
     return core->rip >= HANDLER_PA && core->rip < HANDLER_PA + 512 ? (int)(core->rip - HANDLER_PA) / 16 : -1;
+}
+
+/* Execute 0F 01 op at rIP. */
+static void execute(struct fixture *fix, struct core *core, enum opcode op)
+{
+    const uint8_t bytes[3] = { 0x0F, 0x01, (uint8_t)op };
+    bool guest = core->svm.guest;
+    struct insn insn;
+
+    put(fix, CODE_PA, 4, 0xF400010F | (uint32_t)op << 16); /* then HLT */
+    core->rip = CODE_PA;
+    block_cache_stored(fix->blocks, CODE_PA, 4);
+    core_step(core);
+    if (decode(bytes, sizeof(bytes), (struct decode_mode){ 64, false }, &insn) == DECODE_OK)
+        record_evidence(core, insn.row, vector_taken(core) >= 0 ? OUTCOME_FAULT
+                                        : guest && !core->svm.guest ? OUTCOME_VMEXIT : OUTCOME_NEXT);
 }
 
 static const enum opcode privileged_ops[] = { OP_VMRUN, OP_VMLOAD, OP_VMSAVE, OP_STGI, OP_CLGI, OP_INVLPGA };
@@ -95,8 +104,9 @@ END_TEST
 
 START_TEST(outside_cpl_0_they_raise_gp_0)
 {
-    for (unsigned i = 0; i < G_N_ELEMENTS(privileged_ops); i++) {
-        struct fixture *fix = fixture_new("10h-b3");
+    for (unsigned i = 0; i <= G_N_ELEMENTS(privileged_ops); i++) {
+        bool last = i == G_N_ELEMENTS(privileged_ops); /* SKINIT, where there is one */
+        struct fixture *fix = fixture_new(last ? "10h-c2" : "10h-b3");
         struct core *core = host_with_tables(fix);
 
         put(fix, 0x6000 - 0, 8, 0);
@@ -107,7 +117,7 @@ START_TEST(outside_cpl_0_they_raise_gp_0)
         core->seg[SEG_SS].selector |= 3;
         core->cpl = 3;
         core_mode_changed(core, false);
-        execute(fix, core, privileged_ops[i]);
+        execute(fix, core, last ? OP_SKINIT : privileged_ops[i]);
         ck_assert_int_eq(vector_taken(core), EXC_GP);
         ck_assert_uint_eq(get(fix, core->gpr[RSP], 8), 0);
         fixture_free(fix);
