@@ -2,7 +2,7 @@
 /*
  * The fast engine against the reference: the same random programs, events at the same cycles, compared
  * after every slice in registers, clocks and lookups, and at the end in the state hash, every counter and
- * every byte of RAM.
+ * every byte of RAM. Three planted faults show that the comparison notices what it is for.
  */
 #include "sim/cpu/interp/test_worlds.h"
 #include "sim/unit_test.h"
@@ -130,9 +130,30 @@ static void hot_rooms(struct board *board, uint64_t seed)
     }
 }
 
+/* Loads from more pages than the L1 data TLB has entries, some of them often: recency decides the misses. */
+static void many_pages(struct board *board, uint64_t seed)
+{
+    spa_t at = BOARD_CODE;
+
+    for (unsigned i = 0; i < 300; i++, at += 7) {
+        unsigned page = below(&seed, 3) ? below(&seed, 30) : below(&seed, 100);
+
+        board_put(board, at, 0x8B, 0x04, 0x25, 0, 0, 0, 0); /* mov eax,[page] */
+        spa_write(&board->space, at + 3, 4, WORLD_DATA + PAGE_BYTES * page);
+    }
+    put_jump(board, at, BOARD_CODE);
+}
+
 /* ---- Comparison ---------------------------------------------------------------------------------------- */
 
-static void ck_same_core(struct core *a, struct core *b, uint64_t seed)
+static void print_counter(void *ctx, const char *name, const struct counter_row *row, uint64_t value)
+{
+    (void)row;
+    g_string_append_printf(ctx, "%s = %llu\n", name, (unsigned long long)value);
+}
+
+/* What differs between the reference a and the fast engine b after a slice; NULL: nothing. */
+static const char *core_difference(struct core *a, struct core *b)
 {
     const struct native_map *am = (const struct native_map *)a->mmu, *bm = (const struct native_map *)b->mmu;
 
@@ -141,34 +162,63 @@ static void ck_same_core(struct core *a, struct core *b, uint64_t seed)
 
         core_register(a, *name, &x);
         core_register(b, *name, &y);
-        ck_assert_msg(x == y, "seed %llu: %s is %llx in the reference, %llx in the fast engine",
-                      (unsigned long long)seed, *name, (unsigned long long)x, (unsigned long long)y);
+        if (x != y)
+            return *name;
     }
-    ck_assert_msg(a->cycles == b->cycles, "seed %llu: cycles", (unsigned long long)seed);
-    ck_assert_msg(a->instructions == b->instructions, "seed %llu: instructions", (unsigned long long)seed);
-    ck_assert_msg(am->fetches == bm->fetches, "seed %llu: ITLB lookups", (unsigned long long)seed);
-    ck_assert_msg(am->accesses == bm->accesses, "seed %llu: DTLB lookups", (unsigned long long)seed);
+    if (a->instructions != b->instructions)
+        return "instructions";
+    if (am->fetches != bm->fetches)
+        return "ITLB lookups";
+    if (am->accesses != bm->accesses)
+        return "DTLB lookups";
+    return a->cycles == b->cycles ? NULL : "cycles";
 }
 
-static void print_counter(void *ctx, const char *name, const struct counter_row *row, uint64_t value)
-{
-    (void)row;
-    g_string_append_printf(ctx, "%s = %llu\n", name, (unsigned long long)value);
-}
-
-static void ck_same_board(struct board *a, struct board *b, uint64_t seed)
+static const char *board_difference(struct board *a, struct board *b)
 {
     g_autofree char *ah = state_hash(a->state), *bh = state_hash(b->state);
     GString *ac = g_string_new(NULL), *bc = g_string_new(NULL);
+    bool counters;
 
     counters_each(a->counters, print_counter, ac);
     counters_each(b->counters, print_counter, bc);
-    ck_assert_msg(strcmp(ac->str, bc->str) == 0, "seed %llu: counters\n%s\n%s", (unsigned long long)seed, ac->str,
-                  bc->str);
-    ck_assert_msg(strcmp(ah, bh) == 0, "seed %llu: state hash", (unsigned long long)seed);
-    ck_assert_msg(memcmp(a->ram, b->ram, BOARD_RAM) == 0, "seed %llu: RAM", (unsigned long long)seed);
+    counters = strcmp(ac->str, bc->str) == 0;
     g_string_free(ac, TRUE);
     g_string_free(bc, TRUE);
+    if (memcmp(a->ram, b->ram, BOARD_RAM) != 0)
+        return "RAM";
+    return !counters ? "counters" : strcmp(ah, bh) != 0 ? "state hash" : NULL;
+}
+
+/* ---- Planted faults ------------------------------------------------------------------------------------ */
+
+/* The shortcuts' invariants broken from outside, in the fast board only: each must be noticed. */
+enum plant { PLANT_NOTHING, PLANT_STALE_BLOCK, PLANT_MISSED_STAMP, PLANT_MISSED_INVLPG };
+
+static void stored_without_blocks(void *ctx, spa_t address, unsigned size)
+{
+    (void)ctx, (void)address, (void)size;
+}
+
+/* Put native slots that were dropped since the last slice back. */
+static void revive_slots(struct native_map *map, const struct native_map *old)
+{
+    for (unsigned user = 0; user < 2; user++)
+        for (unsigned i = 0; i < NATIVE_SLOTS; i++)
+            if (map->slot[user][i].tag_read == NATIVE_NONE && old->slot[user][i].tag_read != NATIVE_NONE)
+                map->slot[user][i] = old->slot[user][i];
+}
+
+static void plant_fault(struct board *board, enum plant plant, const struct native_map *old)
+{
+    struct native_map *map = (struct native_map *)core_mmu(board->core[0]);
+
+    if (plant == PLANT_STALE_BLOCK)
+        board->space.stored = stored_without_blocks;
+    if (plant == PLANT_MISSED_INVLPG)
+        revive_slots(map, old);
+    for (unsigned i = 0; plant == PLANT_MISSED_STAMP && i < 2 * NATIVE_SLOTS; i++)
+        map->slot[i / NATIVE_SLOTS][i % NATIVE_SLOTS].stamp = 0;
 }
 
 /* What comes from outside between two slices, the same on both boards. */
@@ -188,45 +238,97 @@ static void disturb(struct board *board, uint64_t seed)
     core_attention(core);
 }
 
-/* Returns the instructions that ran. */
-static uint64_t compare_run(uint64_t seed, enum world world, void (*program)(struct board *, uint64_t))
+typedef void program_fn(struct board *board, uint64_t seed);
+
+struct comparison {
+    const char *difference; /* NULL: none */
+    uint64_t instructions;
+};
+
+static void run_slices(struct board *const board[2], uint64_t seed, enum plant plant, struct comparison *result)
 {
+    struct native_map *old = g_new(struct native_map, 1);
+    uint64_t events = seed * 77 + 1;
+
+    for (unsigned slice = 1; slice <= 60 && !result->difference; slice++) {
+        uint64_t event = next_random(&events), limit = board[0]->core[0]->cycles + 1 + event % 1500;
+        enum core_stop a = core_run(board[0]->core[0], limit), b;
+
+        *old = *(const struct native_map *)core_mmu(board[1]->core[0]);
+        b = core_run(board[1]->core[0], limit);
+        result->difference = a == b ? core_difference(board[0]->core[0], board[1]->core[0]) : "stops";
+        if (a == CORE_STOP_SHUTDOWN)
+            break;
+        for (int i = 0; i < 2; i++)
+            disturb(board[i], event >> 16);
+        plant_fault(board[1], plant, old);
+    }
+    g_free(old);
+}
+
+static struct comparison compare_run(uint64_t seed, enum world world, program_fn *program, enum plant plant)
+{
+    struct comparison result = { NULL, 0 };
     struct board *board[2];
-    uint64_t events = seed * 77 + 1, instructions;
 
     for (int i = 0; i < 2; i++) {
         board[i] = board_new(seed & 4 ? "10h-c2" : "10h-b3", 1, i == 0);
         program(board[i], seed);
         world_enter(board[i], world, seed * 1234567 + 1);
     }
-    for (unsigned slice = 1; slice <= 60; slice++) {
-        uint64_t event = next_random(&events), limit = board[0]->core[0]->cycles + 1 + event % 1500;
-        enum core_stop a = core_run(board[0]->core[0], limit), b = core_run(board[1]->core[0], limit);
-
-        ck_assert_msg(a == b, "seed %llu: stops", (unsigned long long)seed);
-        ck_same_core(board[0]->core[0], board[1]->core[0], seed);
-        if (a == CORE_STOP_SHUTDOWN)
-            break;
-        for (int i = 0; i < 2; i++)
-            disturb(board[i], event >> 16);
-    }
-    ck_same_board(board[0], board[1], seed);
-    instructions = board[0]->core[0]->instructions;
+    run_slices(board, seed, plant, &result);
+    if (!result.difference)
+        result.difference = board_difference(board[0], board[1]);
+    result.instructions = board[0]->core[0]->instructions;
     for (int i = 0; i < 2; i++)
         board_free(board[i]);
-    return instructions;
+    return result;
 }
 
 /* make check's share; FAM10H_SEEDS=N runs more. */
-static void compare_runs(uint64_t first, enum world world, void (*program)(struct board *, uint64_t))
+static void compare_runs(uint64_t first, enum world world, program_fn *program)
 {
     const char *more = g_getenv("FAM10H_SEEDS");
     uint64_t seeds = more ? g_ascii_strtoull(more, NULL, 10) : 25, instructions = 0;
 
-    for (uint64_t seed = 1; seed <= seeds; seed++)
-        instructions += compare_run(first + seed, world, program);
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        struct comparison result = compare_run(first + seed, world, program, PLANT_NOTHING);
+
+        ck_assert_msg(!result.difference, "seed %llu: %s", (unsigned long long)(first + seed), result.difference);
+        instructions += result.instructions;
+    }
     ck_assert_uint_gt(instructions, 500 * seeds); /* the programs did not just die */
 }
+
+/* How many of ten seeds show the planted fault. */
+static unsigned noticed(enum world world, program_fn *program, enum plant plant)
+{
+    unsigned count = 0;
+
+    for (uint64_t seed = 1; seed <= 10; seed++)
+        count += compare_run(seed, world, program, plant).difference != NULL;
+    return count;
+}
+
+START_TEST(a_stale_block_is_noticed)
+{
+    ck_assert_uint_eq(noticed(WORLD_LONG, hot_rooms, PLANT_NOTHING), 0);
+    ck_assert_uint_gt(noticed(WORLD_LONG, hot_rooms, PLANT_STALE_BLOCK), 5);
+}
+END_TEST
+
+START_TEST(a_missed_recency_stamp_is_noticed)
+{
+    ck_assert_uint_eq(noticed(WORLD_LONG, many_pages, PLANT_NOTHING), 0);
+    ck_assert_uint_gt(noticed(WORLD_LONG, many_pages, PLANT_MISSED_STAMP), 5);
+}
+END_TEST
+
+START_TEST(a_missed_invalidation_is_noticed)
+{
+    ck_assert_uint_gt(noticed(WORLD_LONG, many_pages, PLANT_MISSED_INVLPG), 5);
+}
+END_TEST
 
 /* One test for each world and kind of program; first: seeds differ between them. */
 #define AGREE(name, first, world, program)                                           \
@@ -246,6 +348,7 @@ AGREE(engines_agree_on_random_programs_in_32_bit_code, 70000000, WORLD_FLAT, ran
 AGREE(engines_agree_on_random_programs_in_64_bit_code, 80000000, WORLD_LONG, random_pieces)
 AGREE(engines_agree_on_random_programs_at_cpl_3, 90000000, WORLD_USER, random_pieces)
 AGREE(engines_agree_on_random_programs_in_a_guest, 11000000, WORLD_GUEST, random_pieces)
+AGREE(engines_agree_on_more_pages_than_the_tlb_holds, 15000000, WORLD_LONG, many_pages)
 AGREE(engines_agree_on_hot_loops_that_modify_one_another_in_32_bit_code, 12000000, WORLD_FLAT, hot_rooms)
 AGREE(engines_agree_on_hot_loops_that_modify_one_another_in_64_bit_code, 13000000, WORLD_LONG, hot_rooms)
 AGREE(engines_agree_on_hot_loops_that_modify_one_another_in_a_guest, 14000000, WORLD_GUEST, hot_rooms)
@@ -257,4 +360,6 @@ UNIT_TESTS("engines", engines_agree_on_random_bytes_in_real_mode, engines_agree_
            engines_agree_on_random_programs_at_cpl_3, engines_agree_on_random_programs_in_a_guest,
            engines_agree_on_hot_loops_that_modify_one_another_in_32_bit_code,
            engines_agree_on_hot_loops_that_modify_one_another_in_64_bit_code,
-           engines_agree_on_hot_loops_that_modify_one_another_in_a_guest)
+           engines_agree_on_hot_loops_that_modify_one_another_in_a_guest,
+           engines_agree_on_more_pages_than_the_tlb_holds, a_stale_block_is_noticed,
+           a_missed_recency_stamp_is_noticed, a_missed_invalidation_is_noticed)
