@@ -17,18 +17,35 @@ static uint64_t next_random(uint64_t *state)
     return *state * UINT64_C(0x2545F4914F6CDD1D);
 }
 
+/* A random descriptor or gate, half of them plausible: present, in low memory, of a useful type. */
+static uint64_t random_entry(uint64_t *random)
+{
+    uint64_t value = next_random(random);
+
+    if (value & 1)
+        return value;
+    value = (value & ~UINT64_C(0xFF00FFFFFFF00000)) | BIT(47) | (next_random(random) & UINT64_C(0x7F0000000000));
+    return value & 2 ? value : bits_put(value, 31, 16, next_random(random) & 0xCF); /* a gate to the GDT */
+}
+
+/* Random gates beyond the exceptions', random free descriptors, LDT and second TSS; the rest works. */
 static void scribble(struct setup *s, uint64_t *random)
 {
-    /* Tables of noise, made plausible now and then: present, small, pointing to low memory. */
-    for (unsigned at = GDT; at < LDT + 0x100; at += 8) {
-        uint64_t value = next_random(random);
+    unsigned gate = core_in_long_mode(s->core) ? 16 : 8;
 
-        if (value & 1)
-            value = (value & ~UINT64_C(0xFFF0FFFFFFF00000)) | BIT(47) | (value & 0xF) << 52;
-        if ((value & 6) == 0)
-            continue;
-        poke(s, at, 8, value);
-    }
+    set_fault_gates(s);
+    for (unsigned vector = 0; vector < 32 && !core_in_long_mode(s->core); vector++)
+        set_gate(s, vector, CODE32_0, 0x8E); /* virtual-8086 mode can reach this one too */
+    for (unsigned at = IDT + 32 * gate; at < IDT + 0x1000; at += 8)
+        poke(s, at, 8, at % gate ? next_random(random) & 1 : random_entry(random));
+    for (unsigned at = GDT + FREE; at < GDT + GDT_BYTES; at += 8)
+        poke(s, at, 8, random_entry(random));
+    for (unsigned at = LDT; at < LDT + 0x100; at += 8)
+        poke(s, at, 8, random_entry(random));
+    for (unsigned at = TSS_B; at < TSS_B + 0x68; at += 4)
+        poke(s, at, 4, next_random(random) & 0xCF);
+    poke(s, TSS_B + 0x20, 4, CODE);
+    poke(s, TSS_B + 0x38, 4, STACK);
 }
 
 static struct setup *setup_random(uint64_t *random)
@@ -78,9 +95,11 @@ static void perturb(struct setup *s, uint64_t *random)
     struct core *core = s->core;
     uint64_t what = next_random(random);
 
-    core->gpr[what & 15] = next_random(random) & (what & 0x100 ? UINT64_MAX : 0xFFF8);
+    core->gpr[what & 15] = next_random(random) & (what & 0x100 ? UINT64_MAX : what & 0x10 ? 0xCF : 0xFFF8);
     if ((what & 0xE00) == 0)
-        core->gpr[RSP] = STACK;
+        core->gpr[RSP] = core_in_real_style(core) ? 0xF000 : STACK;
+    if ((what & 0x3F00000) == 0)
+        poke(s, GDT + (next_random(random) & 0x2FF8), 8, next_random(random)); /* GDT, IDT, TSS */
     if ((what & 0xF000) == 0)
         rflags_write(core, (next_random(random) & 0x3D7FFF) | (rflags_read(core) & RFLAGS_VM));
     if ((what & 0xF0000) == 0)
@@ -105,7 +124,7 @@ static uint64_t run_round(uint64_t seed)
         if (outcome == OUTCOME_SHUTDOWN)
             break;
     }
-    for (unsigned at = GDT; at < 0x20000; at += 8)
+    for (unsigned at = GDT; at < STACK + 0x1000; at += 8)
         digest = (digest ^ peek(s, at, 8)) * UINT64_C(0x100000001B3);
     setup_free(s);
     return digest;
