@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/cpu/exec/control.h"
 
-#define CR0_IMPLEMENTED (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+#define CR0_IMPLEMENTED \
+    (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 #define CR4_FLUSHING (CR4_PSE | CR4_PAE | CR4_PGE)
 
 enum outcome pdptes_load(struct core *core, uint64_t cr0, uint64_t cr3, uint64_t cr4)
