@@ -202,6 +202,7 @@ START_TEST(every_declared_memory_fault_is_raised_and_leaves_no_trace)
         const struct isa_row *row = &isa_rows[number];
         unsigned raised = raised_by_row(s, number);
 
+        ck_assert_str_eq(row->encoding, general_rows[number]); /* integer.def comes first in rows.def */
         for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
             bool declared = declares(row, wanted[i].name), seen = raised >> wanted[i].vector & 1;
 
