@@ -267,6 +267,8 @@ void core_startup(struct core *core, uint8_t vector)
 {
     if (!core->waiting_for_sipi)
         return;
+    if (core->init_pending) /* it came before the SIPI, and the core has not run since */
+        core_reset(core, CORE_RESET_INIT);
     core->waiting_for_sipi = false;
     core->seg[SEG_CS].selector = (uint16_t)(vector << 8);
     core->seg[SEG_CS].base = (uint64_t)vector << 12;

@@ -228,6 +228,8 @@ static void store_spa(struct core *core, spa_t spa, unsigned size, uint64_t valu
     if (!core->space->is_dram(core->space->ctx, spa))
         core_touch_clock(core);
     spa_write(core->space, spa, size, value);
+    if (core->space->exhausted)
+        core_attention(core); /* the run ends after this instruction, in both engines */
 }
 
 /* The largest power of two, at most 8, that starts aligned at `at` and fits into `left`. */

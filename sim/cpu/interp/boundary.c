@@ -82,7 +82,7 @@ static bool take_init(struct core *core)
     if (exit_if_intercepted(core, VMEXIT_INIT, 0))
         return true;
     core->init_pending = false;
-    if (core->svm.vm_cr & VM_CR_R_INIT)
+    if ((core->svm.vm_cr & VM_CR_R_INIT) && !core->waiting_for_sipi)
         deliver_exception(core, (struct event){ .vector = EXC_SX, .has_error = true, .error = 1 });
     else
         core_reset(core, CORE_RESET_INIT);
@@ -166,8 +166,10 @@ bool boundary_take_event(struct core *core)
 /* HLT ends with anything that would be taken; MWAIT with ECX[0] with a masked INTR too. */
 bool core_wakes(const struct core *core)
 {
-    if (core->waiting_for_sipi || core->shutdown)
+    if (core->shutdown)
         return false;
+    if (core->waiting_for_sipi)
+        return core->init_pending && core->svm.gif; /* taken, and the core waits on */
     if (core->pending_dr6 && !core->shadow_blocks_debug)
         return true; /* the trap of a single-stepped HLT */
     if ((core->mc_pending || core->smi_pending || core->init_pending) && core->svm.gif)

@@ -293,6 +293,26 @@ START_TEST(init_resets_and_sipi_starts_a_waiting_core)
 }
 END_TEST
 
+START_TEST(init_of_a_core_that_waits_for_sipi_is_used_up)
+{
+    for (int ran = 0; ran < 2; ran++) { /* whether the core ran between INIT and SIPI */
+        struct board *board = board_new("10h-b3", 2, false);
+        struct core *core = board->core[1];
+
+        board_put(board, CODE, 0x40, 0xF4);
+        core->init_pending = true;
+        if (ran)
+            ck_assert_int_eq(core_run(core, 100), CORE_STOP_WAITING);
+        core_startup(core, 0x10);
+        ck_assert(!core->init_pending);
+        ck_assert_int_eq(core_run(core, 1000), CORE_STOP_WAITING);
+        ck_assert(core->halted);
+        ck_assert_uint_eq(core->gpr[RAX], 1);
+        board_free(board);
+    }
+}
+END_TEST
+
 START_TEST(init_with_r_init_becomes_an_sx_exception)
 {
     struct board *board = board_new("10h-b3", 1, false);
@@ -357,5 +377,6 @@ UNIT_TESTS("run", a_core_runs_to_the_first_boundary_at_or_past_its_limit,
            mov_ss_holds_a_debug_trap_off_until_after_the_next_instruction,
            a_breakpoint_hook_stops_once_before_its_instruction,
            an_instruction_at_a_page_end_costs_two_itlb_lookups_and_its_second_page_may_fault,
-           init_resets_and_sipi_starts_a_waiting_core, init_with_r_init_becomes_an_sx_exception,
+           init_resets_and_sipi_starts_a_waiting_core,
+           init_of_a_core_that_waits_for_sipi_is_used_up, init_with_r_init_becomes_an_sx_exception,
            a_store_to_the_armed_line_ends_mwait, time_stamp_counts_cycles_from_reset)
