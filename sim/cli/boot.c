@@ -150,7 +150,7 @@ static bool start(struct boot *boot, GError **error)
 
     if (boot->options->firmware)
         return machine_boot_firmware(boot->machine, &images[0], error);
-    return machine_boot_multiboot(boot->machine, &images[0], append, images + 1, boot->images->len - 1, error);
+    return machine_boot_kernel(boot->machine, &images[0], append, images + 1, boot->images->len - 1, error);
 }
 
 static int status_of(struct boot *boot, enum machine_stop stop)
@@ -311,7 +311,7 @@ int command_boot(const char *program, int argc, char **argv)
     g_autoptr(GPtrArray) made = g_ptr_array_new_with_free_func(g_free);
     int status;
     const GOptionEntry entries[] = {
-        { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &options.kernel, "Multiboot image", "FILE" },
+        { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &options.kernel, "Multiboot image, Linux bzImage or PVH image", "FILE" },
         { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &options.initrd, "Its modules, \"FILE ARGUMENTS\", comma between two",
           "LIST" },
         { "append", 0, 0, G_OPTION_ARG_FILENAME, &options.append, "Its command line", "TEXT" },

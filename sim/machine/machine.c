@@ -210,7 +210,7 @@ static void reset_all(struct machine *machine)
 
 static void start_cores(struct machine *machine, const struct load_result *load)
 {
-    const struct core_entry entry = { .rip = load->entry, .rax = load->eax, .rbx = load->ebx,
+    const struct core_entry entry = { .rip = load->entry, .rax = load->eax, .rbx = load->ebx, .rsi = load->esi,
                                       .protected_flat = load->protected_flat };
 
     core_enter(machine->core[0], &entry);
@@ -218,8 +218,8 @@ static void start_cores(struct machine *machine, const struct load_result *load)
         core_wait_for_sipi(machine->core[i]);
 }
 
-bool machine_boot_multiboot(struct machine *machine, const struct image *kernel, const char *command_line,
-                            const struct image *modules, size_t module_count, GError **error)
+bool machine_boot_kernel(struct machine *machine, const struct image *kernel, const char *command_line,
+                         const struct image *modules, size_t module_count, GError **error)
 {
     struct load_result load;
     uint8_t apic_ids[MAX_CORES];
@@ -229,7 +229,7 @@ bool machine_boot_multiboot(struct machine *machine, const struct image *kernel,
     for (unsigned i = 0; i < machine->core_count; i++)
         apic_ids[i] = core_register(machine->core[i], "apic_id", &id) ? (uint8_t)id : (uint8_t)i;
     platform_write_tables(machine->platform, apic_ids, machine->core_count);
-    if (!load_multiboot(machine->platform, kernel, command_line, modules, module_count, &load, error))
+    if (!load_kernel(machine->platform, kernel, command_line, modules, module_count, &load, error))
         return false;
     firmware_hand_over(machine);
     start_cores(machine, &load);

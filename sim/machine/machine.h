@@ -34,8 +34,8 @@ struct machine *machine_new(const struct machine_config *config, GError **error)
 void machine_free(struct machine *machine);
 
 /* Load and put the boot processor at the entry, all others into wait-for-SIPI, registers as firmware leaves them. */
-bool machine_boot_multiboot(struct machine *machine, const struct image *kernel, const char *command_line,
-                            const struct image *modules, size_t module_count, GError **error);
+bool machine_boot_kernel(struct machine *machine, const struct image *kernel, const char *command_line,
+                         const struct image *modules, size_t module_count, GError **error);
 bool machine_boot_firmware(struct machine *machine, const struct image *image, GError **error);
 
 enum machine_stop {

@@ -79,6 +79,8 @@ struct memory_range {
 };
 /* In ascending order; the array belongs to the platform. */
 const struct memory_range *platform_memory(struct platform *platform, size_t *count);
+/* Where platform_write_tables puts the RSDP. */
+#define PLATFORM_RSDP UINT64_C(0xf0000)
 /* RSDP address after the tables were written to DRAM (needs the cores' APIC ids: index -> id). */
 spa_t platform_write_tables(struct platform *platform, const uint8_t *apic_ids, unsigned cores);
 
@@ -95,13 +97,20 @@ struct image {
 /* How to start the boot processor after loading. */
 struct load_result {
     uint64_t entry;
-    uint64_t eax, ebx;    /* multiboot: 2BADB002h and the information block */
+    uint64_t eax, ebx;    /* multiboot: 2BADB002h and the information block; PVH: ebx, the start information */
+    uint64_t esi;         /* bzImage: the boot parameters */
     bool protected_flat;  /* false: start in real mode at `entry` */
 };
 
 /* Multiboot 1: ELF32, ELF64 and address-field images, modules, command line, memory map. */
 bool load_multiboot(struct platform *platform, const struct image *kernel, const char *command_line,
                     const struct image *modules, size_t module_count, struct load_result *result, GError **error);
+/*
+ * A kernel by what it is: multiboot as above; a Linux bzImage by its 32-bit entry (Linux boot protocol 2.04 and later,
+ * at most one module: the initrd); an ELF file with a Xen note that gives a PVH entry.
+ */
+bool load_kernel(struct platform *platform, const struct image *kernel, const char *command_line,
+                 const struct image *modules, size_t module_count, struct load_result *result, GError **error);
 /* A flat binary (64 KiB .. 16 MiB, multiple of 64 KiB) that ends at 4 GiB: reset vector FFFFFFF0h. */
 bool load_firmware(struct platform *platform, const struct image *image, struct load_result *result, GError **error);
 /* ELF symbol table of an image: name -> address; FALSE if there is none. */

@@ -411,7 +411,7 @@ static bool boot_loaded(struct script_machine *m, const char *append, bool firmw
         return machine_boot_firmware(m->machine, &first->image, error);
     for (size_t i = 0; i < count; i++)
         modules[i] = g_array_index(m->images, struct script_image, i + 1).image;
-    return machine_boot_multiboot(m->machine, &first->image, append, modules, count, error);
+    return machine_boot_kernel(m->machine, &first->image, append, modules, count, error);
 }
 
 static int call_boot(lua_State *L)

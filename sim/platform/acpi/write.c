@@ -6,7 +6,6 @@
 #include "sim/platform/parts.h"
 #include "sim/spa.h"
 
-#define RSDP_ADDRESS UINT64_C(0xf0000)
 #define TABLE_ALIGN UINT64_C(64) /* the FACS needs it */
 #define BDA_EBDA_SEGMENT 0x40e
 #define BDA_MEMORY_KIB 0x413
@@ -54,7 +53,7 @@ static void acpi_write_rsdp(struct spa_space *space, spa_t rsdt, spa_t xsdt)
     acpi_add(rsdp, 0, 4);  /* checksum of all 36 bytes, reserved */
     acpi_put(rsdp, 8, acpi_checksum(rsdp->data, 20), 1);
     acpi_put(rsdp, 32, acpi_checksum(rsdp->data, 36), 1);
-    spa_write_block(space, RSDP_ADDRESS, rsdp->data, rsdp->len);
+    spa_write_block(space, PLATFORM_RSDP, rsdp->data, rsdp->len);
     g_byte_array_unref(rsdp);
 }
 
@@ -111,5 +110,5 @@ spa_t platform_write_tables(struct platform *platform, const uint8_t *apic_ids, 
     acpi_write_rsdp(&map->space, rsdt, xsdt);
     platform->ioapic.id = machine.ioapic_id;
     write_bios_data(&map->space);
-    return RSDP_ADDRESS;
+    return PLATFORM_RSDP;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzz entry for the image loaders: the bytes as a multiboot kernel, as an ELF symbol table, as firmware.
+ * Fuzz entry for the image loaders: the bytes as a kernel (multiboot, bzImage or PVH), as an ELF symbol table, as firmware.
  * Built with clang -fsanitize=fuzzer, or by any driver that calls LLVMFuzzerTestOneInput.
  */
 #include "sim/platform/platform.h"
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!platform)
         return 0;
-    load_multiboot(platform, &image, "command line", &image, 1, &result, NULL);
+    load_kernel(platform, &image, "command line", &image, 1, &result, NULL);
     load_firmware(platform, &image, &result, NULL);
     image_symbol(&image, "start", &value);
     image_symbol_at(&image, value, &value);

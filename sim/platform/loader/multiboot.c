@@ -7,7 +7,7 @@
 
 #include "sim/bits.h"
 #include "sim/platform/error.h"
-#include "sim/platform/loader/elf.h"
+#include "sim/platform/loader/plan.h"
 #include "sim/platform/map.h"
 #include "sim/spa.h"
 
@@ -24,18 +24,9 @@
 #define INFO_FLOOR UINT64_C(0x1000) /* not over the real-mode vectors and the BIOS data area */
 #define LOADER_NAME "fam10h"
 
-/* What is to be put where, before the first byte is written. */
-struct load_plan {
-    const struct image *image;
-    struct segment segment[ELF_SEGMENTS];
-    unsigned segments;
-    uint64_t entry;
-    spa_t end; /* of the highest segment */
-};
-
 /* ---- The image ------------------------------------------------------------------------------------------ */
 
-static bool multiboot_find_header(const struct image *image, uint64_t *found, GError **error)
+static bool multiboot_has_header(const struct image *image, uint64_t *found)
 {
     for (uint64_t at = 0; at + 12 <= HEADER_SEARCH && image_has(image, at, 12); at += 4) {
         if (image_value(image, at, 4) != HEADER_MAGIC)
@@ -45,8 +36,23 @@ static bool multiboot_find_header(const struct image *image, uint64_t *found, GE
         *found = at;
         return true;
     }
+    return false;
+}
+
+static bool multiboot_find_header(const struct image *image, uint64_t *found, GError **error)
+{
+    if (multiboot_has_header(image, found))
+        return true;
     return platform_fail(error, "%s: no multiboot header (1BADB002h, flags, checksum; 4-byte aligned) in its first "
-                         "%u bytes", image->name, HEADER_SEARCH);
+                         "%u bytes, and neither a Linux bzImage nor an ELF file with a PVH entry note", image->name,
+                         HEADER_SEARCH);
+}
+
+bool image_is_multiboot(const struct image *image)
+{
+    uint64_t at;
+
+    return multiboot_has_header(image, &at);
 }
 
 /* Flag 16: the header says itself what to load where, and the file's format does not matter. */
@@ -85,18 +91,6 @@ static bool multiboot_plan_addresses(struct load_plan *plan, uint64_t header, GE
     return true;
 }
 
-/* e_entry is virtual; paging is off at the entry, so that it counts where its segment was loaded. */
-static uint64_t multiboot_physical_entry(const struct load_plan *plan, uint64_t entry)
-{
-    for (unsigned i = 0; i < plan->segments; i++) {
-        const struct segment *segment = &plan->segment[i];
-
-        if (entry - segment->virtual_address < segment->memory_bytes)
-            return entry - segment->virtual_address + segment->address;
-    }
-    return entry;
-}
-
 static bool multiboot_plan_elf(struct load_plan *plan, GError **error)
 {
     struct elf elf;
@@ -106,48 +100,7 @@ static bool multiboot_plan_elf(struct load_plan *plan, GError **error)
                              plan->image->name);
     if (!elf_open(&elf, plan->image, error) || !elf_segments(&elf, plan->segment, &plan->segments, error))
         return false;
-    plan->entry = multiboot_physical_entry(plan, elf.entry);
-    return true;
-}
-
-/* Whether [base, base + size) is RAM that firmware leaves to the operating system. */
-static bool memory_is_ram(struct platform *platform, spa_t base, uint64_t size)
-{
-    size_t count;
-    const struct memory_range *range = platform_memory(platform, &count);
-    spa_t at = base;
-
-    for (size_t i = 0; i < count; i++) {
-        if (range[i].type == 1 && at - range[i].base < range[i].size)
-            at = range[i].base + range[i].size;
-        if (at - base >= size)
-            return true;
-    }
-    return false;
-}
-
-static bool multiboot_check_plan(struct platform *platform, struct load_plan *plan, GError **error)
-{
-    bool entry_loaded = false;
-
-    for (unsigned i = 0; i < plan->segments; i++) {
-        const struct segment *segment = &plan->segment[i];
-
-        if (!memory_is_ram(platform, segment->address, segment->memory_bytes))
-            return platform_fail(error, "%s: %#" PRIx64 " bytes at %#" PRIx64 " are not all RAM of this machine; give "
-                                 "it more memory or link the image elsewhere", plan->image->name,
-                                 segment->memory_bytes, segment->address);
-        if (segment->address + segment->memory_bytes > plan->end)
-            plan->end = segment->address + segment->memory_bytes;
-        if (plan->entry - segment->address < segment->memory_bytes)
-            entry_loaded = true;
-    }
-    if (plan->entry > UINT32_MAX)
-        return platform_fail(error, "%s: entry point %#" PRIx64 "; multiboot enters 32-bit code, below 4 GiB",
-                             plan->image->name, plan->entry);
-    if (!entry_loaded)
-        return platform_fail(error, "%s: entry point %#" PRIx64 " lies in none of the loaded segments",
-                             plan->image->name, plan->entry);
+    plan->entry = plan_physical_entry(plan, elf.entry);
     return true;
 }
 
@@ -165,91 +118,12 @@ static bool multiboot_plan(struct platform *platform, struct load_plan *plan, GE
     if (!(bit(flags, HEADER_ADDRESSES) ? multiboot_plan_addresses(plan, header, error)
                                        : multiboot_plan_elf(plan, error)))
         return false;
-    return multiboot_check_plan(platform, plan, error);
+    return plan_check(platform, plan, error);
 }
 
 /* ---- Into memory ---------------------------------------------------------------------------------------- */
 
-/* Absent pages read as zero already. */
-static void memory_clear(struct spa_space *space, spa_t address, uint64_t size)
-{
-    while (size) {
-        uint64_t piece = PAGE_BYTES - (address & PAGE_MASK);
-        uint8_t *page = space->dram(space->ctx, address, false);
-
-        if (piece > size)
-            piece = size;
-        if (page)
-            memset(page + (address & PAGE_MASK), 0, piece);
-        address += piece;
-        size -= piece;
-    }
-}
-
-static void multiboot_load(struct platform *platform, const struct load_plan *plan)
-{
-    struct spa_space *space = platform_space(platform);
-
-    for (unsigned i = 0; i < plan->segments; i++) {
-        const struct segment *segment = &plan->segment[i];
-
-        spa_write_block(space, segment->address, plan->image->data + segment->offset, segment->file_bytes);
-        memory_clear(space, segment->address + segment->file_bytes, segment->memory_bytes - segment->file_bytes);
-    }
-}
-
-/* Modules follow the image, each on a page boundary (header flag 0 asks for it; all get it). */
-static bool multiboot_load_modules(struct platform *platform, const struct load_plan *plan,
-                                   const struct image *modules, size_t count, spa_t *address, GError **error)
-{
-    spa_t at = plan->end < MIB ? MIB : plan->end;
-
-    for (size_t i = 0; i < count; i++) {
-        at = (at + PAGE_MASK) & ~PAGE_MASK;
-        if (at + modules[i].size > MAP_4G || !memory_is_ram(platform, at, modules[i].size))
-            return platform_fail(error, "%s: no RAM for this module of %zu bytes at %#" PRIx64 ", after what is "
-                                 "loaded already; give the machine more memory", modules[i].name, modules[i].size,
-                                 at);
-        spa_write_block(platform_space(platform), at, modules[i].data, modules[i].size);
-        address[i] = at;
-        at += modules[i].size;
-    }
-    return true;
-}
-
 /* ---- The information block ------------------------------------------------------------------------------- */
-
-/* A block of guest memory that is filled from its start. */
-struct block {
-    spa_t base;
-    GByteArray *bytes;
-};
-
-static void block_put(struct block *block, unsigned offset, uint64_t value, unsigned size)
-{
-    for (unsigned i = 0; i < size; i++)
-        block->bytes->data[offset + i] = (uint8_t)(value >> (8 * i));
-}
-
-/* Zero bytes at the end; their offset. */
-static unsigned block_reserve(struct block *block, size_t size)
-{
-    unsigned offset = block->bytes->len;
-
-    g_byte_array_set_size(block->bytes, (guint)(offset + size));
-    memset(block->bytes->data + offset, 0, size);
-    return offset;
-}
-
-/* A string with its terminator; its address in guest memory. */
-static spa_t block_string(struct block *block, const char *string)
-{
-    size_t size = strlen(string) + 1;
-    unsigned offset = block_reserve(block, size);
-
-    memcpy(block->bytes->data + offset, string, size);
-    return block->base + offset;
-}
 
 static void info_put_modules(struct block *block, const struct image *modules, size_t count, const spa_t *address)
 {
@@ -349,15 +223,13 @@ bool load_multiboot(struct platform *platform, const struct image *kernel, const
     plan->image = kernel;
     ok = multiboot_plan(platform, plan, error);
     if (ok) {
-        multiboot_load(platform, plan);
-        ok = multiboot_load_modules(platform, plan, modules, module_count, address, error) &&
+        plan_load(platform, plan);
+        ok = plan_load_modules(platform, plan, modules, module_count, address, error) &&
              multiboot_write_info(platform, plan, command_line, modules, module_count, address, &info, error);
     }
-    if (ok && platform_space(platform)->exhausted)
-        ok = platform_fail(error, "%s: its memory does not fit into the limit on native memory; give a larger "
-                           "--host-memory", kernel->name);
+    ok = ok && plan_fits(platform, kernel, error);
     if (ok)
-        *result = (struct load_result){ plan->entry, LOADER_MAGIC, info, true };
+        *result = (struct load_result){ .entry = plan->entry, .eax = LOADER_MAGIC, .ebx = info, .protected_flat = true };
     g_free(address);
     g_free(plan);
     return ok;
