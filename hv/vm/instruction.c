@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/vm/instruction.h"
 
+#include "hv/vm/opcodes.h" /* generated from the simulator's instruction table */
+
 struct opcode {
     uint8_t size, bytes[3];
 };
 
 static const struct opcode opcodes[INSTRUCTION_COUNT] = {
-    [INSTRUCTION_CPUID] = { 2, { 0x0F, 0xA2 } },
-    [INSTRUCTION_RDMSR] = { 2, { 0x0F, 0x32 } },
-    [INSTRUCTION_WRMSR] = { 2, { 0x0F, 0x30 } },
-    [INSTRUCTION_HLT] = { 1, { 0xF4 } },
-    [INSTRUCTION_VMMCALL] = { 3, { 0x0F, 0x01, 0xD9 } },
-    [INSTRUCTION_INVD] = { 2, { 0x0F, 0x08 } },
+    [INSTRUCTION_CPUID] = OPCODE_CPUID,
+    [INSTRUCTION_RDMSR] = OPCODE_RDMSR,
+    [INSTRUCTION_WRMSR] = OPCODE_WRMSR,
+    [INSTRUCTION_HLT] = OPCODE_HLT,
+    [INSTRUCTION_VMMCALL] = OPCODE_VMMCALL,
+    [INSTRUCTION_INVD] = OPCODE_INVD,
 };
 
 static bool is_legacy_prefix(uint8_t byte)
@@ -42,27 +44,33 @@ static size_t skip_prefixes(const uint8_t *bytes, size_t count, bool in_64bit, u
     return at;
 }
 
-unsigned instruction_length(const uint8_t *bytes, size_t count, bool in_64bit, enum instruction which)
+/* Where the opcode ends, or 0: it does not stand at `at`. */
+static size_t opcode_end(const struct opcode *opcode, const uint8_t *bytes, size_t count, size_t at)
 {
-    const struct opcode *opcode = &opcodes[which];
-    uint8_t rex;
-    size_t at = skip_prefixes(bytes, count, in_64bit, &rex);
-
     if (at + opcode->size > count)
         return 0;
     for (unsigned i = 0; i < opcode->size; i++)
         if (bytes[at + i] != opcode->bytes[i])
             return 0;
-    return (unsigned)at + opcode->size;
+    return at + opcode->size;
 }
 
-unsigned instruction_mov_cr3(const uint8_t *bytes, size_t count, bool in_64bit, unsigned *gpr)
+unsigned instruction_length(const uint8_t *bytes, size_t count, bool in_64bit, enum instruction which)
 {
     uint8_t rex;
     size_t at = skip_prefixes(bytes, count, in_64bit, &rex);
 
-    if (at + 3 > count || bytes[at] != 0x0F || bytes[at + 1] != 0x22 || (bytes[at + 2] >> 3 & 7) != 3 || rex & 4)
+    return (unsigned)opcode_end(&opcodes[which], bytes, count, at);
+}
+
+unsigned instruction_mov_cr3(const uint8_t *bytes, size_t count, bool in_64bit, unsigned *gpr)
+{
+    static const struct opcode mov_to_control = OPCODE_MOV_CDQ_RDQ;
+    uint8_t rex;
+    size_t at = opcode_end(&mov_to_control, bytes, count, skip_prefixes(bytes, count, in_64bit, &rex));
+
+    if (at == 0 || at == count || (bytes[at] >> 3 & 7) != 3 || rex & 4)
         return 0;
-    *gpr = (bytes[at + 2] & 7) | (rex & 1u) << 3;
-    return (unsigned)at + 3;
+    *gpr = (bytes[at] & 7) | (rex & 1u) << 3;
+    return (unsigned)at + 1;
 }

@@ -2,6 +2,7 @@
 /*
  * Runs while the simulator is built: reads the rows, checks that no two accept the same bytes, and writes
  * decode_tables.c (`gen_decode FILE`). The decoder never looks at the rows' strings.
+ * `gen_decode --opcodes FILE` writes a header for hv, which knows instructions by their opcode bytes.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -324,14 +325,63 @@ static void write_indices(FILE *out, uint16_t first[2][256], uint8_t modrm[2][32
     fprintf(out, "};\n");
 }
 
+/* ---- Opcode bytes for hv ------------------------------------------------------------------------------ */
+
+/* OPCODE_CPUID, OPCODE_MOV_CDQ_RDQ: name and operands, what is no letter or digit left out. */
+static char *opcode_name(const struct source *source)
+{
+    GString *name = g_string_new("OPCODE_");
+
+    for (const char *at = source->name; *at != '\0'; at++)
+        g_string_append_c(name, g_ascii_isalnum(*at) ? g_ascii_toupper(*at) : '_');
+    if (source->operands[0] != '\0')
+        g_string_append_c(name, '_');
+    for (const char *at = source->operands; *at != '\0'; at++)
+        if (g_ascii_isalnum(*at) || *at == ' ')
+            g_string_append_c(name, *at == ' ' ? '_' : g_ascii_toupper(*at));
+    return g_string_free(name, FALSE);
+}
+
+static bool one_bit(unsigned set)
+{
+    return set != 0 && (set & (set - 1)) == 0;
+}
+
+/* Rows of one opcode, or of one opcode and ModRM byte, without a mandatory prefix; the first of a name. */
+static void write_opcodes(FILE *out)
+{
+    GHashTable *written = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    fprintf(out, "/* { size, { bytes } } of instructions, for hv. */\n");
+    for (size_t i = 0; i < SOURCES; i++) {
+        const struct isa_form *form = &sources[i].form;
+        bool modrm = form->mods == 2 && one_bit(form->regs) && one_bit(form->rms);
+        char *name = opcode_name(&sources[i]);
+
+        if (form->first == form->last && (form->prefixes & ISA_PREFIX_NONE) && form->regs != 0 &&
+            (modrm || form->regs == 0xFF) && !g_hash_table_contains(written, name)) {
+            fprintf(out, "#define %s { %d, { %s0x%02X", name, 1 + form->map + modrm, form->map ? "0x0F, " : "",
+                    form->first);
+            if (modrm)
+                fprintf(out, ", 0x%02X", 0xC0 | __builtin_ctz(form->regs) << 3 | __builtin_ctz(form->rms));
+            fprintf(out, " } }\n");
+            g_hash_table_add(written, name);
+        } else {
+            g_free(name);
+        }
+    }
+    g_hash_table_destroy(written);
+}
+
 int main(int argc, char **argv)
 {
+    bool opcodes = argc == 3 && strcmp(argv[1], "--opcodes") == 0;
     uint16_t first[2][256] = { { 0 } };
     uint8_t modrm[2][32] = { { 0 } };
     FILE *out;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: gen_decode FILE\n");
+    if (argc != 2 && !opcodes) {
+        fprintf(stderr, "usage: gen_decode [--opcodes] FILE\n");
         return 2;
     }
     for (size_t i = 0; i < SOURCES; i++) {
@@ -339,18 +389,22 @@ int main(int argc, char **argv)
         parse_operands(&sources[i]);
     }
     check_overlaps();
-    out = fopen(argv[1], "w");
+    out = fopen(argv[argc - 1], "w");
     if (out == NULL) {
-        perror(argv[1]);
+        perror(argv[argc - 1]);
         return 1;
     }
-    fprintf(out, "/* SPDX-License-Identifier: MIT */\n/* Made by sim/cpu/isa/gen_decode.c from the .def files. */\n"
-                 "#include \"sim/cpu/isa/isa.h\"\n\n");
-    write_forms(out);
-    write_candidates(out, first, modrm);
-    write_indices(out, first, modrm);
+    fprintf(out, "/* SPDX-License-Identifier: MIT */\n/* Made by sim/cpu/isa/gen_decode.c from the .def files. */\n");
+    if (opcodes) {
+        write_opcodes(out);
+    } else {
+        fprintf(out, "#include \"sim/cpu/isa/isa.h\"\n\n");
+        write_forms(out);
+        write_candidates(out, first, modrm);
+        write_indices(out, first, modrm);
+    }
     if (fclose(out) != 0) {
-        perror(argv[1]);
+        perror(argv[argc - 1]);
         return 1;
     }
     return 0;
