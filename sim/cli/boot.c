@@ -30,7 +30,7 @@ struct boot {
     bool has_exit_value;
 };
 
-/* ---- Images ------------------------------------------------------------------------------------------------------- */
+/* ---- Images ---------------------------------------------------------------------------------- */
 
 static void image_clear(gpointer data)
 {
@@ -107,7 +107,7 @@ static bool load_images(struct boot *boot, const char *program, GError **error)
            (!options->initrd || add_modules(boot, program, options->initrd, error));
 }
 
-/* ---- The machine ---------------------------------------------------------------------------------------------------- */
+/* ---- The machine ----------------------------------------------------------------------------- */
 
 static bool parse_size(const char *option, const char *text, uint64_t *bytes, GError **error)
 {

@@ -63,7 +63,7 @@ bool command_options(const char *command, const GOptionEntry *entries, int *argc
     return true;
 }
 
-/* ---- Where things are -------------------------------------------------------------------------------------- */
+/* ---- Where things are ------------------------------------------------------------------------ */
 
 /* The directory that the program stands in, when it was started by a path; NULL when found by PATH. */
 static char *program_directory(const char *program)

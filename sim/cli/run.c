@@ -127,7 +127,7 @@ int command_run(const char *program, int argc, char **argv)
     int status;
     const GOptionEntry entries[] = {
         { "set", 's', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.parameters, "Give the scenario param.KEY", "KEY=VALUE" },
-        { "json", 0, 0, G_OPTION_ARG_FILENAME, &options.json, "Write the report for `fam10h gate` (-: stdout)", "FILE" },
+        { "json", 0, 0, G_OPTION_ARG_FILENAME, &options.json, "Write the report document (-: stdout)", "FILE" },
         { "junit", 0, 0, G_OPTION_ARG_FILENAME, &options.junit, "Write the expectations as JUnit XML", "FILE" },
         { "tap", 0, 0, G_OPTION_ARG_NONE, &options.tap, "Print the expectations as TAP, all else as comments", NULL },
         { "engine", 0, 0, G_OPTION_ARG_FILENAME, &options.engine,

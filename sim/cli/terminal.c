@@ -42,7 +42,7 @@ struct terminal {
     int signal;             /* atomic: the signal that ended the run */
 };
 
-/* ---- Output --------------------------------------------------------------------------------------------------- */
+/* ---- Output ---------------------------------------------------------------------------------- */
 
 static void flush_out(struct terminal *terminal)
 {
@@ -60,7 +60,7 @@ static void terminal_put(void *ctx, uint8_t byte)
         flush_out(terminal);
 }
 
-/* ---- Input ---------------------------------------------------------------------------------------------------- */
+/* ---- Input ----------------------------------------------------------------------------------- */
 
 /* A guest that has done nothing since the last poll waits for a key: so may the native processor. */
 static int poll_patience(struct terminal *terminal)
@@ -141,7 +141,7 @@ static int terminal_get(void *ctx)
     return byte;
 }
 
-/* ---- Signals ---------------------------------------------------------------------------------------------------- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 static void ending_signals(sigset_t *set)
 {
@@ -180,7 +180,7 @@ static void start_signals(struct terminal *terminal)
     terminal->signals = g_thread_new("signals", wait_for_signals, terminal);
 }
 
-/* ---- Life --------------------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static bool parse_record(struct terminal *terminal, const char *name, const char *text, GError **error)
 {

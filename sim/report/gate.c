@@ -53,7 +53,7 @@ static bool refuse(GError **error, const char *name, const char *format, ...)
     return false;
 }
 
-/* ---- Flattening ---------------------------------------------------------------------------------------- */
+/* ---- Flattening ------------------------------------------------------------------------------ */
 
 static bool flatten(struct document *document, const char *path, JsonNode *node, GError **error);
 
@@ -183,7 +183,7 @@ static bool document_read(struct document *document, const char *name, const cha
     return true;
 }
 
-/* ---- What is allowed to move --------------------------------------------------------------------------- */
+/* ---- What is allowed to move ----------------------------------------------------------------- */
 
 struct allowance {
     char *pattern;
@@ -259,7 +259,7 @@ static bool allowance_covers(const struct allowance *allowance, const char *path
     return (unsigned __int128)difference * 10000 <= (unsigned __int128)size * allowance->amount;
 }
 
-/* ---- Comparison ------------------------------------------------------------------------------------------ */
+/* ---- Comparison ------------------------------------------------------------------------------ */
 
 struct comparison {
     const struct document *baseline, *report;

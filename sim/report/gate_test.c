@@ -44,7 +44,7 @@ START_TEST(equal_reports_pass_silently)
 }
 END_TEST
 
-/* ---- A planted +1 in each kind of table ------------------------------------------------------------------- */
+/* ---- A planted +1 in each kind of table ------------------------------------------------------ */
 
 static void plant_counter(struct report_set *set)
 {
@@ -123,7 +123,7 @@ START_TEST(one_more_in_any_table_fails)
 }
 END_TEST
 
-/* ---- Allowances --------------------------------------------------------------------------------------------- */
+/* ---- Allowances ------------------------------------------------------------------------------ */
 
 static void grow_by_four_percent(struct report_set *set)
 {
@@ -175,7 +175,7 @@ START_TEST(a_malformed_allowance_is_refused)
 }
 END_TEST
 
-/* ---- Images ---------------------------------------------------------------------------------------------------- */
+/* ---- Images ---------------------------------------------------------------------------------- */
 
 static void other_image(struct report_set *set)
 {
@@ -219,7 +219,7 @@ START_TEST(only_our_own_images_make_a_baseline)
 }
 END_TEST
 
-/* ---- Bad input ---------------------------------------------------------------------------------------------------- */
+/* ---- Bad input ------------------------------------------------------------------------------- */
 
 static void refused(const char *text, size_t size, const char *message)
 {

@@ -50,7 +50,7 @@ static void json_member_array(JsonBuilder *json, const char *name)
     json_builder_begin_array(json);
 }
 
-/* ---- Sections ------------------------------------------------------------------------------------------- */
+/* ---- Sections -------------------------------------------------------------------------------- */
 
 static void json_shape(JsonBuilder *json, const char *name, const struct tlb_shape *shape)
 {

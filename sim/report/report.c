@@ -106,7 +106,7 @@ void report_add_image(struct report *report, const char *role, const struct imag
     g_array_append_val(report->images, row);
 }
 
-/* ---- Exits ----------------------------------------------------------------------------------------- */
+/* ---- Exits ----------------------------------------------------------------------------------- */
 
 static char *exit_code_name(uint64_t code)
 {
@@ -196,7 +196,7 @@ void report_add_exits(struct report *report, const struct exit_row *rows, size_t
     }
 }
 
-/* ---- A scenario's set ------------------------------------------------------------------------------- */
+/* ---- A scenario's set ------------------------------------------------------------------------ */
 
 static void report_destroy(gpointer report)
 {

@@ -138,7 +138,7 @@ char *report_write_json(const struct report_set *set);
 void report_write_tap(const struct report_set *set, GString *out);
 void report_write_junit(const struct report_set *set, GString *out);
 
-/* ---- JSON in --------------------------------------------------------------------------------------- */
+/* ---- JSON in --------------------------------------------------------------------------------- */
 
 #define JSON_DEPTH_LIMIT 64
 #define JSON_SIZE_LIMIT (64u << 20)
@@ -146,7 +146,7 @@ void report_write_junit(const struct report_set *set, GString *out);
 /* Size and nesting, before any parser sees the text. One line in `error`, naming `what`. */
 bool report_json_check(const char *what, const char *text, size_t size, GError **error);
 
-/* ---- Gate -------------------------------------------------------------------------------------------- */
+/* ---- Gate ------------------------------------------------------------------------------------ */
 
 struct gate_options {
     const char *const *allow; /* 'path=+-2%', 'path=±100', or 'path': any change; NULL-terminated, or NULL */

@@ -77,8 +77,8 @@ START_TEST(the_text_shows_the_walk_matrix_and_the_exit_table)
     report_write_text(report, out);
     ck_assert_ptr_nonnull(strstr(out->str, "10h-b3, 2 nodes x 1 core, 512M, 2300 MHz\n"));
     ck_assert_ptr_nonnull(strstr(out->str, "debug exit 3 after 1.500 us of machine time, 4242 instructions\n"));
-    ck_assert_ptr_nonnull(strstr(out->str, "guest page walks, data side: 10 walks, 240 references (24.00 a walk), 0 A/D writes, "
-                                           "4800 cycles (480.00 a walk)\n"));
+    ck_assert_ptr_nonnull(strstr(out->str, "guest page walks, data side: 10 walks, 240 references (24.00 a "
+                                           "walk), 0 A/D writes, 4800 cycles (480.00 a walk)\n"));
     ck_assert_ptr_nonnull(strstr(out->str, "  guest 4          10            10            10            10"
                                            "            10            50\n"));
     ck_assert_ptr_nonnull(strstr(out->str, "  final            10            10            10            10"

@@ -10,7 +10,7 @@ static const struct report_expectation *expectation_at(const struct report_set *
     return &g_array_index(set->expectations, struct report_expectation, i);
 }
 
-/* ---- TAP ------------------------------------------------------------------------------------------------- */
+/* ---- TAP ------------------------------------------------------------------------------------- */
 
 /* A description must not hold a line end, and '#' would begin a directive. */
 static void tap_append(GString *out, const char *text, bool escape)
@@ -47,7 +47,7 @@ void report_write_tap(const struct report_set *set, GString *out)
         g_string_append(out, "1..0 # SKIP the scenario expects nothing\n");
 }
 
-/* ---- JUnit XML --------------------------------------------------------------------------------------------- */
+/* ---- JUnit XML ------------------------------------------------------------------------------- */
 
 /* XML 1.0 has no way to write most control characters, nor invalid UTF-8: they become U+FFFD. */
 static void xml_append(GString *out, const char *text)

@@ -33,12 +33,13 @@ static void text_machine(const struct report *report, GString *out)
         g_string_append_printf(out, "hash       %s\n", report->hash);
 }
 
-/* ---- Walks ------------------------------------------------------------------------------------------- */
+/* ---- Walks ----------------------------------------------------------------------------------- */
 
 /* Rows: the guest level whose entry is read or translated; columns: the nested level, 0 = the guest's own entry. */
 static void text_matrix(const struct walk_totals *totals, GString *out)
 {
-    g_string_append(out, "             nested 4      nested 3      nested 2      nested 1     own entry           sum\n");
+    g_string_append(out, "             nested 4      nested 3      nested 2      nested 1     own entry"
+                         "           sum\n");
     for (unsigned row = 0; row < 5; row++) {
         unsigned g = row < 4 ? 4 - row : 0;
         uint64_t sum = 0;
@@ -109,7 +110,8 @@ static void text_tlb(const struct report *report, GString *out)
 
     if (!report->tlb->len)
         return;
-    g_string_append(out, "\nstructure                   hits      misses   hit %       fills   evictions     flushed\n");
+    g_string_append_printf(out, "\n%-18s%14s%12s%8s%12s%12s%12s\n", "structure", "hits", "misses", "hit %", "fills",
+                           "evictions", "flushed");
     for (guint i = 0; i < report->tlb->len; i++) {
         const struct report_tlb *row = &g_array_index(report->tlb, struct report_tlb, i);
 
@@ -132,7 +134,7 @@ static void text_tlb(const struct report *report, GString *out)
     }
 }
 
-/* ---- Exits --------------------------------------------------------------------------------------------- */
+/* ---- Exits ----------------------------------------------------------------------------------- */
 
 static void text_exit_table(const GArray *rows, const char *title, guint limit, GString *out)
 {

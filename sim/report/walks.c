@@ -49,7 +49,7 @@ uint64_t report_walk_references(const struct walk_totals *totals)
     return sum;
 }
 
-/* ---- Page-size pairs ------------------------------------------------------------------------------------------ */
+/* ---- Page-size pairs ------------------------------------------------------------------------- */
 
 static char *pair_name(const char *guest, const char *nested)
 {

@@ -5,7 +5,7 @@
 
 #include "sim/script/session.h"
 
-/* ---- Errors ------------------------------------------------------------------------------------------- */
+/* ---- Errors ---------------------------------------------------------------------------------- */
 
 void script_push_where(lua_State *L)
 {
@@ -69,7 +69,7 @@ int script_raise_error(lua_State *L, const char *call, GError *error)
     abort();
 }
 
-/* ---- Named arguments ---------------------------------------------------------------------------------------- */
+/* ---- Named arguments ------------------------------------------------------------------------- */
 
 static bool is_parsed(lua_State *L, int index, bool (*parse)(const char *, uint64_t *))
 {

@@ -4,7 +4,7 @@
 
 #include "sim/script/test_run.h"
 
-/* ---- Images ---------------------------------------------------------------------------------------------------- */
+/* ---- Images ---------------------------------------------------------------------------------- */
 
 /* Multiboot 1 with address fields: loaded and entered at 1 MiB in flat 32-bit mode (specification 3.1). */
 #define LOAD 0x100000u
@@ -16,7 +16,8 @@ static void write_image(const char *name, const uint8_t *code, size_t size)
 {
     const uint32_t flags = 1u << 16, magic = 0x1badb002;
     const uint32_t end = LOAD + HEADER_WORDS * 4 + (uint32_t)size;
-    const uint32_t header[HEADER_WORDS] = { magic, flags, -(magic + flags), LOAD, LOAD, end, end, LOAD + HEADER_WORDS * 4 };
+    const uint32_t header[HEADER_WORDS] = { magic, flags, -(magic + flags), LOAD, LOAD, end, end,
+                                            LOAD + HEADER_WORDS * 4 };
     GByteArray *bytes = g_byte_array_new();
     g_autofree char *path = g_build_filename(directory, name, NULL);
 
@@ -105,7 +106,7 @@ static void ends(enum script_status status, const char *text, const char *messag
     remove_images();
 }
 
-/* ---- machine and boot ------------------------------------------------------------------------------------------- */
+/* ---- machine and boot ------------------------------------------------------------------------ */
 
 START_TEST(impossible_machines_are_refused)
 {
@@ -146,7 +147,7 @@ START_TEST(what_cannot_boot_is_told)
 }
 END_TEST
 
-/* ---- run ---------------------------------------------------------------------------------------------------------- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 START_TEST(a_guest_runs_to_its_end)
 {
@@ -248,7 +249,7 @@ START_TEST(the_uart_takes_and_gives)
 }
 END_TEST
 
-/* ---- Looking ------------------------------------------------------------------------------------------------------- */
+/* ---- Looking --------------------------------------------------------------------------------- */
 
 START_TEST(registers_memory_and_configuration_can_be_seen)
 {
@@ -294,7 +295,7 @@ START_TEST(an_nmi_without_a_table_for_it_shuts_down)
 }
 END_TEST
 
-/* ---- State ---------------------------------------------------------------------------------------------------------- */
+/* ---- State ----------------------------------------------------------------------------------- */
 
 START_TEST(a_restored_machine_goes_on_the_same)
 {
@@ -325,7 +326,8 @@ START_TEST(named_reports_are_kept_for_the_document)
     struct test_run run;
 
     make_images();
-    run = run_text("machine{} boot{kernel = 'count.img'} run{until = {insns = 4}} report{name = 'early', text = false}\n"
+    run = run_text("machine{} boot{kernel = 'count.img'} run{until = {insns = 4}}\n"
+                   "report{name = 'early', text = false}\n"
                    "run{} report{name = 'late', text = false}", ENGINE_FAST);
     ck_assert_int_eq(run.status, SCRIPT_OK);
     ck_assert_str_eq(run.output->str, "");

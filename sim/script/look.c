@@ -85,7 +85,7 @@ static int call_msr(lua_State *L)
     return 1;
 }
 
-/* ---- mem ---------------------------------------------------------------------------------------------------- */
+/* ---- mem ------------------------------------------------------------------------------------- */
 
 static const struct arg_key mem_keys[] = {
     { "space", ARG_STRING, "\"physical\" or \"linear\"" }, { "core", ARG_INTEGER, NULL },

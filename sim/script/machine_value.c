@@ -11,7 +11,7 @@
 
 static const char current_registry = 0; /* registry key of the current machine's value: keeps it alive */
 
-/* ---- Life ------------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static void image_clear(gpointer data)
 {
@@ -114,7 +114,7 @@ struct core *script_core(lua_State *L, struct script_machine *m, int index, cons
     return machine_core(m->machine, (unsigned)core);
 }
 
-/* ---- machine{} ---------------------------------------------------------------------------------------------- */
+/* ---- machine{} ------------------------------------------------------------------------------- */
 
 static const struct arg_key machine_keys[] = {
     { "model", ARG_STRING, "the name of a model, such as \"10h-b3\"" },
@@ -156,7 +156,8 @@ static const struct arg_key mmu_keys[] = {
 };
 
 static const struct arg_key shape_keys[] = {
-    { "entries", ARG_INTEGER, "0 (none) to 65535" }, { "ways", ARG_INTEGER, "0 (fully associative), or a divisor of entries" },
+    { "entries", ARG_INTEGER, "0 (none) to 65535" },
+    { "ways", ARG_INTEGER, "0 (fully associative), or a divisor of entries" },
 };
 
 static void read_shape(lua_State *L, int index, const char *name, struct tlb_shape *shape)
@@ -313,7 +314,7 @@ static int call_use(lua_State *L)
     return 1;
 }
 
-/* ---- boot{} ---------------------------------------------------------------------------------------------------- */
+/* ---- boot{} ---------------------------------------------------------------------------------- */
 
 static const struct arg_key boot_keys[] = {
     { "kernel", ARG_STRING, "the file of a multiboot image" },
@@ -438,7 +439,7 @@ static int call_boot(lua_State *L)
     return 0;
 }
 
-/* ---- inject{} ----------------------------------------------------------------------------------------------------- */
+/* ---- inject{} -------------------------------------------------------------------------------- */
 
 static const struct arg_key inject_keys[] = {
     { "interrupt", ARG_INTEGER, "a vector, 16 to 255" }, { "nmi", ARG_BOOLEAN, NULL }, { "core", ARG_INTEGER, NULL },
@@ -467,7 +468,7 @@ static int call_inject(lua_State *L)
     return 0;
 }
 
-/* ---- Symbols, reports ---------------------------------------------------------------------------------------------- */
+/* ---- Symbols, reports ------------------------------------------------------------------------ */
 
 bool script_symbol_find(const struct script_machine *m, const char *name, uint64_t *address)
 {

@@ -10,7 +10,7 @@
 
 static const char name_registry = 0; /* its address is the registry's key */
 
-/* ---- Stable names ------------------------------------------------------------------------------------------ */
+/* ---- Stable names ---------------------------------------------------------------------------- */
 
 /* Number of the object at `index` among its type, given at first use. */
 static lua_Integer object_number(lua_State *L, int index)
@@ -62,7 +62,7 @@ static int call_tostring(lua_State *L)
     return 1;
 }
 
-/* ---- Order of keys -------------------------------------------------------------------------------------------- */
+/* ---- Order of keys --------------------------------------------------------------------------- */
 
 struct key {
     int rank; /* numbers, strings, booleans, then objects by type */

@@ -25,7 +25,7 @@ static void count_step(struct pattern_match *match)
     script_count(match->L, STEPS_AT_ONCE);
 }
 
-/* ---- One character ------------------------------------------------------------------------------------------ */
+/* ---- One character --------------------------------------------------------------------------- */
 
 static bool in_class(unsigned char c, char class)
 {
@@ -116,7 +116,7 @@ static bool item_matches(struct pattern_match *match, const char *s, const char 
     }
 }
 
-/* ---- Repetition ----------------------------------------------------------------------------------------------- */
+/* ---- Repetition ------------------------------------------------------------------------------ */
 
 static const char *match_most(struct pattern_match *match, const char *s, const char *p, const char *end)
 {
@@ -143,7 +143,7 @@ static const char *match_least(struct pattern_match *match, const char *s, const
     }
 }
 
-/* ---- Captures, %b, %f, %1 ------------------------------------------------------------------------------------- */
+/* ---- Captures, %b, %f, %1 -------------------------------------------------------------------- */
 
 static const char *begin_capture(struct pattern_match *match, const char *s, const char *p, ptrdiff_t kind)
 {
@@ -219,7 +219,7 @@ static const char *match_again(struct pattern_match *match, const char *s, int i
     return s + length;
 }
 
-/* ---- The pattern as a whole ------------------------------------------------------------------------------------ */
+/* ---- The pattern as a whole ------------------------------------------------------------------ */
 
 /* %b, %f or %digit at p. False: it is none of them. Moves s (NULL: no match) and p. */
 static bool match_special(struct pattern_match *match, const char **s, const char **p)
@@ -313,7 +313,7 @@ const char *pattern_match_at(struct pattern_match *match, const char *at, const 
     return found;
 }
 
-/* ---- Results ------------------------------------------------------------------------------------------------------ */
+/* ---- Results --------------------------------------------------------------------------------- */
 
 void pattern_push_capture(struct pattern_match *match, int i, const char *start, const char *end)
 {

@@ -97,7 +97,7 @@ static int call_match(lua_State *L)
     return find_or_match(L, false);
 }
 
-/* ---- gmatch ------------------------------------------------------------------------------------------------------ */
+/* ---- gmatch ---------------------------------------------------------------------------------- */
 
 /* Upvalues: subject, pattern, offset to go on at, end of the last match (an empty one may not touch it). */
 static int gmatch_step(lua_State *L)
@@ -140,7 +140,7 @@ static int call_gmatch(lua_State *L)
     return 1;
 }
 
-/* ---- gsub --------------------------------------------------------------------------------------------------------- */
+/* ---- gsub ------------------------------------------------------------------------------------ */
 
 /* The replacement text with %0 ... %9 and %% filled in. */
 static void add_text(struct pattern_match *match, luaL_Buffer *out, const char *start, const char *end)

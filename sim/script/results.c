@@ -36,7 +36,7 @@ static int call_log(lua_State *L)
     return 0;
 }
 
-/* ---- Counters ------------------------------------------------------------------------------------------------ */
+/* ---- Counters -------------------------------------------------------------------------------- */
 
 static int call_counter(lua_State *L)
 {
@@ -115,7 +115,7 @@ static int call_counters(lua_State *L)
     return 1;
 }
 
-/* ---- Walks and exits --------------------------------------------------------------------------------------------- */
+/* ---- Walks and exits ------------------------------------------------------------------------- */
 
 static const struct arg_key walks_keys[] = {
     { "of", ARG_STRING, "\"guest\" (every ASID but 0) or \"host\"" },
@@ -217,7 +217,7 @@ static int call_exits(lua_State *L)
     return 1;
 }
 
-/* ---- report{} ------------------------------------------------------------------------------------------------------- */
+/* ---- report{} -------------------------------------------------------------------------------- */
 
 static const struct arg_key report_keys[] = {
     { "name", ARG_STRING, NULL }, { "text", ARG_BOOLEAN, "false keeps it out of the output" },
@@ -266,7 +266,7 @@ static int call_report(lua_State *L)
     return 0;
 }
 
-/* ---- expect --------------------------------------------------------------------------------------------------------- */
+/* ---- expect ---------------------------------------------------------------------------------- */
 
 static const struct arg_key expect_keys[] = {
     { "name", ARG_STRING, NULL }, { "equals", ARG_ANY, NULL }, { "differs", ARG_ANY, NULL },

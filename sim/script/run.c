@@ -8,7 +8,7 @@
 #define DEFAULT_LIMIT_PS (10 * PS_PER_S)
 #define PROGRESS_PS PS_PER_MS /* a multiple of the quantum, so that looking changes nothing */
 
-/* ---- One run -------------------------------------------------------------------------------------------------- */
+/* ---- One run --------------------------------------------------------------------------------- */
 
 struct run {
     struct script_machine *m;
@@ -90,8 +90,8 @@ static void settle_stop(lua_State *L, const struct run *run, enum machine_stop s
     bool natural = stop == MACHINE_STOP_EXIT || stop == MACHINE_STOP_POWER_OFF;
 
     if (stop == MACHINE_STOP_MEMORY)
-        script_raise_status(L, SCRIPT_LIMIT, "%s: the guest's RAM needs more than host_memory; raise machine{host_memory=}",
-                            run->call);
+        script_raise_status(L, SCRIPT_LIMIT, "%s: the guest's RAM needs more than host_memory; raise "
+                            "machine{host_memory=}", run->call);
     if (stop == MACHINE_STOP_INTERRUPTED)
         script_raise_status(L, SCRIPT_FAILED, "%s: interrupted", run->call);
     if (!stop_is_asked_for(L, run, stop_names[stop]) && !(natural && !run->waits))
@@ -192,7 +192,7 @@ static void run_guarded(lua_State *L, struct run *run)
         lua_error(L);
 }
 
-/* ---- Calls ----------------------------------------------------------------------------------------------------- */
+/* ---- Calls ----------------------------------------------------------------------------------- */
 
 static const struct arg_key run_keys[] = {
     { "until", ARG_ANY, NULL },

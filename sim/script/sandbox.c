@@ -8,7 +8,7 @@
 
 #include "sim/script/session.h"
 
-/* ---- Limits ----------------------------------------------------------------------------------------------- */
+/* ---- Limits ---------------------------------------------------------------------------------- */
 
 /* lua_Alloc with a limit on what the script holds; counts what is asked for, so that all systems agree. */
 void *script_allocate(void *ctx, void *block, size_t old_size, size_t new_size)
@@ -52,7 +52,7 @@ void script_count_hook(lua_State *L, lua_Debug *ar)
     script_count(L, script_of(L)->out_of_instructions ? 1 : SCRIPT_HOOK_INTERVAL);
 }
 
-/* ---- Calls in other clothes ---------------------------------------------------------------------------------- */
+/* ---- Calls in other clothes ------------------------------------------------------------------ */
 
 /* load(chunk [, name [, mode [, env]]]): text only. Upvalue: Lua's own. */
 static int call_load(lua_State *L)
@@ -108,7 +108,7 @@ static void wrap(lua_State *L, const char *name, lua_CFunction call)
     lua_setfield(L, -2, name);
 }
 
-/* ---- Globals ---------------------------------------------------------------------------------------------------- */
+/* ---- Globals --------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name, *instead;
@@ -160,7 +160,7 @@ static int global_missing(lua_State *L)
     script_raise(L, "nothing is called '%s'; assign it first (doc/scenarios.md lists the calls)", name);
 }
 
-/* ---- param -------------------------------------------------------------------------------------------------------- */
+/* ---- param ----------------------------------------------------------------------------------- */
 
 /* param.key: the value of -s key=value as a string, or nil. */
 static int param_read(lua_State *L)
@@ -192,7 +192,7 @@ static void open_param(lua_State *L)
     lua_setglobal(L, "param");
 }
 
-/* ---- Opening ------------------------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static void remove_field(lua_State *L, const char *name)
 {

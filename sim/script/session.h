@@ -35,7 +35,7 @@ static inline struct script *script_of(lua_State *L)
     return *(struct script **)lua_getextraspace(L);
 }
 
-/* ---- Errors (args.c). All leave by lua_error: own nothing but Lua values when calling them ---------------- */
+/* ---- Errors (args.c). All leave by lua_error: own nothing but Lua values when calling them --- */
 
 /* "file:line: " of the innermost Lua code, pushed on the stack. */
 void script_push_where(lua_State *L);
@@ -44,7 +44,7 @@ int script_raise_status(lua_State *L, int status, const char *format, ...) G_GNU
 /* Takes `error` over. */
 int script_raise_error(lua_State *L, const char *call, GError *error) G_GNUC_NORETURN;
 
-/* ---- Named arguments (args.c) -------------------------------------------------------------------------------- */
+/* ---- Named arguments (args.c) ---------------------------------------------------------------- */
 
 enum arg_kind { ARG_STRING, ARG_INTEGER, ARG_BOOLEAN, ARG_TABLE, ARG_FUNCTION, ARG_TIME, ARG_BYTES, ARG_ANY };
 
@@ -67,7 +67,7 @@ const char *arg_string(lua_State *L, int index, const char *name, const char *ot
 /* Push the value (nil if absent). */
 int arg_push(lua_State *L, int index, const char *name);
 
-/* ---- Machines (machine_value.c) --------------------------------------------------------------------------------- */
+/* ---- Machines (machine_value.c) -------------------------------------------------------------- */
 
 struct script_image {
     struct image image;
@@ -136,7 +136,7 @@ const char *script_symbol_at(void *ctx, uint64_t address, uint64_t *offset);
 /* A report of the machine as it stands now; the caller frees it. */
 struct report *script_machine_report(struct script_machine *m);
 
-/* ---- Watches (watch.c) ------------------------------------------------------------------------------------------- */
+/* ---- Watches (watch.c) ----------------------------------------------------------------------- */
 
 /* Read a condition (a time string, or a table) at `index` into watches of this purpose; returns the last id. */
 unsigned watch_add(lua_State *L, struct script_machine *m, int index, const char *call, enum watch_purpose purpose);
@@ -154,7 +154,7 @@ void watch_push_event(lua_State *L, struct script_machine *m, const struct watch
 
 void traces_free(struct script_machine *m);
 
-/* ---- Calls: each file registers its own --------------------------------------------------------------------------- */
+/* ---- Calls: each file registers its own ------------------------------------------------------ */
 
 void script_open_sandbox(lua_State *L);
 void script_open_order(lua_State *L);

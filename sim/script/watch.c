@@ -8,7 +8,7 @@
 #define VMEXIT_CODES 0x404      /* one above VMEXIT_AVIC_NOACCEL's neighbours: all that have a name */
 #define VMEXIT_INVALID_CODE UINT64_MAX
 
-/* ---- Conditions ------------------------------------------------------------------------------------------ */
+/* ---- Conditions ------------------------------------------------------------------------------ */
 
 static const struct arg_key condition_keys[] = {
     { "time", ARG_TIME, NULL },
@@ -54,8 +54,8 @@ static uint64_t exit_code(lua_State *L, int index, const char *call)
             names[code] += 7;
     }
     near = script_nearest(name, names, VMEXIT_CODES);
-    script_raise(L, "%s: no #VMEXIT is called '%s'; %s%s%s", call, name, near ? "did you mean '" : "APM2 appendix C lists them",
-                 near ? near : "", near ? "'?" : "");
+    script_raise(L, "%s: no #VMEXIT is called '%s'; %s%s%s", call, name,
+                 near ? "did you mean '" : "APM2 appendix C lists them", near ? near : "", near ? "'?" : "");
 }
 
 static unsigned watch_append(struct script_machine *m, const struct watch *watch, enum watch_kind kind, uint64_t value)
@@ -197,7 +197,7 @@ void watches_remove_until(lua_State *L, struct script_machine *m)
     }
 }
 
-/* ---- Hooks ---------------------------------------------------------------------------------------------------- */
+/* ---- Hooks ----------------------------------------------------------------------------------- */
 
 static unsigned core_index(const struct script_machine *m, const struct core *core)
 {
@@ -350,7 +350,7 @@ void watch_push_event(lua_State *L, struct script_machine *m, const struct watch
     lua_setfield(L, -2, "insns");
 }
 
-/* ---- Calls --------------------------------------------------------------------------------------------------------- */
+/* ---- Calls ----------------------------------------------------------------------------------- */
 
 /* at(when, fn): call fn(event) then; returns a number for cancel(). */
 static int call_at(lua_State *L)

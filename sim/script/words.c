@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- Nearest word ----------------------------------------------------------------------------------------- */
+/* ---- Nearest word ---------------------------------------------------------------------------- */
 
 #define WORD_LIMIT 48
 
@@ -48,7 +48,7 @@ const char *script_nearest(const char *word, const char *const *names, size_t co
     return best;
 }
 
-/* ---- Numbers with units ---------------------------------------------------------------------------------- */
+/* ---- Numbers with units ---------------------------------------------------------------------- */
 
 bool script_parse_bytes(const char *text, uint64_t *bytes)
 {
@@ -104,7 +104,7 @@ bool script_parse_time(const char *text, uint64_t *ps)
     return false;
 }
 
-/* ---- Files ---------------------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 bool script_read_file(const char *path, uint64_t limit, char **text, size_t *size, GError **error)
 {
