@@ -33,13 +33,13 @@ image() {
         bench) shift; run_image bench.elf "$@" -s memory=1G -s insns=400000 \
             -s rows=integer,branch,copy_4k,copy_1m,copy_64m,smc,exception,syscall,port,chase_4k,chase_2m ;;
         bench-*) row=${1#bench-}; shift; run_image bench.elf "$@" -s memory=1G -s insns=2000000 -s rows="$row" ;;
-        *) name=$1; shift; run_image "$name.elf" "$@" -s memory=256M ;;
+        *) name=$1; shift; run_image "$name.elf" "$@" -s cores=2 -s memory=256M ;;
     esac
 }
 hv_guests="sums32.elf name=a width=32 vcpus=2 backing=4k memory=32M"
 hv_guests="$hv_guests;sums64.elf name=b vcpus=2 backing=2m memory=32M"
 hv_guests="$hv_guests;ping.elf name=c vcpus=2 backing=4k memory=32M"
-images="hv walkbench bench bench-nested_4k bench-nested_2m bench-switch exceptions paging protection32 svm"
+images="hv walkbench bench bench-nested_4k bench-nested_2m bench-switch exceptions paging protection32 svm svm-intercepts"
 
 run_image() {
     kernel=$1

@@ -10,6 +10,17 @@ void check(bool holds, const char *what)
     guest_print("%s %u - %s", holds ? "ok" : "not ok", count, what);
 }
 
+void check_format(bool holds, const char *format, ...)
+{
+    char what[120];
+    va_list args;
+
+    va_start(args, format);
+    format_text_va(what, sizeof(what), format, args);
+    va_end(args);
+    check(holds, what);
+}
+
 void check_equal(uint64_t got, uint64_t want, const char *what)
 {
     check(got == want, what);

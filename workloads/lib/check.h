@@ -14,6 +14,7 @@
 
 /* `what` says what is true when the check holds. */
 void check(bool holds, const char *what);
+void check_format(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void check_equal(uint64_t got, uint64_t want, const char *what);
 /* The exception and, where it has one, its error code. */
 void check_raised(struct exception got, unsigned vector, uint64_t error_code, const char *what);

@@ -35,5 +35,6 @@ void guest_mark(uint32_t mark, uint32_t argument);
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memset(void *to, int byte, size_t size);
+int memcmp(const void *a, const void *b, size_t size); /* 64-bit programs only */
 
 #endif
