@@ -4,6 +4,7 @@
 --   -s insns=N     end after N instructions, not when the guest ends
 --   -s cuts=A,B    stop at these instruction counts and go on at once
 --   -s save=NAME   save at the last cut and end there;  -s restore=NAME: go on from it, with the same cuts
+--   -s slice=TIME -s slices=N   after the cuts: N runs of so much machine time each, then on
 --   -s rows=A,B    the bench image: insns instructions of each of these rows
 local modules, cuts = {}, {}
 for module in (param.modules or ""):gmatch("[^;]+") do
@@ -26,6 +27,9 @@ for _, cut in ipairs(cuts) do
         run{until = {insns = cut - done}, limit = "60s"}
         done = cut
     end
+end
+for _ = 1, tonumber(param.slices or 0) do
+    run{until = {time = param.slice}, limit = "60s"}
 end
 if save_name then
     save(save_name)
