@@ -4,6 +4,7 @@
 
 #define GIB (UINT64_C(1) << 30)
 #define MIB (UINT64_C(1) << 20)
+#define MSR_PSTATE0 0xC0010064
 
 /* ---- Ports that platform asks of the machine ---------------------------------------------------- */
 
@@ -223,12 +224,15 @@ bool machine_boot_kernel(struct machine *machine, const struct image *kernel, co
 {
     struct load_result load;
     uint8_t apic_ids[MAX_CORES];
+    struct firmware_cores cores = { .apic_ids = apic_ids, .count = machine->core_count };
     uint64_t id;
 
     reset_all(machine);
     for (unsigned i = 0; i < machine->core_count; i++)
         apic_ids[i] = core_register(machine->core[i], "apic_id", &id) ? (uint8_t)id : (uint8_t)i;
-    platform_write_tables(machine->platform, apic_ids, machine->core_count);
+    for (uint32_t n = 0; n < PLATFORM_PSTATES; n++)
+        core_msr(machine->core[0], MSR_PSTATE0 + n, &cores.pstate[n]);
+    platform_write_tables(machine->platform, &cores);
     if (!load_kernel(machine->platform, kernel, command_line, modules, module_count, &load, error))
         return false;
     firmware_hand_over(machine);

@@ -173,7 +173,9 @@ static void map_build_ranges(struct map *map)
     map_add_range(map, MAP_BIOS_BASE, MIB, 2);
     map_add_ram(map, MIB, acpi);
     map_add_range(map, acpi, map->top_mem, 3);
+    map_add_range(map, MAP_CONFIG_BASE, MAP_CONFIG_BASE + MAP_CONFIG_BYTES, 2);
     map_add_range(map, UINT64_C(0xfec00000), UINT64_C(0xfec01000), 2); /* IOAPIC */
+    map_add_range(map, UINT64_C(0xfed00000), UINT64_C(0xfed01000), 2); /* HPET */
     map_add_range(map, UINT64_C(0xfee00000), UINT64_C(0xfee01000), 2); /* local APIC */
     map_add_range(map, UINT64_C(0xff000000), MAP_4G, 2);               /* firmware ROM */
     map_add_ram(map, MAP_4G, map->tom2);

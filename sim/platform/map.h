@@ -14,6 +14,8 @@
 #define MIB UINT64_C(0x100000)
 #define MAP_4G (4 * GIB)
 #define MAP_HOLE_BASE UINT64_C(0xc0000000) /* hole C0000000-FFFFFFFF: F1xF0[31:24] = C0h */
+#define MAP_CONFIG_BASE UINT64_C(0xe0000000) /* PCI configuration space, where firmware puts the window */
+#define MAP_CONFIG_BYTES UINT64_C(0x10000000)
 #define MAP_VGA_BASE UINT64_C(0xa0000)
 #define MAP_VGA_END UINT64_C(0xc0000)
 #define MAP_EBDA_BASE UINT64_C(0x9fc00)    /* firmware's extended data area, up to A0000 */

@@ -5,6 +5,7 @@
 
 #include "sim/platform/cmos.h"
 #include "sim/platform/fabric.h"
+#include "sim/platform/hpet.h"
 #include "sim/platform/i8042.h"
 #include "sim/platform/ioapic.h"
 #include "sim/platform/map.h"
@@ -32,6 +33,7 @@ struct platform {
     struct ioapic ioapic;
     struct pic_pair pic;
     struct pit pit;
+    struct hpet hpet;
     struct uart uart;
     struct cmos cmos;
     struct i8042 kbc;

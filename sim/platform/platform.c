@@ -32,14 +32,31 @@ static bool platform_check(const struct platform_config *config, GError **error)
 
 #define IOAPIC_PIN_TIMER 2 /* IRQ 0 arrives at input 2 (the MADT's override); input 0 is the 8259s' INTR */
 #define IOAPIC_PIN_INTR 0
+#define RTC_IRQ 8
 
 /* An ISA interrupt goes to the 8259s and to the IOAPIC. */
-static void platform_set_irq(void *ctx, unsigned irq, bool level)
+static void platform_route_irq(void *ctx, unsigned irq, bool level)
 {
     struct platform *platform = ctx;
 
     pic_set_line(&platform->pic, irq, level);
     ioapic_set_pin(&platform->ioapic, irq == PIT_IRQ ? IOAPIC_PIN_TIMER : irq, level);
+}
+
+/* The HPET's legacy routes cut off the 8254 and the RTC (IA-PC HPET 2.3.3). */
+static void platform_set_irq(void *ctx, unsigned irq, bool level)
+{
+    struct platform *platform = ctx;
+
+    if ((irq != PIT_IRQ && irq != RTC_IRQ) || !hpet_replaces_legacy(&platform->hpet))
+        platform_route_irq(platform, irq, level);
+}
+
+static void platform_set_pin(void *ctx, unsigned pin, bool level)
+{
+    struct platform *platform = ctx;
+
+    ioapic_set_pin(&platform->ioapic, pin, level);
 }
 
 static void platform_set_intr(void *ctx, bool level)
@@ -85,11 +102,13 @@ static void platform_build_buses(struct platform *platform)
     const struct platform_config *config = &platform->config;
     const struct mmio_region rom = rom_region(&platform->rom);
     const struct mmio_region ioapic = ioapic_region(&platform->ioapic);
+    const struct mmio_region hpet = hpet_region(&platform->hpet);
 
     map_init(&platform->map, config->nodes, config->memory, config->host_memory);
     ports_init(&platform->ports);
     map_attach(&platform->map, &rom);
     map_attach(&platform->map, &ioapic);
+    map_attach(&platform->map, &hpet);
     fabric_init(&platform->fabric, config->nodes);
     pci_init(&platform->pci, &platform->ports, &platform->map, platform, platform_extended_config);
     for (unsigned node = 0; node < config->nodes; node++)
@@ -99,11 +118,13 @@ static void platform_build_buses(struct platform *platform)
 static void platform_build_devices(struct platform *platform)
 {
     const struct irq_line irq = { platform, platform_set_irq };
+    const struct irq_line routed = { platform, platform_route_irq }, pin = { platform, platform_set_pin };
     const struct pio_range uart = uart_ports(&platform->uart);
     struct ports *ports = &platform->ports;
 
     pic_init(&platform->pic, ports, platform, platform_set_intr);
     pit_init(&platform->pit, &irq, ports);
+    hpet_init(&platform->hpet, &pin, &routed);
     uart_init(&platform->uart, &platform->config.uart, &irq);
     ports_attach(ports, &uart, 1);
     cmos_init(&platform->cmos, &platform->wiring, ports);
@@ -147,6 +168,7 @@ void platform_connect(struct platform *platform, const struct platform_wiring *w
         platform->pins = *wiring->bsp_pins;
     platform->ioapic.messages = wiring->messages;
     pit_connect(&platform->pit, wiring->clock);
+    hpet_connect(&platform->hpet, wiring->clock);
     uart_connect(&platform->uart, wiring->clock);
     pm_connect(&platform->pm, wiring->clock);
 }
@@ -160,6 +182,7 @@ void platform_reset(struct platform *platform)
     for (unsigned node = 0; node < platform->config.nodes; node++)
         northbridge_reset(&platform->node[node], &platform->fabric, &platform->map);
     ioapic_reset(&platform->ioapic);
+    hpet_reset(&platform->hpet);
     pit_reset(&platform->pit);
     uart_reset(&platform->uart);
     cmos_reset(&platform->cmos, &platform->map);
@@ -267,6 +290,7 @@ void platform_describe(struct platform *platform, struct state *state, struct co
     state_add(state, "platform.ioapic", &ioapic_state, &platform->ioapic);
     state_add(state, "platform.pic", &pic_state, &platform->pic);
     state_add(state, "platform.pit", &pit_state, &platform->pit);
+    state_add(state, "platform.hpet", &hpet_state, &platform->hpet);
     state_add(state, "platform.cmos", &cmos_state, &platform->cmos);
     state_add(state, "platform.i8042", &i8042_state, &platform->kbc);
     state_add(state, "platform.pm", &pm_state, &platform->pm);

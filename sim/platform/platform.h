@@ -18,6 +18,7 @@ struct unmodelled;
 
 #define MAX_NODES 8
 #define MAX_CORES_PER_NODE 6
+#define PLATFORM_PSTATES 5
 
 /* Where guest output of a UART or of port E9h goes, and where input comes from. */
 struct char_port {
@@ -81,8 +82,14 @@ struct memory_range {
 const struct memory_range *platform_memory(struct platform *platform, size_t *count);
 /* Where platform_write_tables puts the RSDP. */
 #define PLATFORM_RSDP UINT64_C(0xf0000)
-/* RSDP address after the tables were written to DRAM (needs the cores' APIC ids: index -> id). */
-spa_t platform_write_tables(struct platform *platform, const uint8_t *apic_ids, unsigned cores);
+/* What firmware learns from the cores for its tables. */
+struct firmware_cores {
+    const uint8_t *apic_ids; /* by core index, node by node */
+    unsigned count;
+    uint64_t pstate[PLATFORM_PSTATES]; /* MSRC001_0064-68, the same in all */
+};
+/* RSDP address after the tables were written to DRAM. */
+spa_t platform_write_tables(struct platform *platform, const struct firmware_cores *cores);
 
 /* ---- Loaders ------------------------------------------------------------------------------------------ */
 

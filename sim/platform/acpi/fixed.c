@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* FADT, FACS and DSDT: the fixed hardware, and the little that needs AML. */
+/* FADT, FACS, HPET and MCFG: the fixed hardware. */
 #include "sim/platform/acpi/tables.h"
 
 #include <string.h>
 
+#include "sim/platform/hpet.h"
+#include "sim/platform/map.h"
 #include "sim/platform/pm.h"
 
 #define FADT_BYTES 244        /* ACPI 2.0 and 3.0 (revision 3) */
@@ -82,23 +84,34 @@ GByteArray *acpi_facs(void)
     return table;
 }
 
-/*
- * Name (\_S5, Package () {0, 0, 0, 0})
- * Scope (\_SB) { Device (PCI0) { Name (_HID, EisaId ("PNP0A03"))  Name (_BBN, 0) } }
- */
-static const uint8_t dsdt_aml[] = {
-    0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, PM_S5_TYPE, PM_S5_TYPE, 0x00, 0x00,
-    0x10, 0x1d, '\\', '_', 'S', 'B', '_',
-    0x5b, 0x82, 0x15, 'P', 'C', 'I', '0',
-    0x08, '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x0a, 0x03,
-    0x08, '_', 'B', 'B', 'N', 0x00,
-};
-
-GByteArray *acpi_dsdt(void)
+/* Fact sheet 7.7. */
+GByteArray *acpi_hpet(void)
 {
-    GByteArray *table = acpi_table_new("DSDT", 2);
+    GByteArray *table = acpi_table_new("HPET", 1);
 
-    g_byte_array_append(table, dsdt_aml, sizeof dsdt_aml);
+    acpi_add(table, HPET_ID, 4);
+    acpi_add(table, 0, 1);  /* generic address: memory, 64 bits */
+    acpi_add(table, 64, 1);
+    acpi_add(table, 0, 2);
+    acpi_add(table, HPET_BASE, 8);
+    acpi_add(table, 0, 1);  /* HPET number */
+    acpi_add(table, HPET_MIN_TICKS, 2);
+    acpi_add(table, 0, 1);  /* no page protection */
+    acpi_table_finish(table);
+    return table;
+}
+
+/* Fact sheet 7.6: all 256 buses of segment 0, where firmware opened the window (MSRC001_0058). */
+GByteArray *acpi_mcfg(void)
+{
+    GByteArray *table = acpi_table_new("MCFG", 1);
+
+    acpi_add(table, 0, 8);
+    acpi_add(table, MAP_CONFIG_BASE, 8);
+    acpi_add(table, 0, 2);
+    acpi_add(table, 0x00, 1);
+    acpi_add(table, 0xff, 1);
+    acpi_add(table, 0, 4);
     acpi_table_finish(table);
     return table;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Firmware tables: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, SRAT, SLIT (ACPI 3.0; fact sheet section 7). */
+/* Firmware tables: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, SRAT, SLIT, HPET, MCFG (ACPI 3.0; fact sheet section 7). */
 #ifndef FAM10H_PLATFORM_ACPI_TABLES_H
 #define FAM10H_PLATFORM_ACPI_TABLES_H
 
@@ -19,6 +19,8 @@ struct acpi_machine {
     const uint8_t *apic_ids; /* by core index, node by node */
     unsigned cores;
     uint8_t ioapic_id;
+    spa_t top_mem;           /* where DRAM below 4 GiB ends */
+    const uint64_t *pstate;  /* MSRC001_0064-68 */
 };
 
 /* One table under construction; little-endian values are added at its end. */
@@ -33,7 +35,9 @@ uint8_t acpi_checksum(const uint8_t *bytes, size_t size);
 GByteArray *acpi_madt(const struct acpi_machine *machine);
 GByteArray *acpi_srat(const struct acpi_machine *machine);
 GByteArray *acpi_slit(const struct acpi_machine *machine);
-GByteArray *acpi_dsdt(void);
+GByteArray *acpi_dsdt(const struct acpi_machine *machine);
+GByteArray *acpi_hpet(void);
+GByteArray *acpi_mcfg(void);
 GByteArray *acpi_facs(void);
 GByteArray *acpi_fadt(spa_t facs, spa_t dsdt);
 

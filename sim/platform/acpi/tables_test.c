@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Expected values: fact sheet section 7 and the ACPI 3.0 table layouts. Read back from guest memory, as an OS does. */
+#include <inttypes.h>
+
 #include "sim/platform/fixture.h"
 
 static uint64_t field(struct fixture *f, spa_t table, unsigned offset, unsigned size)
@@ -45,10 +47,13 @@ static struct fixture *new_machine(unsigned nodes, unsigned cores, uint64_t memo
 {
     struct fixture *f = fixture_new(nodes, cores, memory);
     uint8_t apic_ids[48];
+    const struct firmware_cores firmware = {
+        apic_ids, nodes * cores, { UINT64_C(0x800001f530003007), UINT64_C(0x800001bc30005047), 0x30000000 },
+    };
 
     for (unsigned i = 0; i < nodes * cores; i++) /* ApicId = NodeId * 4 + core (section 1.3) */
         apic_ids[i] = (uint8_t)(i / cores * (cores > 4 ? 8 : 4) + i % cores);
-    ck_assert_uint_eq(platform_write_tables(f->platform, apic_ids, nodes * cores), find_rsdp(f));
+    ck_assert_uint_eq(platform_write_tables(f->platform, &firmware), find_rsdp(f));
     return f;
 }
 
@@ -64,7 +69,7 @@ START_TEST(rsdp_rsdt_and_xsdt_agree_and_every_checksum_is_right)
     ck_assert_uint_eq(field(f, rsdp, 20, 4), 36);
     ck_assert_uint_eq(sum(f, rsdt, (unsigned)field(f, rsdt, 4, 4)), 0);
     ck_assert_uint_eq(sum(f, xsdt, (unsigned)field(f, xsdt, 4, 4)), 0);
-    ck_assert_uint_eq(count, 4);
+    ck_assert_uint_eq(count, 6);
     for (unsigned i = 0; i < count; i++) {
         spa_t table = field(f, xsdt, 36 + 8 * i, 8);
 
@@ -243,20 +248,165 @@ START_TEST(fadt_points_to_the_ports_that_answer)
 }
 END_TEST
 
-START_TEST(the_dsdts_aml_is_well_formed)
+/* ---- AML, read back by the grammar of ACPI 3.0 19.2 ---- */
+
+/* What the walk over the DSDT met. */
+struct aml_walk {
+    struct fixture *f;
+    GString *names; /* every term's name in order, " {" and " }" round the bodies */
+    spa_t resources; /* the last buffer's bytes */
+    unsigned resource_bytes;
+};
+
+/* Returns the end of the package whose PkgLength is at *at, and steps over the length. */
+static spa_t aml_package_end(struct aml_walk *w, spa_t *at)
+{
+    uint8_t lead = (uint8_t)load(w->f, *at, 1);
+    unsigned more = lead >> 6;
+    uint64_t length = more ? (lead & 0x0f) | load(w->f, *at + 1, 4) << 4 : lead & 0x3f;
+
+    if (more)
+        length &= (UINT64_C(1) << (4 + 8 * more)) - 1;
+    *at += 1 + more;
+    return *at - 1 - more + length;
+}
+
+static uint64_t aml_integer_at(struct aml_walk *w, spa_t *at)
+{
+    uint8_t opcode = (uint8_t)load(w->f, *at, 1);
+    unsigned size = opcode == 0x0a ? 1 : opcode == 0x0b ? 2 : opcode == 0x0c ? 4 : opcode == 0x0e ? 8 : 0;
+    uint64_t value = size ? load(w->f, *at + 1, size) : opcode;
+
+    ck_assert(size || opcode <= 1);
+    *at += 1 + size;
+    return value;
+}
+
+static void aml_walk_object(struct aml_walk *w, spa_t *at)
+{
+    uint8_t opcode = (uint8_t)load(w->f, *at, 1);
+    spa_t end;
+
+    if (opcode != 0x11 && opcode != 0x12) {
+        g_string_append_printf(w->names, " %" PRIu64, aml_integer_at(w, at));
+        return;
+    }
+    ++*at;
+    end = aml_package_end(w, at);
+    if (opcode == 0x11) {
+        w->resource_bytes = (unsigned)aml_integer_at(w, at);
+        w->resources = *at;
+        *at += w->resource_bytes;
+    } else {
+        unsigned count = (unsigned)load(w->f, (*at)++, 1);
+
+        g_string_append(w->names, " (");
+        while (count--)
+            aml_walk_object(w, at);
+        g_string_append(w->names, " )");
+    }
+    ck_assert_uint_eq(*at, end);
+}
+
+static void aml_walk_name(struct aml_walk *w, spa_t *at)
+{
+    if (load(w->f, *at, 1) == '\\')
+        ++*at;
+    g_string_append_c(w->names, ' ');
+    for (unsigned i = 0; i < 4; i++, ++*at)
+        g_string_append_c(w->names, (char)load(w->f, *at, 1));
+}
+
+static void aml_walk_terms(struct aml_walk *w, spa_t at, spa_t end)
+{
+    while (at < end) {
+        uint8_t opcode = (uint8_t)load(w->f, at++, 1);
+        spa_t body_end;
+
+        if (opcode == 0x08) {
+            aml_walk_name(w, &at);
+            aml_walk_object(w, &at);
+            continue;
+        }
+        if (opcode == 0x5b)
+            opcode = (uint8_t)load(w->f, at++, 1);
+        ck_assert(opcode == 0x10 || opcode == 0x82 || opcode == 0x83);
+        body_end = aml_package_end(w, &at);
+        aml_walk_name(w, &at);
+        at += opcode == 0x83 ? 6 : 0; /* ProcID, PblkAddr, PblkLen */
+        g_string_append(w->names, " {");
+        aml_walk_terms(w, at, body_end);
+        g_string_append(w->names, " }");
+        at = body_end;
+    }
+    ck_assert_uint_eq(at, end);
+}
+
+static GString *walk_dsdt(struct fixture *f)
+{
+    spa_t dsdt = field(f, find_table(f, "FACP"), 140, 8);
+    struct aml_walk w = { .f = f, .names = g_string_new(NULL) };
+
+    aml_walk_terms(&w, dsdt + 36, dsdt + field(f, dsdt, 4, 4));
+    return w.names;
+}
+
+/* P-states of a DR-B3 8650 (section 2.5): 2300 MHz at 1.25 V and 24.5 A, 1150 MHz at 1.05 V and 18.8 A. */
+START_TEST(the_dsdt_describes_sleep_processors_and_devices)
+{
+    struct fixture *f = new_machine(2, 1, GIB);
+    GString *names = walk_dsdt(f);
+
+    ck_assert_str_eq(names->str,
+                     " _S5_ ( 0 0 0 0 )"
+                     " _PR_ {"
+                     " C000 { _PCT ( ) _PSS ( ( 2300 30625 2 2 0 0 ) ( 1200 19740 2 2 1 1 ) ) _PPC 0"
+                     " _PSD ( ( 5 0 0 253 1 ) ) }"
+                     " C001 { _PCT ( ) _PSS ( ( 2300 30625 2 2 0 0 ) ( 1200 19740 2 2 1 1 ) ) _PPC 0"
+                     " _PSD ( ( 5 0 4 253 1 ) ) } }"
+                     " _SB_ { PCI0 { _HID 51040321 _BBN 0 _UID 0 _CRS" /* 30AD041h: PNP0A03 */
+                     " PIC_ { _HID 53313 _CRS }"
+                     " TMR_ { _HID 118849 _CRS } RTC_ { _HID 774209 _CRS } KBC_ { _HID 50581569 _CRS }"
+                     " COM1 { _HID 17158209 _CRS } }"
+                     " MBRD { _HID 34394177 _CRS } }");
+    g_string_free(names, TRUE);
+    fixture_free(f);
+}
+END_TEST
+
+START_TEST(the_dsdts_lengths_are_right_for_the_largest_machine)
+{
+    struct fixture *f = new_machine(8, 6, 8 * GIB);
+    GString *names = walk_dsdt(f);
+
+    ck_assert_ptr_nonnull(strstr(names->str, " C02F { _PCT"));
+    g_string_free(names, TRUE);
+    fixture_free(f);
+}
+END_TEST
+
+START_TEST(the_hpet_table_and_the_registers_agree)
 {
     struct fixture *f = new_machine(1, 1, GIB);
-    spa_t dsdt = field(f, find_table(f, "FACP"), 140, 8), at = dsdt + 36, end = dsdt + field(f, dsdt, 4, 4);
+    spa_t table = find_table(f, "HPET");
 
-    ck_assert_uint_eq(load(f, at, 1), 0x08);            /* Name */
-    ck_assert_uint_eq(load(f, at + 1, 4), 0x5f35535f);  /* _S5_ */
-    ck_assert_uint_eq(load(f, at + 5, 1), 0x12);        /* Package */
-    at += 6 + load(f, at + 6, 1);
-    ck_assert_uint_eq(load(f, at, 1), 0x10);            /* Scope, up to the end */
-    ck_assert_uint_eq(at + 1 + load(f, at + 1, 1), end);
-    at += 2 + 5;
-    ck_assert_uint_eq(load(f, at, 2), 0x825b);          /* Device, up to the end */
-    ck_assert_uint_eq(at + 2 + load(f, at + 2, 1), end);
+    ck_assert_uint_eq(field(f, table, 4, 4), 56);
+    ck_assert_uint_eq(field(f, table, 40, 4), 64 << 8); /* memory, 64 bits */
+    ck_assert_uint_eq(field(f, table, 44, 8), 0xfed00000);
+    ck_assert_uint_eq(load(f, 0xfed00000, 4), field(f, table, 36, 4));
+    fixture_free(f);
+}
+END_TEST
+
+START_TEST(the_mcfg_tells_where_the_window_is_open)
+{
+    struct fixture *f = new_machine(2, 1, GIB);
+    spa_t mcfg = find_table(f, "MCFG"), base = field(f, mcfg, 44, 8);
+
+    ck_assert_uint_eq(field(f, mcfg, 4, 4), 60);
+    ck_assert_uint_eq(base, 0xe0000000);
+    ck_assert_uint_eq(field(f, mcfg, 52, 4), 0xff000000); /* segment 0, buses 0-255 */
+    ck_assert_uint_eq(load(f, base + (0x19 << 15 | 3 << 12), 4), 0x12031022); /* node 1's F3x00 */
     fixture_free(f);
 }
 END_TEST
@@ -277,4 +427,5 @@ UNIT_TESTS("acpi", rsdp_rsdt_and_xsdt_agree_and_every_checksum_is_right,
            madt_lists_cores_boot_processor_first_then_ioapic_overrides_and_nmi,
            the_ioapics_id_collides_with_no_core, srat_gives_each_node_its_cores_and_memory,
            srat_of_many_nodes_adds_up, slit_distances, fadt_points_to_the_ports_that_answer,
-           the_dsdts_aml_is_well_formed, the_bios_data_area_tells_low_memory)
+           the_dsdt_describes_sleep_processors_and_devices, the_dsdts_lengths_are_right_for_the_largest_machine,
+           the_hpet_table_and_the_registers_agree, the_mcfg_tells_where_the_window_is_open, the_bios_data_area_tells_low_memory)

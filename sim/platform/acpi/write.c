@@ -10,6 +10,7 @@
 #define BDA_EBDA_SEGMENT 0x40e
 #define BDA_MEMORY_KIB 0x413
 #define IOAPIC_IDS 16
+#define CONFIG_WINDOW_256 0x21 /* MSRC001_0058: enabled, 2^8 buses */
 
 /* Where the next table goes. */
 struct acpi_place {
@@ -88,27 +89,31 @@ static void write_bios_data(struct spa_space *space)
     spa_write(space, MAP_EBDA_BASE, 1, (MAP_VGA_BASE - MAP_EBDA_BASE) / 1024);
 }
 
-spa_t platform_write_tables(struct platform *platform, const uint8_t *apic_ids, unsigned cores)
+spa_t platform_write_tables(struct platform *platform, const struct firmware_cores *cores)
 {
     struct map *map = &platform->map;
     struct acpi_place place = { &map->space, map->top_mem - MAP_ACPI_BYTES };
     const struct acpi_machine machine = {
         .config = &platform->config, .fabric = &platform->fabric, .memory = map->range,
-        .memory_count = map->ranges, .apic_ids = apic_ids, .cores = cores,
-        .ioapic_id = acpi_choose_ioapic_id(apic_ids, cores),
+        .memory_count = map->ranges, .apic_ids = cores->apic_ids, .cores = cores->count,
+        .ioapic_id = acpi_choose_ioapic_id(cores->apic_ids, cores->count), .top_mem = map->top_mem,
+        .pstate = cores->pstate,
     };
-    spa_t tables[4], rsdt, xsdt, facs, dsdt;
+    spa_t tables[6], rsdt, xsdt, facs, dsdt;
 
     facs = acpi_write(&place, acpi_facs());
-    dsdt = acpi_write(&place, acpi_dsdt());
+    dsdt = acpi_write(&place, acpi_dsdt(&machine));
     tables[0] = acpi_write(&place, acpi_fadt(facs, dsdt));
     tables[1] = acpi_write(&place, acpi_madt(&machine));
     tables[2] = acpi_write(&place, acpi_srat(&machine));
     tables[3] = acpi_write(&place, acpi_slit(&machine));
+    tables[4] = acpi_write(&place, acpi_hpet());
+    tables[5] = acpi_write(&place, acpi_mcfg());
     rsdt = acpi_write_root(&place, "RSDT", tables, G_N_ELEMENTS(tables), 4);
     xsdt = acpi_write_root(&place, "XSDT", tables, G_N_ELEMENTS(tables), 8);
     acpi_write_rsdp(&map->space, rsdt, xsdt);
     platform->ioapic.id = machine.ioapic_id;
     write_bios_data(&map->space);
+    pci_set_window(&platform->pci, MAP_CONFIG_BASE | CONFIG_WINDOW_256); /* what the MCFG tells */
     return PLATFORM_RSDP;
 }
