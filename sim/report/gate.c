@@ -44,12 +44,13 @@ static bool refuse(GError **error, const char *name, const char *format, ...) G_
 static bool refuse(GError **error, const char *name, const char *format, ...)
 {
     va_list arguments;
-    g_autofree char *text = NULL;
+    g_autofree char *text = NULL, *line = NULL;
 
     va_start(arguments, format);
     text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: %s", name, text);
+    line = g_strdelimit(g_strdup_printf("%s: %s", name, text), "\r\n", ' ');
+    g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, line);
     return false;
 }
 
@@ -170,7 +171,7 @@ static bool document_read(struct document *document, const char *name, const cha
     if (!report_json_check(name, text, size, error))
         return false;
     if (!json_parser_load_from_data(parser, text, (gssize)size, &reason))
-        return refuse(error, name, "%s", g_strdelimit(reason->message, "\n", ' '));
+        return refuse(error, name, "%s", reason->message);
     root = json_parser_get_root(parser);
     if (!root || !JSON_NODE_HOLDS_OBJECT(root))
         return refuse(error, name, "not a report: `fam10h run --json` writes an object");
@@ -248,7 +249,7 @@ static bool allowance_covers(const struct allowance *allowance, const char *path
     uint64_t difference = a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
     uint64_t size = a < 0 ? -(uint64_t)a : (uint64_t)a;
 
-    if (!g_pattern_match_simple(allowance->pattern, path))
+    if (!report_name_matches(allowance->pattern, path))
         return false;
     if (allowance->any)
         return true;
@@ -281,6 +282,14 @@ static bool value_equal(const struct value *a, const struct value *b)
     return a->number ? a->integer == b->integer : strcmp(a->text, b->text) == 0;
 }
 
+/* Strings of a document may hold line ends; a line of output may not. */
+static void line_append(GString *out, const char *text)
+{
+    g_autofree char *line = g_strdelimit(g_strdup(text), "\r\n", ' ');
+
+    g_string_append(out, line);
+}
+
 static void value_append(GString *out, const struct value *value, const struct value *other)
 {
     if (!value)
@@ -288,7 +297,7 @@ static void value_append(GString *out, const struct value *value, const struct v
     else if (value->number)
         g_string_append_printf(out, "%" PRId64, value->integer);
     else
-        g_string_append(out, value->text);
+        line_append(out, value->text);
 }
 
 static bool path_is_hash(const char *path)
@@ -315,7 +324,9 @@ static void compare_path(struct comparison *comparison, const char *path)
         comparison->hash_moved = true; /* judged at the end: it follows from every other difference */
         return;
     }
-    g_string_append_printf(comparison->out, "%s: %s: ", allowed ? "allowed" : "moved", path);
+    g_string_append(comparison->out, allowed ? "allowed: " : "moved: ");
+    line_append(comparison->out, path);
+    g_string_append(comparison->out, ": ");
     value_append(comparison->out, was, is ? is : was);
     g_string_append(comparison->out, " -> ");
     value_append(comparison->out, is, was ? was : is);

@@ -161,6 +161,26 @@ START_TEST(a_counter_name_in_an_allowance_may_hold_equal_signs)
 }
 END_TEST
 
+START_TEST(names_match_patterns_without_backtracking)
+{
+    GString *many = g_string_new(NULL);
+
+    for (unsigned i = 0; i < 1000; i++)
+        g_string_append(many, "?*");
+    ck_assert(report_name_matches("a*c", "abbc"));
+    ck_assert(report_name_matches("*", ""));
+    ck_assert(report_name_matches("node[*].core[?].walk*", "node[12].core[3].walk.refs{g=4}"));
+    ck_assert(report_name_matches("*ab*b", "aabbab"));
+    ck_assert(!report_name_matches("a?c", "ac"));
+    ck_assert(!report_name_matches("abc", "ab"));
+    ck_assert(!report_name_matches("ab", "abc"));
+    ck_assert(!report_name_matches("", "a"));
+    ck_assert(!report_name_matches("*\xf4", "node"));
+    ck_assert(!report_name_matches(many->str, "node[0].core[0].walk.refs{asid=0,side=d,g=4,n=0}"));
+    g_string_free(many, TRUE);
+}
+END_TEST
+
 START_TEST(a_malformed_allowance_is_refused)
 {
     static const char *const wrong[] = { "a=+-", "a=+-x%", "a=+-2%%", "a=+--2", "a=+-1.%", "a=+-99999999999999999999" };
@@ -275,6 +295,7 @@ START_TEST(damaged_documents_are_refused_in_one_line)
     refused("{ \"a", 4, "a string that does not end");
     refused("{ \"a\": tru }", 12, "b.json");
     refused("{ \"schema\": 5 }", 15, "schema is missing");
+    refused("{ \"schema\": \"a\\nb\" }", 20, "schema a b; this gate reads fam10h-report-1");
     refused("{ \"schema\": \"fam10h-report-9\" }", 31, "schema fam10h-report-9; this gate reads fam10h-report-1");
     refused(fraction, sizeof(fraction) - 1, "counters.a is a fraction");
     refused("{ \0 }", 5, "a zero byte");
@@ -284,6 +305,7 @@ END_TEST
 
 UNIT_TESTS("gate", equal_reports_pass_silently, one_more_in_any_table_fails, an_allowance_is_exact,
            a_counter_name_in_an_allowance_may_hold_equal_signs, a_malformed_allowance_is_refused,
+           names_match_patterns_without_backtracking,
            different_images_are_refused_unless_allowed, only_our_own_images_make_a_baseline,
            a_hundred_thousand_levels_are_refused_before_the_parser, sixty_four_levels_reach_the_parser,
            brackets_hidden_in_strings_and_comments_do_not_count, damaged_documents_are_refused_in_one_line)

@@ -106,6 +106,29 @@ void report_add_image(struct report *report, const char *role, const struct imag
     g_array_append_val(report->images, row);
 }
 
+bool report_name_matches(const char *pattern, const char *name)
+{
+    const char *star = NULL, *retry = NULL; /* behind the last *, and where it last began to match */
+
+    while (*name) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            retry = name;
+        } else if (*pattern == '?' || *pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star) {
+            pattern = star;
+            name = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
 /* ---- Exits ----------------------------------------------------------------------------------- */
 
 static char *exit_code_name(uint64_t code)

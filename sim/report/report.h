@@ -138,6 +138,9 @@ char *report_write_json(const struct report_set *set);
 void report_write_tap(const struct report_set *set, GString *out);
 void report_write_junit(const struct report_set *set, GString *out);
 
+/* Whether a name is what a pattern with * (any characters) and ? (one) says; in time length x length. */
+bool report_name_matches(const char *pattern, const char *name);
+
 /* ---- JSON in --------------------------------------------------------------------------------- */
 
 #define JSON_DEPTH_LIMIT 64

@@ -62,7 +62,7 @@ static void collect_counter(void *ctx, const char *name, const struct counter_ro
     struct collecting *collecting = ctx;
     struct report_counter counter = { .name = NULL, .unit = row->unit, .value = value };
 
-    if (!g_pattern_match_simple(collecting->pattern, name))
+    if (!report_name_matches(collecting->pattern, name))
         return;
     counter.name = g_strdup(name);
     g_array_append_val(collecting->found, counter);
