@@ -31,7 +31,8 @@ uint8_t svm_stack[4096] __attribute__((aligned(4096)));
 static uint8_t host_save[4096] __attribute__((aligned(4096)));
 static uint32_t tss[TSS_BYTES / 4];
 static struct gate64 idt64[VECTORS];
-static uint64_t idt32[VECTORS], idt16[VECTORS];
+uint64_t svm_idt32[VECTORS];
+static uint64_t idt16[VECTORS];
 
 uint64_t svm_gdt[SVM_GDT_ENTRIES] = {
     [SVM_CODE32 / 8] = 0x00CF9B000000FFFF, [SVM_DATA / 8] = 0x00CF93000000FFFF, [SVM_CODE64 / 8] = 0x00AF9B000000FFFF,
@@ -50,7 +51,7 @@ static void build_tables(void)
         uint64_t gate = (at & 0xFFFF) | 0x8E00ull << 32 | (at >> 16 & 0xFFFF) << 48;
 
         idt64[v] = (struct gate64){ (uint16_t)at, SVM_CODE64, 0x8E00, (uint16_t)(at >> 16), (uint32_t)(at >> 32), 0 };
-        idt32[v] = gate | SVM_CODE32 << 16;
+        svm_idt32[v] = gate | SVM_CODE32 << 16;
         idt16[v] = gate | SVM_CODE16 << 16;
     }
     svm_gdt[SVM_TSS / 8] = 0x0000890000000000 | (TSS_BYTES - 1) | ((uintptr_t)tss & 0xFFFFFF) << 16 |
@@ -135,7 +136,7 @@ void svm_prepare32(const void *code)
 {
     prepare(code);
     svm_vmcb.cs = flat(SVM_CODE32, SEGMENT_CODE32);
-    svm_vmcb.idtr = table(idt32, sizeof(idt32));
+    svm_vmcb.idtr = table(svm_idt32, sizeof(svm_idt32));
 }
 
 void svm_prepare16(const void *code)

@@ -31,6 +31,7 @@ extern struct vmcb svm_vmcb, svm_host_vmcb;
 extern struct svm_registers svm_registers;
 extern uint8_t svm_iopm[0x3000], svm_msrpm[0x2000];
 extern uint64_t svm_gdt[SVM_GDT_ENTRIES];
+extern uint64_t svm_idt32[256];   /* of svm_prepare32 */
 extern uint8_t svm_stack[4096];   /* the guest's; RSP starts SVM_STACK_ROOM below its end */
 #define SVM_STACK_ROOM 256
 #define SVM_STACK_TOP ((uintptr_t)svm_stack + sizeof(svm_stack) - SVM_STACK_ROOM)

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Intercepts of events (APM2 15.12 to 15.14; exit codes 040h-063h and 07Fh): exceptions, INTR, NMI, INIT, shutdown.
+ *
+ * An intercepted exception exits before anything of its delivery: EXITINFO1 is its error code, EXITINFO2 of #PF the
+ * address, CR2 and the stack stay as they were, saved rIP is the faulting instruction, of a single-step #DB the
+ * next one, of INT3, INTO and BOUND the instruction itself. With every other intercept set the guest's own handler
+ * gets it. Software interrupts never match. An intercepted INTR, NMI or INIT stays pending; one that is not goes
+ * to the guest. INIT, with VM_CR.R_INIT set, becomes #SX (vector 30, error code 1).
+ *
+ * Not here: #MC (no software can raise one on this platform), #MF and #XF (not yet), and what a shutdown that is
+ * not intercepted does: it stops the machine.
+ */
+#include "workloads/lib/apic.h"
+#include "workloads/lib/check.h"
+#include "workloads/lib/instructions.h"
+#include "workloads/lib/paging64.h"
+#include "workloads/lib/svm64.h"
+
+#define MSR_VM_CR 0xC0010114
+#define VM_CR_R_INIT 2
+#define EXC_AC 17
+#define EXC_SX 30
+#define CR0_TS_MP 0xAu
+#define CR0_AM 0x40000u
+#define RFLAGS_TF 0x100u
+#define RFLAGS_IF 0x200u
+#define RFLAGS_RF 0x10000u
+#define RFLAGS_AC 0x40000u
+#define NOT_CANONICAL 0x800000000000ull
+#define HOLE 0x20000000000ull       /* not mapped */
+#define USER_PAGE 0x30000000000ull  /* mapped for CPL 3 */
+#define BAD_SELECTOR 0x1238
+#define VECTOR 0x41
+
+SVM_CODE64(divide, "divl %ecx") SVM_CODE64(step, "nop") SVM_CODE64(int3, "int3") SVM_CODE64(ud2, "ud2")
+SVM_CODE64(wait, "fwait") SVM_CODE64(absent, "movl %edx, %ds") SVM_CODE64(stack, "movq (%rbp), %rdx")
+SVM_CODE64(gp, "movq (%rdx), %rcx") SVM_CODE64(gp_selector, "movl %edx, %es")
+SVM_CODE64(read, "movl (%rdx), %ecx") SVM_CODE64(write, "movl %ecx, (%rdx)") SVM_CODE64(call, "jmp *%rdx")
+SVM_CODE64(int6, "int $6") SVM_CODE64(icebp, ".byte 0xF1") SVM_CODE64(nops, "nop\nnop")
+SVM_CODE(32, into, "into") SVM_CODE(32, bound, "bound %ecx, (%edx)") SVM_CODE(32, jump, "ljmp $0x68, $0")
+SVM_CODE(32, bad_stack, "movl %edx, %ss")
+
+struct row {
+    const char *what;
+    unsigned vector;
+    const char *at;
+    uint64_t rip;               /* saved, and pushed as a fault */
+    uint64_t pushed;            /* if another one is pushed */
+    bool has_error;
+    uint64_t error, address;
+    uint64_t rax, rcx, rdx, rbp;
+    void (*setup)(void);
+    bool in32;
+};
+
+static const int32_t bounds[2] = { 1, 2 };
+static const uint8_t misaligned[] = { 0x8B, 0x4C, 0x24, 0x01 }; /* mov 1(%rsp), %ecx */
+
+static void set_tf(void) { svm_vmcb.rflags |= RFLAGS_TF; }
+static void set_of(void) { svm_vmcb.rflags |= 0x800; }
+static void set_ts_mp(void) { svm_vmcb.cr0 |= CR0_TS_MP; }
+/* #GP finds no gate within the limit: the second #GP makes it #DF, whose gate is the last one. */
+static void short_idt(void) { svm_vmcb.idtr.limit = 9 * 16 - 1; }
+static void short_tss(void)
+{
+    svm_gdt[SVM_FREE / 8] = 0x0000890000000010;
+    svm_gdt[SVM_FREE / 8 + 1] = 0;
+}
+
+static void user(void)
+{
+    memcpy((void *)USER_PAGE, misaligned, sizeof(misaligned));
+    svm_vmcb.cpl = 3;
+    svm_vmcb.cs = (struct vmcb_segment){ SVM_USER_CODE64, 0xAFB, 0xFFFFFFFF, 0 };
+    svm_vmcb.ss = (struct vmcb_segment){ SVM_USER_DATA, 0xCF3, 0xFFFFFFFF, 0 };
+    svm_vmcb.rip = USER_PAGE;
+    svm_vmcb.rsp = USER_PAGE + 0x800;
+    svm_vmcb.cr0 |= CR0_AM;
+    svm_vmcb.rflags |= RFLAGS_AC;
+}
+
+#define AT(name) .at = at_##name, .rip = (uintptr_t)at_##name
+#define ERROR(code) .has_error = true, .error = (code)
+static const struct row rows[] = {
+    { "#DE of DIV", EXC_DE, AT(divide) },
+    { "#DB of single step", EXC_DB, .at = at_step, .rip = (uintptr_t)next_step, .setup = set_tf },
+    { "#BP of INT3", EXC_BP, AT(int3), .pushed = (uintptr_t)next_int3 },
+    { "#OF of INTO", EXC_OF, AT(into), .pushed = (uintptr_t)next_into, .setup = set_of, .in32 = true },
+    { "#BR of BOUND", EXC_BR, AT(bound), .rcx = 3, .rdx = (uintptr_t)bounds, .in32 = true },
+    { "#UD", EXC_UD, AT(ud2) },
+    { "#NM of WAIT", EXC_NM, AT(wait), .setup = set_ts_mp },
+    { "#DF of #GP in #GP", EXC_DF, AT(gp), .rdx = NOT_CANONICAL, .setup = short_idt, ERROR(0) },
+    { "#TS of a short TSS", EXC_TS, AT(jump), .setup = short_tss, ERROR(SVM_FREE), .in32 = true },
+    { "#NP of a segment", EXC_NP, AT(absent), .rdx = SVM_ABSENT, ERROR(SVM_ABSENT) },
+    { "#SS of a non-canonical stack address", EXC_SS, AT(stack), .rbp = NOT_CANONICAL, ERROR(0) },
+    { "#SS of an absent stack segment", EXC_SS, AT(bad_stack), .rdx = SVM_ABSENT, ERROR(SVM_ABSENT), .in32 = true },
+    { "#GP of a non-canonical address", EXC_GP, AT(gp), .rdx = NOT_CANONICAL, ERROR(0) },
+    { "#GP of a selector", EXC_GP, AT(gp_selector), .rdx = BAD_SELECTOR, ERROR(BAD_SELECTOR) },
+    { "#PF of a read", EXC_PF, AT(read), .rdx = HOLE + 8, .address = HOLE + 8, ERROR(0) },
+    { "#PF of a write", EXC_PF, AT(write), .rdx = HOLE, .address = HOLE, ERROR(PF_W) },
+    { "#PF of a fetch", EXC_PF, .at = at_call, .rip = HOLE, .rdx = HOLE, .address = HOLE, ERROR(PF_ID) },
+    { "#AC at CPL 3", EXC_AC, .at = at_read, .rip = USER_PAGE, .setup = user, ERROR(0) },
+};
+
+static void prepare(const struct row *row)
+{
+    if (row->in32)
+        svm_prepare32(row->at);
+    else
+        svm_prepare(row->at);
+    svm_vmcb.cr2 = 0x5A5A;
+    svm_registers.rcx = row->rcx;
+    svm_registers.rdx = row->rdx;
+    svm_registers.rbp = row->rbp;
+    svm_vmcb.rax = row->rax;
+    if (row->setup)
+        row->setup();
+}
+
+/* rIP and RSP of #DF are undefined (fact sheet 3.4). */
+static void exits(const struct row *row)
+{
+    uint64_t rsp, code;
+
+    prepare(row);
+    rsp = svm_vmcb.rsp;
+    svm_intercept_exceptions(1u << row->vector);
+    code = svm_run();
+    check_format(code == VMEXIT_EXCEPTION + row->vector, "%s exits with code %03x", row->what,
+                 VMEXIT_EXCEPTION + row->vector);
+    if (code != VMEXIT_EXCEPTION + row->vector)
+        guest_print("# got %llx at %llx", (unsigned long long)code, (unsigned long long)svm_vmcb.rip);
+    if (row->vector == EXC_DF)
+        return;
+    check_format(svm_vmcb.rip == row->rip && svm_vmcb.rsp == rsp && svm_vmcb.cr2 == 0x5A5A,
+                 "%s: saved rIP, RSP and CR2 are those from before it", row->what);
+    check_format((!row->has_error || svm_vmcb.exitinfo1 == row->error) &&
+                 (row->vector != EXC_PF || svm_vmcb.exitinfo2 == row->address),
+                 "%s: EXITINFO1 is the error code, EXITINFO2 the address", row->what);
+    check_format(svm_vmcb.exitintinfo == 0, "%s: EXITINTINFO is 0", row->what);
+    if (row->vector == EXC_DB)
+        check_equal(svm_vmcb.dr6, 0xFFFF4FF0, "DR6.BS is set when the intercept is taken");
+}
+
+static uint64_t frame(const struct row *row, unsigned n)
+{
+    return row->in32 ? ((const uint32_t *)svm_vmcb.rsp)[n] : svm_frame(n);
+}
+
+static void delivered(const struct row *row)
+{
+    uint64_t code, pushed = row->pushed ? row->pushed : row->rip;
+
+    prepare(row);
+    svm_intercept_all();
+    svm_intercept_exceptions(~(1u << row->vector | (row->vector == EXC_DF ? 1u << EXC_GP : 0)));
+    code = svm_run();
+    check_format(code == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(row->vector),
+                 "%s without its intercept goes to the guest's handler", row->what);
+    if (code != VMEXIT_VMMCALL || svm_vmcb.rip != svm_vector(row->vector)) {
+        guest_print("# got %llx at %llx", (unsigned long long)code, (unsigned long long)svm_vmcb.rip);
+        return;
+    }
+    check_format((!row->has_error || frame(row, 0) == row->error) && frame(row, row->has_error) == pushed,
+                 "%s: error code and rIP are on its stack", row->what);
+    check_format(svm_vmcb.cr2 == (row->vector == EXC_PF ? row->address : 0x5A5A), "%s: CR2 is written by #PF only",
+                 row->what);
+}
+
+static void never_match(void)
+{
+    svm_prepare(at_int6);
+    svm_intercept_exceptions(~0u);
+    check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(EXC_UD), "INT 6 is no #UD to the intercept");
+    check_equal(svm_frame(0), (uintptr_t)next_int6, "and pushes the next rIP");
+    svm_prepare(at_icebp);
+    svm_intercept_exceptions(~0u);
+    check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(EXC_DB), "nor is ICEBP a #DB");
+}
+
+/* ---- INTR, NMI, INIT ------------------------------------------------------------------------------------------ */
+
+static void open_gif(void *unused)
+{
+    (void)unused;
+    __asm__ volatile("stgi\nnop" : : : "memory");
+}
+
+static void open_interrupts(void *unused)
+{
+    (void)unused;
+    __asm__ volatile("sti\nnop\nnop\ncli" : : : "memory");
+}
+
+static void close_gif(void)
+{
+    __asm__ volatile("clgi" : : : "memory");
+}
+
+/* exception_try does not return by IRET, which alone lets NMIs in again. */
+static void unmask_nmi(void)
+{
+    __asm__ volatile("movq %%rsp, %%rax\npushq $0x10\npushq %%rax\npushfq\npushq $0x18\npushq $1f\niretq\n1:"
+                     : : : "rax", "memory");
+}
+
+static void intr(void)
+{
+    apic_write(APIC_ICR, APIC_ICR_SELF | VECTOR);
+    svm_prepare(at_nops);
+    svm_vmcb.rflags |= RFLAGS_IF;
+    svm_intercept(VMEXIT_INTR, true);
+    check(svm_run() == VMEXIT_INTR && svm_vmcb.rip == (uintptr_t)at_nops, "a pending INTR exits with code 060");
+    check(apic_bit(APIC_IRR, VECTOR) && !apic_bit(APIC_ISR, VECTOR), "it stays pending: no acknowledge");
+    svm_prepare(at_nops);
+    svm_intercept(VMEXIT_INTR, true);
+    check_equal(svm_run(), VMEXIT_VMMCALL, "with the guest's IF=0 it does not exit");
+    svm_prepare(at_nops);
+    svm_intercept_all();
+    svm_intercept(VMEXIT_INTR, false);
+    svm_vmcb.rflags |= RFLAGS_IF;
+    check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(VECTOR),
+          "without the intercept the guest takes it");
+    check(svm_frame(0) == (uintptr_t)at_nops && apic_bit(APIC_ISR, VECTOR),
+          "before its first instruction, acknowledged");
+    apic_write(APIC_EOI, 0);
+}
+
+static void nmi(void)
+{
+    close_gif();
+    apic_send_self(APIC_ICR_NMI);
+    svm_prepare(at_nops);
+    svm_intercept(VMEXIT_NMI, true);
+    check(svm_run_gif0() == VMEXIT_NMI && svm_vmcb.rip == (uintptr_t)at_nops, "a pending NMI exits with code 061");
+    check_raised(exception_try(open_gif, NULL), 2, 0, "it stays pending: the host takes it after STGI");
+    unmask_nmi();
+    close_gif();
+    apic_send_self(APIC_ICR_NMI);
+    svm_prepare(at_nops);
+    svm_intercept_all();
+    svm_intercept(VMEXIT_NMI, false);
+    svm_intercept_exceptions(1u << 2);
+    check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(2),
+          "without the intercept the guest takes it; bit 2 of the exception word does nothing");
+    unmask_nmi();
+    check_raised(exception_try(open_gif, NULL), EXC_NONE, 0, "and it is gone");
+}
+
+static void init(void)
+{
+    msr_write(MSR_VM_CR, msr_read(MSR_VM_CR) | VM_CR_R_INIT);
+    if (!(msr_read(MSR_VM_CR) & VM_CR_R_INIT)) {
+        check_skip("INIT", "no VM_CR.R_INIT here");
+        return;
+    }
+    close_gif();
+    apic_send_self(APIC_ICR_INIT);
+    svm_prepare(at_nops);
+    svm_intercept(VMEXIT_INIT, true);
+    check(svm_run_gif0() == VMEXIT_INIT && svm_vmcb.rip == (uintptr_t)at_nops, "a pending INIT exits with code 063");
+    check_raised(exception_try(open_gif, NULL), EXC_SX, 1, "it stays pending: the host takes it as #SX after STGI");
+    close_gif();
+    apic_send_self(APIC_ICR_INIT);
+    svm_prepare(at_nops);
+    svm_intercept_all();
+    svm_intercept(VMEXIT_INIT, false);
+    svm_intercept_exceptions(0);
+    check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(EXC_SX) && svm_frame(0) == 1 &&
+          svm_frame(1) == (uintptr_t)at_nops, "without the intercept the guest takes #SX with error code 1");
+    check_raised(exception_try(open_gif, NULL), EXC_NONE, 0, "which uses it up");
+    close_gif();
+    apic_send_self(APIC_ICR_INIT);
+    svm_prepare(at_nops);
+    svm_intercept_exceptions(1u << EXC_SX);
+    check(svm_run() == VMEXIT_EXCEPTION + EXC_SX && svm_vmcb.exitinfo1 == 1, "#SX can be intercepted: code 05e");
+    msr_write(MSR_VM_CR, msr_read(MSR_VM_CR) & ~(uint64_t)VM_CR_R_INIT);
+}
+
+static void shutdown(void)
+{
+    svm_prepare(at_ud2);
+    svm_vmcb.idtr.limit = 0;
+    check_equal(svm_run(), VMEXIT_SHUTDOWN, "a triple fault exits with code 07f");
+    svm_prepare(at_gp);
+    svm_registers.rdx = NOT_CANONICAL;
+    short_idt();
+    check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(EXC_DF), "a double fault does not");
+}
+
+void guest_main(void)
+{
+    svm_begin();
+    apic_enable();
+    *paging_entry(USER_PAGE, 1) = 0x800000 | PTE_P | PTE_RW | PTE_US;
+    *paging_entry(HOLE, 1) = 0;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        exits(&rows[i]);
+        delivered(&rows[i]);
+    }
+    never_match();
+    intr();
+    nmi();
+    shutdown();
+    check_raised(exception_try(open_interrupts, NULL), EXC_NONE, 0, "nothing is left pending");
+    init();
+    check_end();
+}
