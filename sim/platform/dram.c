@@ -3,13 +3,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "sim/bus.h"
 #include "sim/platform/error.h"
 
 struct dram_chunk {
-    uint8_t *bytes;   /* page-aligned, inside `block` */
-    void *block;
+    uint8_t *bytes;   /* aligned to its size */
     uint8_t flags[DRAM_CHUNK_PAGES];
 };
 
@@ -27,7 +27,7 @@ void dram_clear(struct dram *dram)
     for (size_t i = 0; i < dram->chunks; i++) {
         if (!dram->chunk[i])
             continue;
-        free(dram->chunk[i]->block);
+        munmap(dram->chunk[i]->bytes, DRAM_CHUNK_BYTES);
         free(dram->chunk[i]);
         dram->chunk[i] = NULL;
     }
@@ -42,19 +42,40 @@ void dram_free(struct dram *dram)
     dram->chunks = 0;
 }
 
-/* calloc, not g_malloc0: running out is a stated limit (status 3), not an abort; untouched pages cost nothing. */
+/*
+ * Zeroed pages that cost nothing until they are touched, aligned so that one native 2 MiB page may hold the
+ * chunk: what misses the guest's TLBs then does not miss the native ones as well.
+ */
+static uint8_t *chunk_map(void)
+{
+    uint8_t *room = mmap(NULL, 2 * DRAM_CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t before, after;
+
+    if (room == MAP_FAILED)
+        return NULL;
+    before = -(uintptr_t)room & (DRAM_CHUNK_BYTES - 1);
+    after = DRAM_CHUNK_BYTES - before;
+    if (before)
+        munmap(room, before);
+    munmap(room + before + DRAM_CHUNK_BYTES, after);
+#ifdef MADV_HUGEPAGE
+    madvise(room + before, DRAM_CHUNK_BYTES, MADV_HUGEPAGE); /* advice: nothing depends on the answer */
+#endif
+    return room + before;
+}
+
+/* NULL and no g_malloc: running out is a stated limit (status 3), not an abort. */
 static struct dram_chunk *dram_chunk_new(void)
 {
     struct dram_chunk *chunk = calloc(1, sizeof *chunk);
 
     if (!chunk)
         return NULL;
-    chunk->block = calloc(1, DRAM_CHUNK_BYTES + PAGE_BYTES);
-    if (!chunk->block) {
+    chunk->bytes = chunk_map();
+    if (!chunk->bytes) {
         free(chunk);
         return NULL;
     }
-    chunk->bytes = (uint8_t *)(((uintptr_t)chunk->block + PAGE_MASK) & ~(uintptr_t)PAGE_MASK);
     return chunk;
 }
 
