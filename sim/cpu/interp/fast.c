@@ -5,78 +5,98 @@
  */
 #include "sim/cpu/interp/interp.h"
 
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
 static const struct before plain; /* nothing special: boundary_is_careful said so */
 
-/* Instruction fetches from the current page that the MMU has not been told of. */
-struct fetches {
-    struct mmu *mmu;
-    uint64_t count;
+/* A stay in one page of code. */
+struct stay {
+    gva_t page;        /* linear */
+    spa_t spa;         /* the same page, system-physical */
+    uint64_t rip_mask; /* 64 or 32 bits */
+    uint64_t cs_base;  /* 0 in 64-bit mode */
+    uint64_t fetches;  /* from this page that the MMU has not been told of */
+    struct decode_mode mode;
 };
 
-static void fetches_tell(struct fetches *fetches)
+static void tell_fetches(struct core *core, struct stay *stay)
 {
-    if (fetches->count) {
-        mmu_fetch_again(fetches->mmu, fetches->count);
-        fetches->count = 0;
+    if (stay->fetches) {
+        mmu_fetch_again(core->mmu, stay->fetches);
+        stay->fetches = 0;
     }
 }
 
-/* Run one instruction of a block. true: go on in the block. One test is enough on the common path. */
-static inline bool run_insn(struct core *core, const struct insn *insn, struct fetches *fetches)
+static inline enum outcome run_once(struct core *core, const struct insn *insn, uint64_t rip_mask)
 {
     enum outcome outcome;
 
-    for (;;) {
-        core->next_rip = rip_advance(core, insn->length);
-        outcome = insn->run(core, insn);
-        core->cycles += insn->cost;
-        if (outcome == OUTCOME_NEXT) {
-            core->rip = core->next_rip;
-            core->instructions++;
-            return core->cycles < core->horizon;
-        }
-        if (outcome != OUTCOME_REPEAT)
-            break;
-        if (core->cycles >= core->horizon)
-            return false;
-        fetches->count++; /* each step of a REP instruction is fetched anew, see fetch.c */
+    core->next_rip = (core->rip + insn->length) & rip_mask;
+    outcome = insn->run(core, insn);
+    core->cycles += insn->cost;
+    return outcome;
+}
+
+/* Off the common path: further steps of a REP instruction, or a fault, an exit ... true: retired, go on. */
+static __attribute__((noinline)) bool run_odd(struct core *core, const struct insn *insn, struct stay *stay,
+                                              enum outcome outcome)
+{
+    while (outcome == OUTCOME_REPEAT && core->cycles < core->horizon) {
+        stay->fetches++; /* each step is fetched anew, see fetch.c */
+        outcome = run_once(core, insn, stay->rip_mask);
     }
-    fetches_tell(fetches);
-    execute_conclude(core, insn, outcome, &plain);
+    if (outcome == OUTCOME_NEXT)
+        return true;
+    if (outcome != OUTCOME_REPEAT) {
+        tell_fetches(core, stay);
+        execute_conclude(core, insn, outcome, &plain);
+    }
     return false;
 }
 
-/* The whole block; `fetches` counts the instructions behind the first. true: at its end, nothing to look at. */
-static bool run_block(struct core *core, const struct block *block, struct fetches *fetches)
+/*
+ * The whole block; its first fetch is counted already. true: at its end, and the next block of the page
+ * may follow without a look at the boundary. Retired instructions are added up when it is left.
+ */
+static inline bool run_block(struct core *core, const struct block *block, struct stay *stay)
 {
-    unsigned last = block->count - 1u;
+    const struct insn *insn = block->insn, *last = insn + block->count - 1;
+    enum outcome outcome;
 
-    for (unsigned i = 0; i < last; i++) {
-        if (!run_insn(core, &block->insn[i], fetches))
-            return false;
-        fetches->count++;
+    for (;; insn++, stay->fetches++) {
+        if (UNLIKELY(insn == last && !block->plain_end))
+            tell_fetches(core, stay); /* it may flush or switch the TLB */
+        outcome = run_once(core, insn, stay->rip_mask);
+        if (UNLIKELY(outcome != OUTCOME_NEXT)) {
+            core->instructions += (uint64_t)(insn - block->insn);
+            if (!run_odd(core, insn, stay, outcome))
+                return false;
+            core->instructions -= (uint64_t)(insn - block->insn);
+        }
+        core->rip = core->next_rip;
+        if (insn == last || UNLIKELY(core->cycles >= core->horizon))
+            break;
     }
-    if (!block->plain_end)
-        fetches_tell(fetches); /* it may flush or switch the TLB */
-    return run_insn(core, &block->insn[last], fetches) && block->plain_end;
+    core->instructions += (uint64_t)(insn - block->insn) + 1;
+    return insn == last && block->plain_end && LIKELY(core->cycles < core->horizon);
 }
 
 /* Blocks of legacy modes must end inside the code segment; in 64-bit mode a page is canonical or not. */
-static bool block_inside_segment(const struct core *core, const struct block *block)
+static inline bool block_inside_segment(const struct core *core, const struct block *block)
 {
-    return core->mode == MODE_64BIT || core->rip + block->bytes - 1 <= core->seg[SEG_CS].limit;
+    return LIKELY(core->mode == MODE_64BIT) || core->rip + block->bytes - 1 <= core->seg[SEG_CS].limit;
 }
 
-/* The block after `block` at `spa` in the same page, by the direct chain. */
-static struct block *successor(struct core *core, struct block *block, spa_t spa, struct decode_mode mode)
+/* The block after `block`, at page offset `at`: by the direct chain, else looked up and chained. */
+static inline struct block *successor(struct core *core, struct block *block, struct stay *stay, uint16_t at)
 {
-    uint16_t at = (uint16_t)(spa & PAGE_MASK);
-    unsigned way = spa != block->spa + block->bytes;
+    unsigned way = at != (block->spa & PAGE_MASK) + block->bytes;
     struct block *next = block->next[way];
 
-    if (next && block->next_at[way] == at && next->valid)
+    if (LIKELY(next && block->next_at[way] == at && next->valid))
         return next;
-    next = block_find(core->blocks, spa, mode);
+    next = block_find(core->blocks, stay->spa | at, stay->mode);
     if (next && block->valid) {
         block->next[way] = next;
         block->next_at[way] = at;
@@ -85,25 +105,22 @@ static struct block *successor(struct core *core, struct block *block, spa_t spa
 }
 
 /* Blocks of one page, one after the other. true: on to another page; false: back to the boundary. */
-static bool run_page(struct core *core, gva_t linear, spa_t spa, struct block *block)
+static bool run_page(struct core *core, struct stay *stay, struct block *block)
 {
-    struct fetches fetches = { core->mmu, 0 };
-    struct decode_mode mode = core_decode_mode(core);
-    gva_t page = linear & ~PAGE_MASK;
-    bool plain_end;
+    bool more;
 
-    while ((plain_end = run_block(core, block, &fetches))) {
-        linear = core_linear_rip(core);
-        if ((linear & ~PAGE_MASK) != page)
+    while ((more = run_block(core, block, stay))) {
+        gva_t linear = (core->rip + stay->cs_base) & stay->rip_mask;
+
+        if ((linear & ~PAGE_MASK) != stay->page)
             break;
-        spa = (spa & ~PAGE_MASK) | (linear & PAGE_MASK);
-        block = successor(core, block, spa, mode);
+        block = successor(core, block, stay, (uint16_t)(linear & PAGE_MASK));
         if (!block || !block_inside_segment(core, block))
             break;
-        fetches.count++;
+        stay->fetches++;
     }
-    fetches_tell(&fetches);
-    return plain_end;
+    tell_fetches(core, stay);
+    return more;
 }
 
 /* One instruction that no block holds; the lookup of its first byte came to `outcome`. */
@@ -117,6 +134,19 @@ static bool run_loose(struct core *core, spa_t spa, enum outcome outcome)
     return false;
 }
 
+static struct stay stay_at(const struct core *core, gva_t linear, spa_t spa)
+{
+    bool wide = core->mode == MODE_64BIT;
+
+    return (struct stay){
+        .page = linear & ~PAGE_MASK,
+        .spa = spa & ~PAGE_MASK,
+        .rip_mask = wide ? UINT64_MAX : UINT32_MAX,
+        .cs_base = wide ? 0 : core->seg[SEG_CS].base,
+        .mode = core_decode_mode(core),
+    };
+}
+
 void fast_run(struct core *core)
 {
     bool more = true;
@@ -125,14 +155,16 @@ void fast_run(struct core *core)
         gva_t linear;
         spa_t spa = 0;
         struct block *block = NULL;
+        struct stay stay;
         enum outcome outcome = fetch_linear(core, &linear);
 
         if (outcome == OUTCOME_NEXT && !native_fetch(core->mmu, linear, core->access, &spa))
             outcome = fetch_translate(core, linear, &spa);
+        stay = stay_at(core, linear, spa);
         if (outcome == OUTCOME_NEXT)
-            block = block_find(core->blocks, spa, core_decode_mode(core));
+            block = block_find(core->blocks, spa, stay.mode);
         if (block && block_inside_segment(core, block))
-            more = run_page(core, linear, spa, block);
+            more = run_page(core, &stay, block);
         else
             more = run_loose(core, spa, outcome);
     }
