@@ -14,10 +14,11 @@
 
 #define HASH_BUCKETS (1u << 14)
 #define PAGE_BUCKETS (1u << 10)
-#define ARENA_CHUNK ((size_t)1 << 20)
-#define ARENA_CHUNKS 64 /* 64 MiB of decoded code, then everything is forgotten */
+#define SIZE_CLASSES 6 /* room for 1, 2, 4 ... 32 instructions */
+#define CHUNK_BYTES ((size_t)1 << 20)
+#define CHUNKS 64 /* 64 MiB of decoded code, then everything is forgotten; and one chunk a class more */
 
-/* One page of code. `lines` has a bit for each 64 bytes that some valid block covers. */
+/* One page of code. `lines` has a bit for each 64 bytes that some live block covers. */
 struct code_page {
     spa_t spa;
     uint64_t lines;
@@ -25,36 +26,70 @@ struct code_page {
     struct code_page *next;
 };
 
+/* Memory of blocks of one size class, for ever: a pointer to a block always points to some block. */
+struct chunk {
+    uint8_t *bytes;
+    unsigned size_class;
+    size_t used;
+};
+
 struct block_cache {
     struct spa_space *space;
     struct core *running;
     struct block *hash[HASH_BUCKETS];
     struct code_page *pages[PAGE_BUCKETS];
-    uint8_t *chunk[ARENA_CHUNKS];
-    unsigned chunk_now;
-    size_t chunk_used;
+    struct chunk chunk[CHUNKS + SIZE_CLASSES];
+    unsigned chunks;
+    int current[SIZE_CLASSES];        /* chunk that the class is cut from, -1: none */
+    struct block *free[SIZE_CLASSES]; /* by hash_next */
+    struct block *scratch;            /* where a block is decoded before its size is known */
 };
 
 /* ---- Memory of blocks ------------------------------------------------------------------------------ */
 
-static bool arena_is_full(const struct block_cache *cache, size_t size)
+static size_t class_bytes(unsigned size_class)
 {
-    return cache->chunk_now == ARENA_CHUNKS - 1 && cache->chunk_used + size > ARENA_CHUNK;
+    return (sizeof(struct block) + (sizeof(struct insn) << size_class) + 15) & ~(size_t)15;
 }
 
-static void *arena_take(struct block_cache *cache, size_t size)
+static void block_release(struct block_cache *cache, struct block *block)
 {
-    void *place;
+    block->mode = BLOCK_DEAD;
+    block->next[0] = block->next[1] = NULL;
+    block->hash_next = cache->free[block->size_class];
+    cache->free[block->size_class] = block;
+}
 
-    if (cache->chunk_used + size > ARENA_CHUNK) {
-        cache->chunk_now++;
-        cache->chunk_used = 0;
+/* Cut a new block from the class's chunk, opening one if there may be another. NULL: the cache is full. */
+static struct block *chunk_cut(struct block_cache *cache, unsigned size_class)
+{
+    int *current = &cache->current[size_class];
+    struct block *block;
+
+    if (*current < 0 || cache->chunk[*current].used + class_bytes(size_class) > CHUNK_BYTES) {
+        if (*current >= 0 && cache->chunks >= CHUNKS)
+            return NULL;
+        *current = (int)cache->chunks++;
+        cache->chunk[*current] = (struct chunk){ g_malloc(CHUNK_BYTES), size_class, 0 };
     }
-    if (!cache->chunk[cache->chunk_now])
-        cache->chunk[cache->chunk_now] = g_malloc(ARENA_CHUNK);
-    place = cache->chunk[cache->chunk_now] + cache->chunk_used;
-    cache->chunk_used += size;
-    return place;
+    block = (struct block *)(void *)(cache->chunk[*current].bytes + cache->chunk[*current].used);
+    cache->chunk[*current].used += class_bytes(size_class);
+    *block = (struct block){ .size_class = (uint8_t)size_class, .mode = BLOCK_DEAD };
+    return block;
+}
+
+static struct block *block_take(struct block_cache *cache, unsigned size_class)
+{
+    struct block *block = cache->free[size_class];
+
+    if (!block && (block = chunk_cut(cache, size_class)))
+        return block;
+    if (!block) {
+        block_cache_clear(cache);
+        block = cache->free[size_class];
+    }
+    cache->free[size_class] = block->hash_next;
+    return block;
 }
 
 /* ---- Tables ------------------------------------------------------------------------------------------ */
@@ -91,7 +126,16 @@ struct block_cache *block_cache_new(struct spa_space *space)
     struct block_cache *cache = g_new0(struct block_cache, 1);
 
     cache->space = space;
+    cache->scratch = g_malloc0(class_bytes(SIZE_CLASSES - 1));
+    for (unsigned c = 0; c < SIZE_CLASSES; c++)
+        cache->current[c] = -1;
     return cache;
+}
+
+static void release_chunk(struct block_cache *cache, const struct chunk *chunk)
+{
+    for (size_t at = 0; at < chunk->used; at += class_bytes(chunk->size_class))
+        block_release(cache, (struct block *)(void *)(chunk->bytes + at));
 }
 
 void block_cache_clear(struct block_cache *cache)
@@ -105,8 +149,9 @@ void block_cache_clear(struct block_cache *cache)
         }
     }
     memset(cache->hash, 0, sizeof(cache->hash));
-    cache->chunk_now = 0;
-    cache->chunk_used = 0;
+    memset(cache->free, 0, sizeof(cache->free));
+    for (unsigned i = 0; i < cache->chunks; i++)
+        release_chunk(cache, &cache->chunk[i]);
 }
 
 void block_cache_free(struct block_cache *cache)
@@ -114,8 +159,9 @@ void block_cache_free(struct block_cache *cache)
     if (!cache)
         return;
     block_cache_clear(cache);
-    for (unsigned i = 0; i < ARENA_CHUNKS; i++)
-        g_free(cache->chunk[i]);
+    for (unsigned i = 0; i < cache->chunks; i++)
+        g_free(cache->chunk[i].bytes);
+    g_free(cache->scratch);
     g_free(cache);
 }
 
@@ -134,13 +180,29 @@ static enum outcome run_after_intercept(struct core *core, const struct insn *in
     return insn->row->run(core, insn);
 }
 
+static enum outcome run_undefined(struct core *core, const struct insn *insn)
+{
+    (void)insn;
+    return core_fault(core, EXC_UD);
+}
+
 enum decode_result insn_prepare(const uint8_t *bytes, size_t size, struct decode_mode mode, struct insn *insn)
 {
     enum decode_result result = decode(bytes, size, mode, insn);
 
     if (result == DECODE_OK && insn->row->intercept.stage == ISA_STAGE_PRE)
         insn->run = run_after_intercept;
-    return result;
+    if (result != DECODE_INVALID)
+        return result;
+    insn->row = NULL;
+    insn->run = run_undefined;
+    insn->cost = 1;
+    return DECODE_OK;
+}
+
+static bool insn_ends_block(const struct insn *insn)
+{
+    return !insn->row || isa_row_ends_block(insn->row);
 }
 
 /* Fill `block` from the bytes of its page. false: not even one instruction fits. */
@@ -158,8 +220,8 @@ static bool block_decode(struct block *block, const uint8_t *page, struct decode
             break;
         at += insn->length;
         block->count++;
-        if (isa_row_ends_block(insn->row)) {
-            block->plain_end = (insn->row->attributes & A_BRANCH) != 0;
+        if (insn_ends_block(insn)) {
+            block->plain_end = insn->row && (insn->row->attributes & A_BRANCH);
             break;
         }
     }
@@ -185,28 +247,30 @@ static void block_register(struct block_cache *cache, struct block *block)
     cache->hash[bucket] = block;
 }
 
+static unsigned size_class_of(unsigned count)
+{
+    unsigned size_class = 0;
+
+    while (1u << size_class < count)
+        size_class++;
+    return size_class;
+}
+
 static struct block *block_build(struct block_cache *cache, spa_t spa, struct decode_mode mode)
 {
     const uint8_t *page = cache->space->dram(cache->space->ctx, spa, false);
-    struct block *scratch, *block = NULL;
-    size_t most = sizeof(*block) + BLOCK_INSNS * sizeof(struct insn), size;
+    struct block *scratch = cache->scratch, *block;
 
     if (!page)
         return NULL; /* a device, or absent memory that reads as zero */
-    if (arena_is_full(cache, most))
-        block_cache_clear(cache);
-    scratch = g_malloc0(most);
     scratch->spa = spa;
     scratch->mode = (uint8_t)block_mode_key(mode);
-    if (block_decode(scratch, page, mode)) {
-        size = sizeof(*block) + scratch->count * sizeof(struct insn);
-        size = (size + 15) & ~(size_t)15;
-        block = arena_take(cache, size);
-        memcpy(block, scratch, sizeof(*block) + scratch->count * sizeof(struct insn));
-        block->valid = true;
-        block_register(cache, block);
-    }
-    g_free(scratch);
+    if (!block_decode(scratch, page, mode))
+        return NULL;
+    scratch->size_class = (uint8_t)size_class_of(scratch->count);
+    block = block_take(cache, scratch->size_class);
+    memcpy(block, scratch, sizeof(*block) + scratch->count * sizeof(struct insn));
+    block_register(cache, block);
     return block;
 }
 
@@ -215,7 +279,7 @@ struct block *block_find(struct block_cache *cache, spa_t spa, struct decode_mod
     unsigned key = block_mode_key(mode);
     struct block *block = cache->hash[hash_bucket(spa, key)];
 
-    while (block && (block->spa != spa || block->mode != key))
+    while (block && !block_is(block, spa, key))
         block = block->hash_next;
     return block ? block : block_build(cache, spa, mode);
 }
@@ -229,7 +293,7 @@ static void block_invalidate(struct block_cache *cache, struct block *block)
     while (*place != block)
         place = &(*place)->hash_next;
     *place = block->hash_next;
-    block->valid = false;
+    block_release(cache, block);
 }
 
 /* Drop the blocks that overlap first..last (page offsets). true: there was one. */
@@ -255,22 +319,22 @@ static bool page_drop_overlap(struct block_cache *cache, struct code_page *page,
     return dropped;
 }
 
+/* A page whose last block died keeps its flag until the next store: code that is rewritten is soon run again. */
 static void stored_in_page(struct block_cache *cache, spa_t address, unsigned size)
 {
     struct code_page **place = page_place(cache, address & ~PAGE_MASK), *page = *place;
     unsigned first = (unsigned)(address & PAGE_MASK), last = first + size - 1;
 
-    if (page && !(page->lines & lines_of(first, last)))
+    if (page && page->blocks) {
+        if ((page->lines & lines_of(first, last)) && page_drop_overlap(cache, page, first, last) && cache->running)
+            core_attention(cache->running);
         return;
-    if (page && page_drop_overlap(cache, page, first, last) && cache->running)
-        core_attention(cache->running);
-    if (!page || !page->blocks) {
-        if (page) {
-            *place = page->next;
-            g_free(page);
-        }
-        cache->space->unflag_page(cache->space->ctx, address & ~PAGE_MASK, DRAM_PAGE_CODE);
     }
+    if (page) {
+        *place = page->next;
+        g_free(page);
+    }
+    cache->space->unflag_page(cache->space->ctx, address & ~PAGE_MASK, DRAM_PAGE_CODE);
 }
 
 void block_cache_stored(struct block_cache *cache, spa_t address, unsigned size)

@@ -5,8 +5,8 @@
  * - A page with blocks carries DRAM_PAGE_CODE, so that every store to it, by a core, a walker or a
  *   device, reaches block_cache_stored, which invalidates the blocks that overlap the stored bytes.
  * - An invalidated block is never run again; the one that is running is left at the next boundary,
- *   because its core is given attention. Its memory stays until the whole cache is cleared, which
- *   happens only between blocks.
+ *   because its core is given attention. Its memory may become another block of the same size class,
+ *   but only while nothing runs; whoever kept a pointer to it looks at spa and mode before use.
  * An instruction that crosses a page is in no block.
  */
 #ifndef FAM10H_CPU_INTERP_BLOCK_H
@@ -15,16 +15,16 @@
 #include "sim/cpu/decode/insn.h"
 
 #define BLOCK_INSNS 32 /* most instructions of a block */
+#define BLOCK_DEAD 0xFF
 
 struct block {
     spa_t spa;            /* of the first byte */
     uint16_t bytes;       /* all inside one page */
-    uint8_t mode;         /* block_mode_key */
+    uint8_t mode;         /* block_mode_key, or BLOCK_DEAD */
     uint8_t count;        /* instructions */
-    bool valid;
+    uint8_t size_class;
     bool plain_end;       /* ends in a branch, or only for want of room: mode, TLBs and gates are as before */
-    uint16_t next_at[2];  /* page offset that next[] continues at */
-    struct block *next[2];/* successors inside the page: [0] fall through, [1] elsewhere */
+    struct block *next[2];/* likely successors inside the page: [0] fall through, [1] elsewhere */
     struct block *hash_next, *page_next;
     struct insn insn[];
 };
@@ -35,6 +35,11 @@ static inline unsigned block_mode_key(struct decode_mode mode)
     return mode.code_bits >> 4 | (unsigned)mode.real_style << 3;
 }
 
+static inline bool block_is(const struct block *block, spa_t spa, unsigned mode_key)
+{
+    return block->spa == spa && block->mode == mode_key;
+}
+
 /* The block that starts at `spa`, decoded now if need be. NULL: what stands there cannot be in a block. */
 struct block *block_find(struct block_cache *cache, spa_t spa, struct decode_mode mode);
 /* Forget everything: reset, restore. Not while a block runs. */
@@ -42,7 +47,10 @@ void block_cache_clear(struct block_cache *cache);
 /* The core that runs blocks now (NULL: none): given attention when a block is invalidated. */
 void block_cache_run(struct block_cache *cache, struct core *core);
 
-/* Decode one instruction and arrange that its first step tests the row's early intercept. */
+/*
+ * Decode one instruction and arrange that its first step tests the row's early intercept. What the decoder
+ * calls invalid comes back as an instruction without a row that raises #UD.
+ */
 enum decode_result insn_prepare(const uint8_t *bytes, size_t size, struct decode_mode mode, struct insn *insn);
 
 #endif

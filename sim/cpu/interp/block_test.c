@@ -59,20 +59,22 @@ START_TEST(a_store_invalidates_exactly_the_blocks_it_overlaps)
         second = block_find(board->blocks, CODE + 6, code32);
         ck_assert_uint_eq(board->flags[CODE >> PAGE_SHIFT], DRAM_PAGE_CODE);
         spa_write(&board->space, CODE + at, 1, 0x90);
-        ck_assert_uint_eq(first->valid, at < 2 || at > 5);
-        ck_assert_uint_eq(second->valid, at < 6 || at > 9);
+        ck_assert_int_eq(first->mode != BLOCK_DEAD, at < 2 || at > 5);
+        ck_assert_int_eq(second->mode != BLOCK_DEAD, at < 6 || at > 9);
         board_free(board);
     }
 }
 END_TEST
 
-START_TEST(a_page_without_blocks_loses_its_flag)
+START_TEST(a_page_without_blocks_loses_its_flag_at_the_next_store)
 {
     struct board *board = board_new("10h-b3", 1, false);
 
     board_put(board, CODE, 0x40, 0xC3);
     block_find(board->blocks, CODE, code32);
     spa_write(&board->space, CODE, 1, 0x41);
+    ck_assert_uint_eq(board->flags[CODE >> PAGE_SHIFT], DRAM_PAGE_CODE);
+    spa_write(&board->space, CODE, 1, 0x42);
     ck_assert_uint_eq(board->flags[CODE >> PAGE_SHIFT], 0);
     block_find(board->blocks, CODE, code32);
     ck_assert_uint_eq(board->flags[CODE >> PAGE_SHIFT], DRAM_PAGE_CODE);
@@ -89,8 +91,8 @@ START_TEST(a_store_across_a_page_end_reaches_both_pages)
     low = block_find(board->blocks, CODE + 0xFFE, code32);
     high = block_find(board->blocks, CODE + 0x1000, code32);
     block_cache_stored(board->blocks, CODE + 0xFFF, 2);
-    ck_assert(!low->valid);
-    ck_assert(!high->valid);
+    ck_assert_uint_eq(low->mode, BLOCK_DEAD);
+    ck_assert_uint_eq(high->mode, BLOCK_DEAD);
     board_free(board);
 }
 END_TEST
@@ -169,12 +171,12 @@ START_TEST(another_mapping_of_the_same_page_runs_the_new_bytes)
 }
 END_TEST
 
-START_TEST(the_cache_survives_more_code_than_it_holds)
+START_TEST(a_loop_that_rewrites_itself_a_long_time_reuses_memory_rightly)
 {
     struct board *board = board_new("10h-b3", 1, false);
     struct core *core = board->core[0];
+    int32_t sum = 0;
 
-    /* The loop rewrites its own immediate each time round: 200000 blocks decoded, far over the arena. */
     board_put(board, CODE, 0xFE, 0x05, 0x0C, 0x00, 0x01, 0x00, /* inc byte [1000Ch] */
               0x90, 0x90, 0x90, 0x90, 0x83, 0xC3, 0x00,        /* add ebx,imm8: offset 12 */
               0xE2, 0xF1, 0xF4);                               /* loop; hlt */
@@ -182,19 +184,41 @@ START_TEST(the_cache_survives_more_code_than_it_holds)
     core->gpr[RCX] = 200000;
     core_run(core, UINT64_C(100000000));
     ck_assert_uint_eq(core->gpr[RCX], 0);
-    /* the immediate runs 1, 2 ... 255, 0 ...; sign-extended, whole rounds sum to -128 */
-    int32_t sum = 0;
     for (unsigned i = 1; i <= 200000; i++)
-        sum += (int8_t)i;
+        sum += (int8_t)i; /* the immediate runs 1, 2 ... 255, 0 ..., sign-extended */
     ck_assert_uint_eq(core->gpr[RBX], (uint32_t)sum);
+    board_free(board);
+}
+END_TEST
+
+START_TEST(the_cache_forgets_everything_when_it_is_full_and_goes_on)
+{
+    struct board *board = board_new("10h-b3", 1, false);
+    spa_t last = CODE + 0x40000;
+
+    memset(board->ram + CODE, 0x90, 0x40000);
+    /* a block of 32 NOPs at each byte: 262144 x 2 KiB, eight times what the cache holds */
+    for (spa_t at = CODE; at < last - 64; at++) {
+        struct block *block = block_find(board->blocks, at, code32);
+
+        ck_assert_uint_eq(block->spa, at);
+        ck_assert_uint_eq(block->bytes, block->count);
+        if ((at & 0xFFF) == 0xFF0)
+            ck_assert_uint_eq(block->count, 16); /* to the page end */
+    }
+    /* short ones too, after all memory went to long ones */
+    board_put(board, last - 16, 0xC3, 0x90, 0xC3);
+    ck_assert_uint_eq(block_find(board->blocks, last - 16, code32)->count, 1);
+    ck_assert_uint_eq(block_find(board->blocks, last - 15, code32)->count, 2);
     board_free(board);
 }
 END_TEST
 
 UNIT_TESTS("block", a_block_ends_at_a_branch_a_system_instruction_and_the_page,
            a_block_is_found_again_and_decode_modes_have_their_own,
-           a_store_invalidates_exactly_the_blocks_it_overlaps, a_page_without_blocks_loses_its_flag,
+           a_store_invalidates_exactly_the_blocks_it_overlaps, a_page_without_blocks_loses_its_flag_at_the_next_store,
            a_store_across_a_page_end_reaches_both_pages, an_instruction_sees_what_the_one_before_it_stored,
            a_string_instruction_may_overwrite_what_follows_it,
            a_loop_sees_a_store_of_another_core_at_its_next_instruction,
-           another_mapping_of_the_same_page_runs_the_new_bytes, the_cache_survives_more_code_than_it_holds)
+           another_mapping_of_the_same_page_runs_the_new_bytes, a_loop_that_rewrites_itself_a_long_time_reuses_memory_rightly,
+           the_cache_forgets_everything_when_it_is_full_and_goes_on)

@@ -125,7 +125,7 @@ static bool take_nmi(struct core *core)
 
 static bool intr_ready(const struct core *core)
 {
-    return apic_interrupt_ready(core) && svm_physical_interrupts_enabled(core);
+    return svm_physical_interrupts_enabled(core) && apic_interrupt_ready(core);
 }
 
 static bool take_intr(struct core *core)

@@ -17,7 +17,7 @@ struct stay {
     uint64_t rip_mask; /* 64 or 32 bits */
     uint64_t cs_base;  /* 0 in 64-bit mode */
     uint64_t fetches;  /* from this page that the MMU has not been told of */
-    struct decode_mode mode;
+    unsigned mode_key;
 };
 
 static void tell_fetches(struct core *core, struct stay *stay)
@@ -88,19 +88,16 @@ static inline bool block_inside_segment(const struct core *core, const struct bl
     return LIKELY(core->mode == MODE_64BIT) || core->rip + block->bytes - 1 <= core->seg[SEG_CS].limit;
 }
 
-/* The block after `block`, at page offset `at`: by the direct chain, else looked up and chained. */
-static inline struct block *successor(struct core *core, struct block *block, struct stay *stay, uint16_t at)
+/* The block after `block`, at page offset `at`: as remembered, else looked up and remembered. */
+static inline struct block *successor(struct core *core, struct block *block, struct stay *stay, unsigned at)
 {
     unsigned way = at != (block->spa & PAGE_MASK) + block->bytes;
     struct block *next = block->next[way];
 
-    if (LIKELY(next && block->next_at[way] == at && next->valid))
+    if (LIKELY(next && block_is(next, stay->spa | at, stay->mode_key)))
         return next;
-    next = block_find(core->blocks, stay->spa | at, stay->mode);
-    if (next && block->valid) {
-        block->next[way] = next;
-        block->next_at[way] = at;
-    }
+    next = block_find(core->blocks, stay->spa | at, core_decode_mode(core));
+    block->next[way] = next; /* a hint: harmless should `block` be another one by now */
     return next;
 }
 
@@ -114,7 +111,7 @@ static bool run_page(struct core *core, struct stay *stay, struct block *block)
 
         if ((linear & ~PAGE_MASK) != stay->page)
             break;
-        block = successor(core, block, stay, (uint16_t)(linear & PAGE_MASK));
+        block = successor(core, block, stay, (unsigned)(linear & PAGE_MASK));
         if (!block || !block_inside_segment(core, block))
             break;
         stay->fetches++;
@@ -134,38 +131,38 @@ static bool run_loose(struct core *core, spa_t spa, enum outcome outcome)
     return false;
 }
 
-static struct stay stay_at(const struct core *core, gva_t linear, spa_t spa)
+static inline void stay_begin(struct stay *stay, const struct core *core, gva_t linear, spa_t spa)
 {
     bool wide = core->mode == MODE_64BIT;
 
-    return (struct stay){
-        .page = linear & ~PAGE_MASK,
-        .spa = spa & ~PAGE_MASK,
-        .rip_mask = wide ? UINT64_MAX : UINT32_MAX,
-        .cs_base = wide ? 0 : core->seg[SEG_CS].base,
-        .mode = core_decode_mode(core),
-    };
+    stay->page = linear & ~PAGE_MASK;
+    stay->spa = spa & ~PAGE_MASK;
+    stay->rip_mask = wide ? UINT64_MAX : UINT32_MAX;
+    stay->cs_base = wide ? 0 : core->seg[SEG_CS].base;
+    stay->fetches = 0;
+    stay->mode_key = block_mode_key(core_decode_mode(core));
 }
 
 void fast_run(struct core *core)
 {
+    struct stay stay;
     bool more = true;
 
     while (more) {
         gva_t linear;
         spa_t spa = 0;
         struct block *block = NULL;
-        struct stay stay;
         enum outcome outcome = fetch_linear(core, &linear);
 
         if (outcome == OUTCOME_NEXT && !native_fetch(core->mmu, linear, core->access, &spa))
             outcome = fetch_translate(core, linear, &spa);
-        stay = stay_at(core, linear, spa);
         if (outcome == OUTCOME_NEXT)
-            block = block_find(core->blocks, spa, stay.mode);
-        if (block && block_inside_segment(core, block))
+            block = block_find(core->blocks, spa, core_decode_mode(core));
+        if (block && block_inside_segment(core, block)) {
+            stay_begin(&stay, core, linear, spa);
             more = run_page(core, &stay, block);
-        else
+        } else {
             more = run_loose(core, spa, outcome);
+        }
     }
 }
