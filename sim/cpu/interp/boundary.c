@@ -202,6 +202,6 @@ bool boundary_code_breakpoint(struct core *core)
 
 bool boundary_is_careful(const struct core *core)
 {
-    return (core->rflags & (RFLAGS_TF | RFLAGS_RF)) || core->interrupt_shadow || core->shadow_blocks_debug ||
+    return (core->rflags & RFLAGS_TF) || core->interrupt_shadow || core->shadow_blocks_debug ||
            core->code_breakpoints || core->data_breakpoints || core->pending_dr6 || core->hooks.breakpoints;
 }

@@ -143,6 +143,33 @@ static inline void stay_begin(struct stay *stay, const struct core *core, gva_t 
     stay->mode_key = block_mode_key(core_decode_mode(core));
 }
 
+/* The block at rIP after one ITLB lookup, and where that is; else NULL and what the lookup came to. */
+static inline struct block *enter_block(struct core *core, gva_t *linear, spa_t *spa, enum outcome *outcome)
+{
+    struct block *block;
+
+    *outcome = fetch_linear(core, linear);
+    if (*outcome == OUTCOME_NEXT && !native_fetch(core->mmu, *linear, core->access, spa))
+        *outcome = fetch_translate(core, *linear, spa);
+    if (*outcome != OUTCOME_NEXT)
+        return NULL;
+    block = block_find(core->blocks, *spa, core_decode_mode(core));
+    return block && block_inside_segment(core, block) ? block : NULL;
+}
+
+void fast_step(struct core *core)
+{
+    gva_t linear;
+    spa_t spa = 0;
+    enum outcome outcome;
+    struct block *block = enter_block(core, &linear, &spa, &outcome);
+
+    if (block)
+        execute_fetched(core, &block->insn[0], outcome);
+    else
+        run_loose(core, spa, outcome);
+}
+
 void fast_run(struct core *core)
 {
     struct stay stay;
@@ -151,14 +178,10 @@ void fast_run(struct core *core)
     while (more) {
         gva_t linear;
         spa_t spa = 0;
-        struct block *block = NULL;
-        enum outcome outcome = fetch_linear(core, &linear);
+        enum outcome outcome;
+        struct block *block = enter_block(core, &linear, &spa, &outcome);
 
-        if (outcome == OUTCOME_NEXT && !native_fetch(core->mmu, linear, core->access, &spa))
-            outcome = fetch_translate(core, linear, &spa);
-        if (outcome == OUTCOME_NEXT)
-            block = block_find(core->blocks, spa, core_decode_mode(core));
-        if (block && block_inside_segment(core, block)) {
+        if (block) {
             stay_begin(&stay, core, linear, spa);
             more = run_page(core, &stay, block);
         } else {

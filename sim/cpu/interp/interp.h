@@ -40,7 +40,7 @@ static inline uint64_t rip_advance(const struct core *core, unsigned length)
 bool boundary_take_event(struct core *core);
 /* Instruction breakpoints DR0-DR3 of the instruction about to run; true: #DB was delivered. */
 bool boundary_code_breakpoint(struct core *core);
-/* Whether the next instruction needs the careful path: single step, shadow, RF, debug registers, a hook. */
+/* Whether the next instruction needs the careful path: single step, shadow, debug registers, a hook. */
 bool boundary_is_careful(const struct core *core);
 /* DebugCtl's answer to any #DB. */
 void debug_exception_taken(struct core *core);
@@ -70,5 +70,7 @@ void execute_settle(struct core *core, enum outcome outcome);
 
 /* Run blocks until attention or the horizon. */
 void fast_run(struct core *core);
+/* execute_one with the decoded instruction of a block. */
+void fast_step(struct core *core);
 
 #endif

@@ -81,6 +81,8 @@ static void advance(struct core *core, bool single)
     core->horizon = core->limit;
     if (single || core->reference || boundary_is_careful(core))
         execute_one(core);
+    else if (core->rflags & RFLAGS_RF) /* after every return from a fault, for one instruction */
+        fast_step(core);
     else
         fast_run(core);
 }
