@@ -179,6 +179,14 @@ static void reset_registers(struct core *core, enum core_reset kind)
     reset_segments(core);
 }
 
+/* INIT leaves x87, MMX and SSE state alone. Tags 5555h: all registers hold zero. */
+static void reset_media(struct core *core)
+{
+    core->x87 = (struct x87){ .control = 0x0040, .full = 0xFF };
+    memset(core->xmm, 0, sizeof(core->xmm));
+    core->mxcsr = 0x1F80;
+}
+
 /* Events and waits. An NMI that arrived stays pending over INIT. */
 static void reset_boundary(struct core *core, enum core_reset kind)
 {
@@ -201,6 +209,7 @@ void core_reset(struct core *core, enum core_reset kind)
     reset_boundary(core, kind);
     svm_reset(core, kind);
     if (kind == CORE_RESET_COLD) {
+        reset_media(core);
         core->tsc_offset_host = 0 - core->cycles;
         msr_reset(core);
         mmu_reset(core->mmu);

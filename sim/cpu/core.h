@@ -197,6 +197,30 @@ struct lazy_flags {
 
 /* ---- The core ------------------------------------------------------------------------------------- */
 
+/* ---- x87, MMX and SSE registers ------------------------------------------------------------------- */
+
+union lanes {
+    uint8_t b[16];
+    uint16_t w[8];
+    uint32_t d[4];
+    uint64_t q[2];
+};
+
+/* 80 bits. The significand is also an MMX register. */
+struct x87_register {
+    uint64_t significand;
+    uint16_t exponent; /* sign in bit 15 */
+};
+
+struct x87 {
+    struct x87_register reg[8]; /* by physical number: ST(i) is reg[(TOP + i) & 7] */
+    uint16_t control, status;   /* FCW; FSW with TOP */
+    uint8_t full;               /* a bit for each register that is not empty */
+    uint16_t opcode;            /* FOP: low three bits of the first byte, ModRM byte */
+    uint64_t instruction, data; /* offsets of the last non-control instruction and of its operand */
+    uint16_t code_selector, data_selector;
+};
+
 struct local_apic;   /* apic/apic.h */
 struct block_cache;  /* interp/block.h */
 struct exit_table;   /* svm/exits.h */
@@ -219,6 +243,9 @@ struct core {
     uint64_t horizon;   /* the one test between instructions: `limit`, or 0 after core_attention */
     uint64_t instructions; /* retired */
     struct event fault;
+    union lanes xmm[16];
+    uint32_t mxcsr;
+    struct x87 x87;
     struct pending pending;
     struct vmexit exit;
     struct svm_core svm;

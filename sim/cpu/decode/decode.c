@@ -140,13 +140,20 @@ static uint16_t find_row(struct decoder *d, uint8_t opcode)
 
 /* ---- Sizes ------------------------------------------------------------------------------------------ */
 
+static uint8_t address_size(const struct decoder *d)
+{
+    if (d->mode.code_bits == 64)
+        return d->address_67 ? 4 : 8;
+    return (d->mode.code_bits == 32) != d->address_67 ? 4 : 2;
+}
+
 static void set_sizes(const struct decoder *d, struct insn *insn)
 {
     unsigned attributes = insn->row->attributes;
 
+    insn->address_size = address_size(d);
     switch (d->mode.code_bits) {
     case 64:
-        insn->address_size = d->address_67 ? 4 : 8;
         if ((attributes & A_F64) || bit(d->rex, 3))
             insn->operand_size = 8;
         else if (d->operand_66)
@@ -155,11 +162,9 @@ static void set_sizes(const struct decoder *d, struct insn *insn)
             insn->operand_size = (attributes & A_D64) ? 8 : 4;
         break;
     case 32:
-        insn->address_size = d->address_67 ? 2 : 4;
         insn->operand_size = d->operand_66 ? 2 : 4;
         break;
     default:
-        insn->address_size = d->address_67 ? 4 : 2;
         insn->operand_size = d->operand_66 ? 4 : 2;
         break;
     }
@@ -174,6 +179,7 @@ static uint8_t operand_bytes(const struct decoder *d, const struct insn *insn, u
     case ISA_SIZE_D: return 4;
     case ISA_SIZE_Q: return 8;
     case ISA_SIZE_DQ: return 16;
+    case ISA_SIZE_T: return 10;
     case ISA_SIZE_Z: return insn->operand_size == 2 ? 2 : 4;
     case ISA_SIZE_Y: return bit(d->rex, 3) ? 8 : 4;
     case ISA_SIZE_NATURAL: return d->mode.code_bits == 64 ? 8 : 4;
@@ -250,7 +256,7 @@ static void read_memory(struct decoder *d, struct insn *insn)
 /* A form whose register is named by ModRM.rm has no memory operand whatever mod says (MOV CRn, APM3). */
 static bool form_ignores_mod(const struct isa_form *form)
 {
-    return form->op[0].method == ISA_METHOD_R || form->op[1].method == ISA_METHOD_R;
+    return form && (form->op[0].method == ISA_METHOD_R || form->op[1].method == ISA_METHOD_R);
 }
 
 static void read_modrm(struct decoder *d, struct insn *insn, const struct isa_form *form)
@@ -296,6 +302,33 @@ static void set_immediate(struct decoder *d, struct insn *insn, struct operand *
         insn->immediate = value;
 }
 
+/* x87, MMX and XMM registers. There are eight MMX registers: REX bits do not count. */
+static void set_media(struct operand *operand, const struct insn *insn, unsigned method)
+{
+    switch (method) {
+    case ISA_METHOD_P:
+    case ISA_METHOD_N:
+    case ISA_METHOD_Q:
+        operand->kind = OPERAND_MMX;
+        operand->reg = (method == ISA_METHOD_P ? insn->reg : insn->rm) & 7;
+        break;
+    case ISA_METHOD_V:
+    case ISA_METHOD_U:
+    case ISA_METHOD_W:
+        operand->kind = OPERAND_XMM;
+        operand->reg = method == ISA_METHOD_V ? insn->reg : insn->rm;
+        break;
+    case ISA_METHOD_ST0:
+    case ISA_METHOD_STI:
+        operand->kind = OPERAND_ST;
+        operand->reg = method == ISA_METHOD_STI ? insn->modrm & 7 : 0;
+        break;
+    default: return;
+    }
+    if (insn->modrm_memory && (method == ISA_METHOD_Q || method == ISA_METHOD_W))
+        operand->kind = OPERAND_MEMORY;
+}
+
 static void set_operand(struct decoder *d, struct insn *insn, unsigned n, const struct isa_form *form)
 {
     const struct isa_operand *code = &form->op[n];
@@ -339,7 +372,7 @@ static void set_operand(struct decoder *d, struct insn *insn, unsigned n, const 
         break;
     case ISA_METHOD_X: operand->kind = OPERAND_STRING_SI; break;
     case ISA_METHOD_Y: operand->kind = OPERAND_STRING_DI; break;
-    default: break;
+    default: set_media(operand, insn, code->method); break;
     }
 }
 
@@ -360,6 +393,26 @@ static bool lock_is_legal(struct insn *insn)
     return (insn->row->attributes & A_LOCK) && insn->op[0].kind == OPERAND_MEMORY;
 }
 
+/* 3DNow! (APM3 appendix A): ModRM and displacement come first, then the byte that says what to do. */
+static bool decode_suffix(struct decoder *d, struct insn *insn)
+{
+    uint16_t number;
+
+    insn->address_size = address_size(d);
+    read_modrm(d, insn, NULL);
+    d->map = 2;
+    insn->opcode = next_byte(d);
+    if (d->stop != DECODE_OK)
+        return false;
+    for (number = isa_first_candidate[2][insn->opcode]; isa_candidates[number] != ISA_NO_ROW; number++) {
+        if (!(isa_forms[isa_candidates[number]].modes & mode_bit(d->mode)))
+            continue;
+        insn->row = &isa_rows[isa_candidates[number]];
+        return true;
+    }
+    return false;
+}
+
 static bool decode_opcode(struct decoder *d, struct insn *insn)
 {
     uint16_t number;
@@ -371,6 +424,8 @@ static bool decode_opcode(struct decoder *d, struct insn *insn)
     }
     if (d->stop != DECODE_OK)
         return false;
+    if (d->map == 1 && insn->opcode == 0x0F)
+        return decode_suffix(d, insn);
     number = find_row(d, insn->opcode);
     if (number == ISA_NO_ROW)
         return false;
@@ -383,7 +438,7 @@ static void decode_operands(struct decoder *d, struct insn *insn)
     const struct isa_form *form = &isa_forms[insn->row - isa_rows];
 
     set_sizes(d, insn);
-    if (form->modrm)
+    if (form->modrm && d->map != 2)
         read_modrm(d, insn, form);
     if (d->prefix_segment != NO_REGISTER)
         insn->segment = d->prefix_segment;

@@ -18,6 +18,9 @@ enum operand_kind {
     OPERAND_FAR,       /* immediate = offset, immediate2 = selector */
     OPERAND_STRING_SI, /* seg:[rSI], seg in insn->segment */
     OPERAND_STRING_DI, /* ES:[rDI] */
+    OPERAND_MMX,       /* MMX register `reg` */
+    OPERAND_XMM,       /* XMM register `reg` */
+    OPERAND_ST,        /* ST(`reg`) */
 };
 
 struct operand {

@@ -5,6 +5,9 @@
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/decode/name.h"
 
+/* CMPPS and its kin by immediate. */
+static const char *const predicates[8] = { "eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord" };
+
 /* In the order of the low nibble; of synonyms the one that disassemblers print. */
 static const char *const conditions[16] = {
     "o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g",
@@ -36,6 +39,8 @@ void isa_mnemonic(const struct insn *insn, char *out, size_t size)
         copy_alternative(out, size, name, bytes == 2 ? 0 : bytes == 4 ? 1 : 2);
     } else if (length > 2 && strcmp(name + length - 2, "cc") == 0) {
         g_snprintf(out, (gulong)size, "%.*s%s", (int)(length - 2), name, conditions[insn->opcode & 15]);
+    } else if (insn->opcode == 0xC2 && insn->op[2].kind == OPERAND_IMMEDIATE && insn->immediate < 8) {
+        g_snprintf(out, (gulong)size, "cmp%s%s", predicates[insn->immediate], name + 3);
     } else {
         copy_part(out, size, name, length);
     }

@@ -138,12 +138,11 @@ static enum outcome translate_piece(struct core *core, gva_t linear, unsigned ac
     return OUTCOME_NEXT;
 }
 
-static enum outcome probe_slow(struct core *core, gva_t linear, unsigned size, unsigned access, struct mem_ref *ref)
+static enum outcome probe_unaligned(struct core *core, gva_t linear, unsigned size, unsigned access,
+                                    struct mem_ref *ref)
 {
     enum outcome outcome;
 
-    if (misaligned(core, linear, size, access))
-        return core_fault_code(core, EXC_AC, 0);
     ref->size = size;
     ref->first = size;
     if ((linear & PAGE_MASK) + size > PAGE_BYTES)
@@ -154,6 +153,13 @@ static enum outcome probe_slow(struct core *core, gva_t linear, unsigned size, u
     if (outcome == OUTCOME_NEXT && core->data_breakpoints)
         collect_breakpoints(core, linear, size, access);
     return outcome;
+}
+
+static enum outcome probe_slow(struct core *core, gva_t linear, unsigned size, unsigned access, struct mem_ref *ref)
+{
+    if (misaligned(core, linear, size, access))
+        return core_fault_code(core, EXC_AC, 0);
+    return probe_unaligned(core, linear, size, access, ref);
 }
 
 /*
@@ -402,6 +408,71 @@ enum outcome memory_probe(struct core *core, unsigned segment, uint64_t offset, 
     }
     outcome = segment_linear(core, segment, offset, size, access, &linear);
     return outcome == OUTCOME_NEXT ? linear_probe(core, linear, size, core->access | access, ref) : outcome;
+}
+
+/* ---- 16 bytes ------------------------------------------------------------------------------------------ */
+
+/* The #GP for misalignment comes after the segment's checks and before translation. */
+static enum outcome probe_wide(struct core *core, unsigned segment, uint64_t offset, unsigned access, bool aligned,
+                               struct mem_ref *ref)
+{
+    gva_t linear;
+    enum outcome outcome = segment_linear(core, segment, offset, 16, access, &linear);
+
+    if (outcome == OUTCOME_NEXT && aligned && (linear & 15) != 0)
+        outcome = core_fault_code(core, EXC_GP, 0);
+    return outcome == OUTCOME_NEXT ? linear_probe(core, linear, 16, core->access | access, ref) : outcome;
+}
+
+/* Segments other than FS and GS have base 0 where fast_memory answers at all. */
+static inline bool plainly_aligned(unsigned segment, uint64_t offset, bool aligned)
+{
+    return !aligned || (segment < SEG_FS && (offset & 15) == 0);
+}
+
+enum outcome memory_read_wide(struct core *core, unsigned segment, uint64_t offset, bool aligned, void *data)
+{
+    const uint8_t *native = NULL;
+    enum outcome outcome;
+    struct mem_ref ref;
+
+    if (plainly_aligned(segment, offset, aligned))
+        native = fast_memory(core, segment, offset, 16, MMU_READ);
+    if (native != NULL) {
+        memcpy(data, native, 16);
+        return OUTCOME_NEXT;
+    }
+    outcome = probe_wide(core, segment, offset, MMU_READ, aligned, &ref);
+    if (outcome == OUTCOME_NEXT)
+        ref_load_bytes(core, &ref, data);
+    return outcome;
+}
+
+enum outcome memory_write_wide(struct core *core, unsigned segment, uint64_t offset, bool aligned, const void *data)
+{
+    uint8_t *native = NULL;
+    enum outcome outcome;
+    struct mem_ref ref;
+
+    if (plainly_aligned(segment, offset, aligned))
+        native = fast_memory(core, segment, offset, 16, MMU_WRITE);
+    if (native != NULL) {
+        memcpy(native, data, 16);
+        return OUTCOME_NEXT;
+    }
+    outcome = probe_wide(core, segment, offset, MMU_WRITE, aligned, &ref);
+    if (outcome == OUTCOME_NEXT)
+        ref_store_bytes(core, &ref, data);
+    return outcome;
+}
+
+enum outcome memory_probe_bytes(struct core *core, unsigned segment, uint64_t offset, unsigned size, unsigned access,
+                                struct mem_ref *ref)
+{
+    gva_t linear;
+    enum outcome outcome = segment_linear(core, segment, offset, size, access, &linear);
+
+    return outcome == OUTCOME_NEXT ? probe_unaligned(core, linear, size, core->access | access, ref) : outcome;
 }
 
 enum outcome memory_modify(struct core *core, unsigned segment, uint64_t offset, unsigned size, struct mem_ref *ref)

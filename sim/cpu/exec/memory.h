@@ -39,9 +39,15 @@ enum outcome linear_write(struct core *core, gva_t linear, unsigned size, unsign
 /* The same by segment and offset, explicit accesses of the current code. */
 enum outcome memory_read(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t *value);
 enum outcome memory_write(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t value);
+/* 16 bytes; `aligned`: #GP unless they are (APM4 1.2 misaligned accesses). */
+enum outcome memory_read_wide(struct core *core, unsigned segment, uint64_t offset, bool aligned, void *data);
+enum outcome memory_write_wide(struct core *core, unsigned segment, uint64_t offset, bool aligned, const void *data);
 /* Check without moving data: guards of an instruction that commits later. access: MMU_READ or MMU_WRITE. */
 enum outcome memory_probe(struct core *core, unsigned segment, uint64_t offset, unsigned size, unsigned access,
                           struct mem_ref *ref);
+/* The same of any size up to 4096, never #AC: 80-bit numbers, environments, byte masks. */
+enum outcome memory_probe_bytes(struct core *core, unsigned segment, uint64_t offset, unsigned size, unsigned access,
+                                struct mem_ref *ref);
 /* Check for read-modify-write: one DTLB lookup for both halves. Then ref_load, ref_store. */
 enum outcome memory_modify(struct core *core, unsigned segment, uint64_t offset, unsigned size, struct mem_ref *ref);
 

@@ -146,6 +146,9 @@ static void parse_encoding(struct source *source)
     if (*token != NULL && strcmp(*token, "0F") == 0 && token[1] != NULL) {
         form->map = 1;
         token++;
+    } else if (*token != NULL && strcmp(*token, "0F0F") == 0) {
+        form->map = 2;
+        token++;
     }
     if (*token == NULL)
         fail(source, "no opcode");
@@ -168,6 +171,7 @@ static const struct {
     { "SS", { ISA_METHOD_SEGMENT, ISA_SIZE_W, SEG_SS } }, { "DS", { ISA_METHOD_SEGMENT, ISA_SIZE_W, SEG_DS } },
     { "FS", { ISA_METHOD_SEGMENT, ISA_SIZE_W, SEG_FS } }, { "GS", { ISA_METHOD_SEGMENT, ISA_SIZE_W, SEG_GS } },
     { "1", { ISA_METHOD_ONE, ISA_SIZE_B, 0 } },        { "Mw/Rv", { ISA_METHOD_E, ISA_SIZE_WV, 0 } },
+    { "ST(0)", { ISA_METHOD_ST0, ISA_SIZE_T, 0 } },   { "ST(i)", { ISA_METHOD_STI, ISA_SIZE_T, 0 } },
 };
 
 static const struct {
@@ -177,7 +181,8 @@ static const struct {
     { 'E', ISA_METHOD_E }, { 'G', ISA_METHOD_G }, { 'M', ISA_METHOD_M }, { 'R', ISA_METHOD_R },
     { 'S', ISA_METHOD_S }, { 'C', ISA_METHOD_C }, { 'D', ISA_METHOD_D }, { 'Z', ISA_METHOD_Z },
     { 'I', ISA_METHOD_I }, { 'J', ISA_METHOD_J }, { 'A', ISA_METHOD_A }, { 'O', ISA_METHOD_O },
-    { 'X', ISA_METHOD_X }, { 'Y', ISA_METHOD_Y },
+    { 'X', ISA_METHOD_X }, { 'Y', ISA_METHOD_Y }, { 'P', ISA_METHOD_P }, { 'Q', ISA_METHOD_Q },
+    { 'N', ISA_METHOD_N }, { 'V', ISA_METHOD_V }, { 'W', ISA_METHOD_W }, { 'U', ISA_METHOD_U },
 };
 
 static const struct {
@@ -187,7 +192,8 @@ static const struct {
     { "", ISA_SIZE_NONE }, { "b", ISA_SIZE_B },  { "w", ISA_SIZE_W }, { "d", ISA_SIZE_D }, { "q", ISA_SIZE_Q },
     { "dq", ISA_SIZE_DQ }, { "v", ISA_SIZE_V },  { "z", ISA_SIZE_Z }, { "y", ISA_SIZE_Y },
     { "d/q", ISA_SIZE_NATURAL }, { "p", ISA_SIZE_P }, { "s", ISA_SIZE_S }, { "a", ISA_SIZE_A },
-    { "bs", ISA_SIZE_BS },
+    { "bs", ISA_SIZE_BS }, { "ps", ISA_SIZE_DQ }, { "pd", ISA_SIZE_DQ }, { "ss", ISA_SIZE_D }, { "sd", ISA_SIZE_Q },
+    { "t", ISA_SIZE_T },
 };
 
 static struct isa_operand parse_operand(const struct source *source, const char *code)
@@ -222,10 +228,13 @@ static void parse_operands(struct source *source)
 
         if (count == 3)
             fail(source, "more than three operands");
-        if (operand.method >= ISA_METHOD_E && operand.method <= ISA_METHOD_D)
+        if ((operand.method >= ISA_METHOD_E && operand.method <= ISA_METHOD_D) ||
+            (operand.method >= ISA_METHOD_P && operand.method <= ISA_METHOD_STI))
             source->form.modrm = true;
         if (operand.method == ISA_METHOD_M)
             source->form.mods &= 1;
+        if (operand.method == ISA_METHOD_N || operand.method == ISA_METHOD_U || operand.method == ISA_METHOD_STI)
+            source->form.mods &= 2;
         source->form.op[count++] = operand;
     }
     if (source->form.mods == 0)
@@ -277,12 +286,12 @@ static bool form_covers(const struct isa_form *form, unsigned map, unsigned opco
     return form->map == map && form->first <= opcode && opcode <= form->last;
 }
 
-static void write_candidates(FILE *out, uint16_t first[2][256], uint8_t modrm[2][32])
+static void write_candidates(FILE *out, uint16_t first[ISA_MAPS][256], uint8_t modrm[ISA_MAPS][32])
 {
     unsigned next = 1;
 
     fprintf(out, "const uint16_t isa_candidates[] = {\n    0xFFFF,\n");
-    for (unsigned map = 0; map < 2; map++) {
+    for (unsigned map = 0; map < ISA_MAPS; map++) {
         for (unsigned opcode = 0; opcode < 256; opcode++) {
             bool any = false;
 
@@ -298,7 +307,7 @@ static void write_candidates(FILE *out, uint16_t first[2][256], uint8_t modrm[2]
                 next++;
             }
             if (any) {
-                fprintf(out, " 0xFFFF, /* %s%02X */\n", map ? "0F " : "", opcode);
+                fprintf(out, " 0xFFFF, /* %s%02X */\n", map == 2 ? "0F 0F " : map ? "0F " : "", opcode);
                 next++;
             }
         }
@@ -306,17 +315,17 @@ static void write_candidates(FILE *out, uint16_t first[2][256], uint8_t modrm[2]
     fprintf(out, "};\n\n");
 }
 
-static void write_indices(FILE *out, uint16_t first[2][256], uint8_t modrm[2][32])
+static void write_indices(FILE *out, uint16_t first[ISA_MAPS][256], uint8_t modrm[ISA_MAPS][32])
 {
-    fprintf(out, "const uint16_t isa_first_candidate[2][256] = {\n");
-    for (unsigned map = 0; map < 2; map++) {
+    fprintf(out, "const uint16_t isa_first_candidate[ISA_MAPS][256] = {\n");
+    for (unsigned map = 0; map < ISA_MAPS; map++) {
         fprintf(out, "    {");
         for (unsigned opcode = 0; opcode < 256; opcode++)
             fprintf(out, "%s%u,", opcode % 16 ? " " : "\n        ", first[map][opcode]);
         fprintf(out, "\n    },\n");
     }
-    fprintf(out, "};\n\nconst uint8_t isa_has_modrm[2][32] = {\n");
-    for (unsigned map = 0; map < 2; map++) {
+    fprintf(out, "};\n\nconst uint8_t isa_has_modrm[ISA_MAPS][32] = {\n");
+    for (unsigned map = 0; map < ISA_MAPS; map++) {
         fprintf(out, "    {");
         for (unsigned i = 0; i < 32; i++)
             fprintf(out, " 0x%02X,", modrm[map][i]);
@@ -358,7 +367,7 @@ static void write_opcodes(FILE *out)
         bool modrm = form->mods == 2 && one_bit(form->regs) && one_bit(form->rms);
         char *name = opcode_name(&sources[i]);
 
-        if (form->first == form->last && (form->prefixes & ISA_PREFIX_NONE) && form->regs != 0 &&
+        if (form->map < 2 && form->first == form->last && (form->prefixes & ISA_PREFIX_NONE) && form->regs != 0 &&
             (modrm || form->regs == 0xFF) && !g_hash_table_contains(written, name)) {
             fprintf(out, "#define %s { %d, { %s0x%02X", name, 1 + form->map + modrm, form->map ? "0x0F, " : "",
                     form->first);
@@ -376,8 +385,8 @@ static void write_opcodes(FILE *out)
 int main(int argc, char **argv)
 {
     bool opcodes = argc == 3 && strcmp(argv[1], "--opcodes") == 0;
-    uint16_t first[2][256] = { { 0 } };
-    uint8_t modrm[2][32] = { { 0 } };
+    uint16_t first[ISA_MAPS][256] = { { 0 } };
+    uint8_t modrm[ISA_MAPS][32] = { { 0 } };
     FILE *out;
 
     if (argc != 2 && !opcodes) {

@@ -20,7 +20,8 @@ const unsigned isa_row_count = sizeof(isa_rows) / sizeof(isa_rows[0]);
  */
 static const uint8_t cost_cycles[ISA_COST_COUNT] = {
     [ISA_COST_ALU] = 1,      [ISA_COST_MOVE] = 1,     [ISA_COST_BRANCH] = 1,   [ISA_COST_STACK] = 2,
-    [ISA_COST_SHIFT] = 3,    [ISA_COST_MUL] = 4,      [ISA_COST_DIV] = 40,     [ISA_COST_STRING] = 2,
+    [ISA_COST_SHIFT] = 3,    [ISA_COST_MUL] = 4,      [ISA_COST_DIV] = 40,     [ISA_COST_FLOAT] = 4,
+    [ISA_COST_FDIV] = 20,    [ISA_COST_FMICRO] = 60,  [ISA_COST_STRING] = 2,
     [ISA_COST_LOCKED] = 15,  [ISA_COST_MICRO] = 8,    [ISA_COST_IO] = 100,     [ISA_COST_SEGMENT] = 10,
     [ISA_COST_FAR] = 40,     [ISA_COST_SYSCALL] = 30, [ISA_COST_CONTROL] = 20, [ISA_COST_MSR] = 50,
     [ISA_COST_SERIAL] = 60,  [ISA_COST_WORLD] = 250,

@@ -10,6 +10,7 @@
  *               66 F2 F3   mandatory prefix      NP    none of the three      !F3  anything but F3
  *                          (NP|66: one of these)
  *               0F         second opcode map
+ *               0F0F       3DNow!: the opcode byte is the suffix behind the operands
  *               81, 50-57  opcode byte, or a range of them
  *               /3, /4-7   ModRM.reg             mem, reg   ModRM.mod != 3, = 3
  *               D8         (a second hex byte)   the whole ModRM byte
@@ -19,6 +20,9 @@
  * operands    up to three codes as in APM3 appendix A, separated by blanks: method letter, then size.
  *               E G M R S C D   by ModRM: register or memory, reg, memory, rm as register (mod ignored),
  *                               segment register, control register, debug register
+ *               P Q N           MMX register by ModRM.reg; register or memory; register by ModRM.rm
+ *               V W U           the same for XMM registers
+ *               ST(0) ST(i)     x87 stack: its top; by ModRM.rm
  *               Z               register in the opcode's low three bits (the manual writes rAX/r8)
  *               I J A O         immediate, relative branch, far pointer in the code, moffs
  *               X Y             DS:[rSI] (override allowed), ES:[rDI]
@@ -27,6 +31,7 @@
  *             sizes: b w d q dq; v operand size; z operand size, at most 32; y 64 with REX.W, else 32;
  *               d/q 64 in 64-bit mode, else 32; p far pointer in memory; s pseudo-descriptor; a two v's;
  *               bs (of I) a byte sign-extended to the operand size; none: an address only (LEA, INVLPG)
+ *               ps, pd, ss, sd (packed and scalar single and double): dq, dq, d, q; t: 80 bits
  *               Mw/Rv: a word in memory, else a register of operand size.
  * modes       ANY; NOT64; ONLY64; PROT (protected and 64-bit: #UD in real and virtual-8086 mode);
  *             PROT_NOT64. Elsewhere the bytes are #UD.
@@ -71,6 +76,8 @@ enum isa_feature {
     ISA_FEATURE_SKINIT, ISA_FEATURE_SYSCALL, ISA_FEATURE_RDTSCP, ISA_FEATURE_LM, ISA_FEATURE_3DNOW,
 };
 
+#define ISA_MAPS 3
+
 #define A_LOCK BIT(0)      /* LOCK allowed when the first operand is memory */
 #define A_D64 BIT(1)       /* 64-bit mode: operand size 64 by default, 16 with 66, never 32 */
 #define A_F64 BIT(2)       /* 64-bit mode: operand size 64 whatever the prefixes */
@@ -83,6 +90,8 @@ enum isa_feature {
 #define A_STORE BIT(9)     /* first operand is written only: a pure store (no read of memory) */
 #define A_IMPLICIT_LOCK BIT(10) /* XCHG with memory */
 #define A_NEVER_RETIRES BIT(12) /* a fault or an exit is all it ever comes to */
+#define A_ALIGNED BIT(13)   /* 16-byte memory operand: #GP unless aligned, whatever MXCSR.MM says */
+#define A_UNALIGNED BIT(14) /* 16-byte memory operand: any alignment */
 #define A_UNMODELLED BIT(11)    /* placeholder: decodes to the right length, raises #UD, is reported */
 
 #define X_NONE 0, ISA_STAGE_NONE
@@ -103,6 +112,9 @@ enum isa_cost {
     ISA_COST_SHIFT,  /* double shifts, rotates through carry, BT with memory bit offset */
     ISA_COST_MUL,
     ISA_COST_DIV,
+    ISA_COST_FLOAT,  /* floating-point add, multiply, compare, convert */
+    ISA_COST_FDIV,   /* floating-point divide, square root */
+    ISA_COST_FMICRO, /* x87 microcode: transcendentals, BCD, environment; FXSAVE */
     ISA_COST_STRING, /* one step */
     ISA_COST_LOCKED, /* implicitly locked, fences */
     ISA_COST_MICRO,  /* short microcode: PUSHA, ENTER, BCD ... */
@@ -147,12 +159,13 @@ static inline bool isa_row_ends_block(const struct isa_row *row)
 enum isa_method {
     ISA_METHOD_NONE, ISA_METHOD_E, ISA_METHOD_G, ISA_METHOD_M, ISA_METHOD_R, ISA_METHOD_S, ISA_METHOD_C,
     ISA_METHOD_D, ISA_METHOD_Z, ISA_METHOD_I, ISA_METHOD_J, ISA_METHOD_A, ISA_METHOD_O, ISA_METHOD_X,
-    ISA_METHOD_Y, ISA_METHOD_GPR, ISA_METHOD_SEGMENT, ISA_METHOD_ONE,
+    ISA_METHOD_Y, ISA_METHOD_P, ISA_METHOD_Q, ISA_METHOD_N, ISA_METHOD_V, ISA_METHOD_W, ISA_METHOD_U, ISA_METHOD_ST0,
+    ISA_METHOD_STI, ISA_METHOD_GPR, ISA_METHOD_SEGMENT, ISA_METHOD_ONE,
 };
 
 enum isa_size {
     ISA_SIZE_NONE, ISA_SIZE_B, ISA_SIZE_W, ISA_SIZE_D, ISA_SIZE_Q, ISA_SIZE_DQ, ISA_SIZE_V, ISA_SIZE_Z,
-    ISA_SIZE_Y, ISA_SIZE_NATURAL, ISA_SIZE_P, ISA_SIZE_S, ISA_SIZE_A, ISA_SIZE_BS, ISA_SIZE_WV,
+    ISA_SIZE_Y, ISA_SIZE_NATURAL, ISA_SIZE_P, ISA_SIZE_S, ISA_SIZE_A, ISA_SIZE_BS, ISA_SIZE_WV, ISA_SIZE_T,
 };
 
 struct isa_operand {
@@ -166,7 +179,7 @@ struct isa_operand {
 #define ISA_PREFIX_F2 8
 
 struct isa_form {
-    uint8_t map;           /* 0: one byte, 1: 0F */
+    uint8_t map;           /* 0: one byte, 1: 0F, 2: 3DNow! by suffix */
     uint8_t first, last;   /* opcode range */
     uint8_t prefixes;      /* accepted, ISA_PREFIX_... */
     bool modrm;
@@ -180,7 +193,7 @@ struct isa_form {
 #define ISA_NO_ROW 0xFFFF
 extern const struct isa_form isa_forms[];       /* one for each row, same order */
 extern const uint16_t isa_candidates[];         /* row numbers, lists ended by ISA_NO_ROW */
-extern const uint16_t isa_first_candidate[2][256]; /* index into isa_candidates */
-extern const uint8_t isa_has_modrm[2][32];      /* a bit for each opcode: some row there has a ModRM byte */
+extern const uint16_t isa_first_candidate[ISA_MAPS][256]; /* index into isa_candidates */
+extern const uint8_t isa_has_modrm[ISA_MAPS][32];      /* a bit for each opcode: some row there has a ModRM byte */
 
 #endif

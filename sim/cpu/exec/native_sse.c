@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One assembler statement per operator: the guest's MXCSR goes in and out inside it, so that no code of the
+ * compiler ever runs under it.
+ */
+#include "sim/cpu/exec/native_sse.h"
+
+#define ENTER "stmxcsr %[own]\n\tldmxcsr %[mxcsr]\n\t"
+#define LEAVE "stmxcsr %[mxcsr]\n\tldmxcsr %[own]\n\t"
+
+#define FLAGS 0x3F
+
+/* Vector result. */
+#define OPERATOR(name, instruction)                                                               \
+    uint32_t native_##name(uint32_t mxcsr, union lanes *a, const union lanes *b)                \
+    {                                                                                             \
+        uint32_t own;                                                                             \
+                                                                                                  \
+        __asm__ volatile("movups %[a], %%xmm0\n\tmovups %[b], %%xmm1\n\t" ENTER instruction "\n\t" LEAVE \
+                         "movups %%xmm0, %[a]"                                                    \
+                         : [a] "+m"(*a), [mxcsr] "+m"(mxcsr), [own] "=m"(own)                     \
+                         : [b] "m"(*b)                                                            \
+                         : "xmm0", "xmm1");                                               \
+        return mxcsr & FLAGS;                                                                     \
+    }
+
+#define BINARY(name) OPERATOR(name, #name " %%xmm1, %%xmm0")
+#define ARITHMETIC(name) BINARY(name##ps) BINARY(name##pd) BINARY(name##ss) BINARY(name##sd)
+
+ARITHMETIC(add)
+ARITHMETIC(sub)
+ARITHMETIC(mul)
+ARITHMETIC(div)
+ARITHMETIC(min)
+ARITHMETIC(max)
+ARITHMETIC(sqrt)
+BINARY(cvtps2pd)
+BINARY(cvtpd2ps)
+BINARY(cvtss2sd)
+BINARY(cvtsd2ss)
+BINARY(cvtdq2ps)
+BINARY(cvtps2dq)
+BINARY(cvttps2dq)
+BINARY(cvtdq2pd)
+BINARY(cvtpd2dq)
+BINARY(cvttpd2dq)
+
+/* SSE3: every x86-64 processor since 2005. */
+BINARY(haddps)
+BINARY(haddpd)
+BINARY(hsubps)
+BINARY(hsubpd)
+BINARY(addsubps)
+BINARY(addsubpd)
+
+/* ---- Comparisons ----------------------------------------------------------------------------------------- */
+
+#define PREDICATES(type)                                                                          \
+    static OPERATOR(cmp##type##_0, "cmp" #type " $0, %%xmm1, %%xmm0")                             \
+    static OPERATOR(cmp##type##_1, "cmp" #type " $1, %%xmm1, %%xmm0")                             \
+    static OPERATOR(cmp##type##_2, "cmp" #type " $2, %%xmm1, %%xmm0")                             \
+    static OPERATOR(cmp##type##_3, "cmp" #type " $3, %%xmm1, %%xmm0")                             \
+    static OPERATOR(cmp##type##_4, "cmp" #type " $4, %%xmm1, %%xmm0")                             \
+    static OPERATOR(cmp##type##_5, "cmp" #type " $5, %%xmm1, %%xmm0")                             \
+    static OPERATOR(cmp##type##_6, "cmp" #type " $6, %%xmm1, %%xmm0")                             \
+    static OPERATOR(cmp##type##_7, "cmp" #type " $7, %%xmm1, %%xmm0")                             \
+    native_sse_fn *const native_cmp##type[8] = {                                                  \
+        native_cmp##type##_0, native_cmp##type##_1, native_cmp##type##_2, native_cmp##type##_3,   \
+        native_cmp##type##_4, native_cmp##type##_5, native_cmp##type##_6, native_cmp##type##_7,   \
+    };
+
+PREDICATES(ps)
+PREDICATES(pd)
+PREDICATES(ss)
+PREDICATES(sd)
+
+/* ---- To and from general registers ------------------------------------------------------------------------ */
+
+/* The flags as LAHF puts them: SF ZF - AF - PF - CF; OF is 0. */
+#define FLAGS_RESULT(name)                                                                        \
+    uint32_t native_##name(uint32_t mxcsr, union lanes *a, const union lanes *b)                \
+    {                                                                                             \
+        uint64_t flags;                                                                           \
+        uint32_t own;                                                                             \
+                                                                                                  \
+        __asm__ volatile("movups %[a], %%xmm0\n\tmovups %[b], %%xmm1\n\t" ENTER #name " %%xmm1, %%xmm0\n\t" \
+                         "lahf\n\tmovzbl %%ah, %%eax\n\t" LEAVE                                   \
+                         : [flags] "=&a"(flags), [mxcsr] "+m"(mxcsr), [own] "=m"(own)             \
+                         : [a] "m"(*a), [b] "m"(*b)                                               \
+                         : "xmm0", "xmm1", "cc");                                                 \
+        a->q[0] = flags;                                                                          \
+        return mxcsr & FLAGS;                                                                     \
+    }
+
+FLAGS_RESULT(ucomiss)
+FLAGS_RESULT(ucomisd)
+FLAGS_RESULT(comiss)
+FLAGS_RESULT(comisd)
+
+#define FROM_INTEGER(name, instruction, operand)                                                  \
+    uint32_t native_##name(uint32_t mxcsr, union lanes *a, const union lanes *b)                \
+    {                                                                                             \
+        uint32_t own;                                                                             \
+                                                                                                  \
+        __asm__ volatile("movups %[a], %%xmm0\n\t" ENTER instruction " %" operand "[b], %%xmm0\n\t" LEAVE \
+                         "movups %%xmm0, %[a]"                                                    \
+                         : [a] "+m"(*a), [mxcsr] "+m"(mxcsr), [own] "=m"(own)                     \
+                         : [b] "r"(b->q[0])                                                       \
+                         : "xmm0");                                                               \
+        return mxcsr & FLAGS;                                                                     \
+    }
+
+FROM_INTEGER(cvtsi2ss, "cvtsi2ssl", "k")
+FROM_INTEGER(cvtsi2sd, "cvtsi2sdl", "k")
+FROM_INTEGER(cvtsi2ss_64, "cvtsi2ssq", "q")
+FROM_INTEGER(cvtsi2sd_64, "cvtsi2sdq", "q")
+
+#define TO_INTEGER(name, instruction, operand)                                                    \
+    uint32_t native_##name(uint32_t mxcsr, union lanes *a, const union lanes *b)                \
+    {                                                                                             \
+        uint64_t value;                                                                           \
+        uint32_t own;                                                                             \
+                                                                                                  \
+        __asm__ volatile("movups %[b], %%xmm0\n\t" ENTER instruction " %%xmm0, %" operand "[value]\n\t" LEAVE \
+                         : [value] "=&r"(value), [mxcsr] "+m"(mxcsr), [own] "=m"(own)             \
+                         : [b] "m"(*b)                                                            \
+                         : "xmm0");                                                               \
+        a->q[0] = value;                                                                          \
+        return mxcsr & FLAGS;                                                                     \
+    }
+
+TO_INTEGER(cvtss2si, "cvtss2si", "k")
+TO_INTEGER(cvtsd2si, "cvtsd2si", "k")
+TO_INTEGER(cvttss2si, "cvttss2si", "k")
+TO_INTEGER(cvttsd2si, "cvttsd2si", "k")
+TO_INTEGER(cvtss2si_64, "cvtss2si", "q")
+TO_INTEGER(cvtsd2si_64, "cvtsd2si", "q")
+TO_INTEGER(cvttss2si_64, "cvttss2si", "q")
+TO_INTEGER(cvttsd2si_64, "cvttsd2si", "q")

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* x87 exceptions, availability and last-instruction pointers. */
+#include "sim/cpu/exec/x87.h"
+
+/*
+ * assumed: CR0.NE = 0 reports by #MF too. The external way (FERR#, IRQ 13, IGNNE#) has no pin to go through.
+ */
+enum outcome x87_pending(struct core *core)
+{
+    if (core->x87.status & X87_ES)
+        return core_fault(core, EXC_MF);
+    return OUTCOME_NEXT;
+}
+
+enum outcome x87_ready_no_wait(struct core *core)
+{
+    if (core->cr0 & (CR0_EM | CR0_TS))
+        return core_fault(core, EXC_NM);
+    return OUTCOME_NEXT;
+}
+
+enum outcome x87_ready(struct core *core)
+{
+    enum outcome outcome = x87_ready_no_wait(core);
+
+    return outcome == OUTCOME_NEXT ? x87_pending(core) : outcome;
+}
+
+/* FOP: bits 10:8 are the first byte's low three, 7:0 the ModRM byte (APM2 11.4.3.2). */
+void x87_note_instruction(struct core *core, const struct insn *insn)
+{
+    struct x87 *x87 = &core->x87;
+
+    x87->opcode = (uint16_t)((insn->opcode & 7) << 8 | insn->modrm);
+    x87->instruction = core->rip;
+    x87->code_selector = core->seg[SEG_CS].selector;
+    if (!insn->modrm_memory)
+        return;
+    x87->data = operand_offset(core, insn);
+    x87->data_selector = core->seg[insn->segment].selector;
+}
+
+void x87_merge(struct core *core, uint16_t status, uint16_t conditions)
+{
+    struct x87 *x87 = &core->x87;
+
+    x87->status = (uint16_t)((x87->status & ~conditions) | (status & (X87_EXCEPTIONS | conditions)));
+    x87_summarize(core);
+}
+
+bool x87_stack_fault(struct core *core, bool overflow)
+{
+    core->x87.status |= X87_SF;
+    x87_merge(core, (uint16_t)(X87_IE | (overflow ? X87_C1 : 0)), X87_C1);
+    return core->x87.control & X87_IE;
+}
+
+void x87_initialize(struct core *core)
+{
+    struct x87 *x87 = &core->x87;
+
+    x87->control = X87_CONTROL_INIT;
+    x87->status = 0;
+    x87->full = 0;
+    x87->opcode = 0;
+    x87->instruction = x87->data = 0;
+    x87->code_selector = x87->data_selector = 0;
+}
