@@ -21,12 +21,14 @@ struct native_state {
     uint64_t gpr[GPR_COUNT];
     uint64_t rflags;
     uint64_t rsp;
+    uint8_t fx[512] __attribute__((aligned(16))); /* FXSAVE image */
 };
 
 struct native_code {
     uint8_t *code; /* one page below 4 GiB */
-    struct native_state *in, *out;
+    struct native_state *in, *out, *own;
     unsigned at;
+    bool media;    /* load and save x87 and SSE state too */
 };
 
 #define NATIVE_CODE_BYTES 4096
@@ -60,6 +62,7 @@ static inline bool native_open(struct native_code *n)
         return false;
     n->in = (struct native_state *)(n->code + NATIVE_CODE_BYTES);
     n->out = n->in + 1;
+    n->own = n->in + 2;
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaction(signals[i], &action, NULL);
     return true;
@@ -92,6 +95,13 @@ static inline void emit_move(struct native_code *n, unsigned reg, const void *ta
     emit_rip(n, reg, target);
 }
 
+/* FXSAVE64 or FXRSTOR64 of an image. */
+static inline void emit_fx(struct native_code *n, const void *image, bool restore)
+{
+    EMIT(n, "\x48\x0F\xAE");
+    emit_rip(n, restore, image);
+}
+
 /* Into 32-bit code, the instruction, and back. SS stays: its base and limit do not matter to Linux code. */
 static inline void emit_compatibility(struct native_code *n, const uint8_t *insn, unsigned length)
 {
@@ -115,6 +125,10 @@ static inline void native_assemble(struct native_code *n, const uint8_t *insn, u
     n->at = 0;
     EMIT(n, "\x53\x55\x41\x54\x41\x55\x41\x56\x41\x57"); /* push rbx, rbp, r12-r15 */
     emit_move(n, RSP, &n->out->rsp, false);
+    if (n->media) {
+        emit_fx(n, n->own->fx, false);
+        emit_fx(n, n->in->fx, true);
+    }
     EMIT(n, "\xFF");
     emit_rip(n, 6, &n->in->rflags); /* push qword [rflags] */
     EMIT(n, "\x9D");                /* popfq */
@@ -129,6 +143,10 @@ static inline void native_assemble(struct native_code *n, const uint8_t *insn, u
         if (reg != RSP)
             emit_move(n, reg, &n->out->gpr[reg], false);
     emit_move(n, RSP, &n->out->rsp, true);
+    if (n->media) {
+        emit_fx(n, n->out->fx, false);
+        emit_fx(n, n->own->fx, true);
+    }
     EMIT(n, "\x9C\x8F");
     emit_rip(n, 0, &n->out->rflags); /* pushfq; pop qword [rflags] */
     EMIT(n, "\xFC\x41\x5F\x41\x5E\x41\x5D\x41\x5C\x5D\x5B\xC3"); /* cld, restore, ret */

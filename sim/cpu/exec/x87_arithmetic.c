@@ -192,14 +192,11 @@ enum outcome exec_fxtract(struct core *core, const struct insn *insn)
 
 #define UNORDERED (X87_C0 | X87_C2 | X87_C3)
 
-/* false: unmasked stack underflow. */
+/* Unordered, masked or not. false: unmasked stack underflow. */
 static bool compare_underflow(struct core *core)
 {
-    bool masked = x87_stack_fault(core, false);
-
-    if (masked)
-        core->x87.status |= UNORDERED;
-    return masked;
+    core->x87.status |= UNORDERED;
+    return x87_stack_fault(core, false);
 }
 
 static enum outcome compare(struct core *core, const struct insn *insn, native_x87_fn *fn, unsigned with, unsigned pops)
@@ -218,7 +215,7 @@ static enum outcome compare(struct core *core, const struct insn *insn, native_x
 
         a = *x87_st(core, 0);
         status = fn(core->x87.control | X87_EXCEPTIONS, &a, x87_st(core, with));
-        x87_merge(core, status, stopped(core, status) ? X87_C1 : X87_CONDITIONS);
+        x87_merge(core, status, X87_CONDITIONS);
         if (stopped(core, status))
             return OUTCOME_NEXT;
     }
@@ -246,7 +243,7 @@ static enum outcome compare_memory(struct core *core, const struct insn *insn, n
 
         a = *x87_st(core, 0);
         status = fn(core->x87.control | X87_EXCEPTIONS, &a, &memory);
-        x87_merge(core, status, stopped(core, status) ? X87_C1 : X87_CONDITIONS);
+        x87_merge(core, status, X87_CONDITIONS);
         if (stopped(core, status))
             return OUTCOME_NEXT;
     }

@@ -36,7 +36,7 @@ static enum outcome load(struct core *core, const struct insn *insn, native_x87_
     }
     status = fn(core->x87.control | X87_EXCEPTIONS, &value, (const uint64_t[2]){ memory, 0 });
     x87_merge(core, status, X87_C1);
-    if (!(status & ~core->x87.control & (X87_IE | X87_DE)))
+    if (!(status & ~core->x87.control & X87_IE)) /* an unmasked DE comes after the load */
         x87_push(core, value);
     return OUTCOME_NEXT;
 }
