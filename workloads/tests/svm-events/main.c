@@ -179,7 +179,7 @@ static void never_match(void)
     check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(EXC_DB), "nor is ICEBP a #DB");
 }
 
-/* ---- INTR, NMI, INIT ------------------------------------------------------------------------------------------ */
+/* ---- INTR, NMI, INIT -------------------------------------------------------------------------------------------- */
 
 static void open_gif(void *unused)
 {

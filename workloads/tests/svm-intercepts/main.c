@@ -64,7 +64,7 @@ struct row {
 static uint8_t scratch[64] __attribute__((aligned(64)));
 static struct vmcb other __attribute__((aligned(4096)));
 
-/* ---- What the instructions do ------------------------------------------------------------------------------ */
+/* ---- What the instructions do ----------------------------------------------------------------------------------- */
 
 static bool rdx_is_cr0(void) { return svm_registers.rdx == svm_vmcb.cr0; }
 static bool rdx_is_cr2(void) { return svm_registers.rdx == 0xABCDE; }
@@ -137,7 +137,7 @@ static bool stored(struct vmcb_segment table)
 static bool idtr_is_stored(void) { return stored(svm_vmcb.idtr); }
 static bool gdtr_is_stored(void) { return stored(svm_vmcb.gdtr); }
 
-/* ---- Before them --------------------------------------------------------------------------------------------- */
+/* ---- Before them ------------------------------------------------------------------------------------------------ */
 
 static void set_cr2(void) { svm_vmcb.cr2 = 0xABCDE; }
 static void rdx_cr0_ts(void) { svm_registers.rdx = svm_vmcb.cr0 ^ CR0_TS; }
@@ -192,7 +192,7 @@ static void other_world(void)
     other.kernel_gs_base = 0x1234;
 }
 
-/* ---- The table ------------------------------------------------------------------------------------------------- */
+/* ---- The table -------------------------------------------------------------------------------------------------- */
 
 #define CODE(name) .also = NONE, .at = at_##name, .next = next_##name
 #define ALONE(name) .at = at_##name, .next = next_##name
@@ -311,7 +311,7 @@ static void works(const struct row *row)
         check_format(row->worked(), "%s: it does its work", row->what);
 }
 
-/* ---- Rows with rules of their own -------------------------------------------------------------------------- */
+/* ---- Rows with rules of their own ------------------------------------------------------------------------------- */
 
 static void control_registers(void)
 {

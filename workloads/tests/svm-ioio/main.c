@@ -134,7 +134,7 @@ static void passes(const struct row *row, bool prot)
                  "%s: index and count move on", row->what);
 }
 
-/* ---- The map ----------------------------------------------------------------------------------------------------- */
+/* ---- The map ---------------------------------------------------------------------------------------------------- */
 
 static bool port_exits(const char *code, uint16_t port, uint32_t bit)
 {
