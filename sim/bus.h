@@ -45,6 +45,8 @@ struct spa_space {
     void (*mmio_write)(void *ctx, spa_t address, unsigned size, uint64_t value);
     /* The node whose memory controller owns `address` (for latency); 0 if none does. */
     unsigned (*home_node)(void *ctx, spa_t address);
+    /* `dram` for the DRAM behind the VGA window, A0000-BFFFF, which only SMM sees (ASeg). NULL: there is none. */
+    uint8_t *(*smram)(void *ctx, spa_t address, bool allocate);
     bool exhausted;
 };
 

@@ -10,6 +10,7 @@
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/interp/block.h"
 #include "sim/cpu/model/msr.h"
+#include "sim/cpu/smm/smm.h"
 #include "sim/cpu/svm/svm.h"
 
 /* ---- Building ------------------------------------------------------------------------------------ */
@@ -25,19 +26,21 @@ struct core *core_new(const struct core_wiring *wiring)
     core->initial_apic_id = wiring->apic_id;
     core->bsp = wiring->index == 0;
     core->model = wiring->model;
-    core->space = wiring->space;
+    smm_new(core, wiring->space);
     core->pio = wiring->pio;
     core->clock = wiring->clock;
     core->unmodelled = wiring->unmodelled;
     core->blocks = wiring->blocks;
     core->count = g_new0(struct core_counters, 1);
-    core->mmu = mmu_new(wiring->geometry ? wiring->geometry : &wiring->model->mmu, wiring->space, wiring->node,
+    core->mmu = mmu_new(wiring->geometry ? wiring->geometry : &wiring->model->mmu, core->space, wiring->node,
                         &core->cycles);
+    core->smash_1g = (wiring->geometry ? wiring->geometry : &wiring->model->mmu)->smash_1g;
     core->exits = wiring->exits;
     core->msr = msr_storage_new(core);
     svm_new(core);
     apic_new(core, wiring->messages, wiring->acknowledge);
     core_attach_msrs(core, svm_msr_bank(core));
+    core_attach_msrs(core, smm_msr_bank(core));
     core_attach_msrs(core, apic_msr_bank(core));
     core_attach_msrs(core, mmu_msr_bank(core->mmu));
     core->limit = NEVER;
@@ -208,10 +211,12 @@ void core_reset(struct core *core, enum core_reset kind)
     reset_registers(core, kind);
     reset_boundary(core, kind);
     svm_reset(core, kind);
+    smm_reset(core, kind);
     if (kind == CORE_RESET_COLD) {
         reset_media(core);
         core->tsc_offset_host = 0 - core->cycles;
         msr_reset(core);
+        smm_changed(core);
         mmu_reset(core->mmu);
         block_cache_clear(core->blocks);
     } else {

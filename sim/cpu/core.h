@@ -118,6 +118,7 @@ enum outcome {
     OUTCOME_HALT,     /* HLT: retired, then wait */
     OUTCOME_MWAIT,    /* MWAIT with an armed line: retired, then wait */
     OUTCOME_VMRUN,    /* world switch into the guest at core->pending.address */
+    OUTCOME_RSM,      /* RSM in SMM: back to what the save map holds */
     OUTCOME_VMEXIT,   /* intercepted: core->exit is filled; rip stays unless exit.rip_next */
     OUTCOME_SHUTDOWN, /* triple fault */
     OUTCOME_STOP      /* retired; core_run must return (debug-exit port, native memory exhausted ...) */
@@ -181,6 +182,26 @@ struct svm_core {
     uint64_t halted_cycles;              /* all cycles this core ever waited in HLT; interp adds to it */
     struct svm_counters *count;          /* svm/exits.h */
     struct exit_table *own_exits;        /* NULL when the machine gave one (core->exits) */
+};
+
+/* System-management mode (APM2 chapter 10); smm/smm.h. */
+struct smm_core {
+    bool active;              /* between SMI and RSM (or SMM_CTL's enter and exit) */
+    bool internal;            /* an I/O trap asks for an SMI at the next boundary */
+    bool was_halted;          /* this boundary ended a HLT */
+    bool nmi_masked;          /* before SMM_CTL's enter */
+    uint32_t status;          /* local SMI status, FEC4 of the save map: what the next SMI reports */
+    uint64_t held_dr6;        /* #DB traps that an SMI was faster than: taken after RSM */
+    bool io_valid;            /* this boundary follows an I/O access: */
+    uint32_t io_info;         /* ... as EXITINFO1 of VMEXIT_IOIO, with bit 1 VALID and bit 11 TF */
+    uint64_t io_rip, io_rcx, io_rsi, io_rdi; /* before it */
+    /* derived from MSRs and `active` by smm_changed */
+    bool windows;             /* ASeg or TSeg is enabled: memory is not what the map says everywhere */
+    bool io_traps;
+    bool fetching;            /* what memory is asked for now is instruction bytes */
+    uint8_t no_flags;         /* page flags of ASeg's DRAM: nobody watches it */
+    struct spa_space *memory; /* the machine's; core->space is `view` */
+    struct spa_space view;
 };
 
 /* ---- Flags, lazily ------------------------------------------------------------------------------- */
@@ -249,6 +270,7 @@ struct core {
     struct pending pending;
     struct vmexit exit;
     struct svm_core svm;
+    struct smm_core smm;
 
     /* system registers */
     struct table_register gdtr, idtr;
@@ -282,7 +304,7 @@ struct core {
     uint8_t initial_apic_id;
     bool bsp;
     const struct cpu_model *model;
-    struct spa_space *space;
+    struct spa_space *space;        /* as this core sees it now: smm.view */
     struct pio_space *pio;
     struct clock *clock;
     struct unmodelled *unmodelled;
@@ -295,6 +317,7 @@ struct core {
     size_t bank_count;
     struct msr_storage *msr;        /* model/msr.h: storage of the core's own plain MSRs */
     struct core_counters *count;    /* core_counters.h */
+    bool smash_1g;                  /* what firmware sets BU_CFG2[29] to: the geometry says */
     bool reference;
 };
 
@@ -348,6 +371,9 @@ void core_mode_changed(struct core *core, bool paging);
 
 /* Recompute data_breakpoints and code_breakpoints. After any change of DR7 (core.c). */
 void core_debug_changed(struct core *core);
+
+/* SMM was entered or left, or one of its MSRs written: derived state anew, no stale native pointer (smm/smm.c). */
+void smm_changed(struct core *core);
 
 /*
  * The next boundary has something to look at: an event arrived, or IF, TF, TPR, GIF, a shadow or a wait

@@ -8,6 +8,7 @@
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/interp/block.h"
 #include "sim/cpu/model/msr.h"
+#include "sim/cpu/smm/smm.h"
 #include "sim/cpu/svm/svm.h"
 
 #define V(member) STATE_VALUE(struct core, member)
@@ -30,6 +31,8 @@ static const struct state_field core_fields[] = {
     V(tsc_aux), V(tsc_offset_host), V(hwcr), V(tpr),
     V(interrupt_shadow), V(shadow_blocks_debug), V(nmi_masked), V(nmi_pending), V(init_pending),
     V(smi_pending), V(mc_pending), V(halted), V(mwaiting), V(waiting_for_sipi), V(shutdown),
+    V(smm.active), V(smm.internal), V(smm.was_halted), V(smm.nmi_masked), V(smm.status), V(smm.held_dr6),
+    V(smm.io_valid), V(smm.io_info), V(smm.io_rip), V(smm.io_rcx), V(smm.io_rsi), V(smm.io_rdi),
     V(mwait_breaks), V(intr_line), V(pending_dr6), V(monitor_line),
 };
 
@@ -63,6 +66,8 @@ static void rebuild(void *object)
     core->breakpoint_passed = core->stop_request = false;
     core_debug_changed(core);
     core_mode_changed(core, true);
+    smm_changed(core);
+    mmu_set_smash_1g(core->mmu, bit(core->msr->bu_cfg2, BU_CFG2_SMASH_1G));
     mmu_drop_all_native(core->mmu);
     if (core->blocks)
         block_cache_clear(core->blocks);

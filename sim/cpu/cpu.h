@@ -25,6 +25,7 @@ struct cpuid_row {
 struct cpu_costs {
     unsigned exception, interrupt, task_switch; /* delivery through the IDT; a hardware task switch */
     unsigned vmrun, vmexit;                     /* the two halves of a world switch */
+    unsigned smi, rsm;                          /* writing and reading the save map */
 };
 
 /* A revision as data: 10h-b3, 10h-c2, 10h-d0 (fact sheet section 1). */
@@ -36,6 +37,7 @@ struct cpu_model {
     unsigned mhz;              /* P0 core frequency = TSC rate */
     bool nrip;                 /* VMCB nRIP is written */
     bool skinit, pause_filter, node_id_msr;
+    bool smm_host_if;          /* SMM save map FED8[3] holds the host's RFLAGS.IF (DA-C2 and later) */
     unsigned asids;            /* 64 */
     const struct cpuid_row *cpuid;
     size_t cpuid_count;

@@ -70,6 +70,13 @@ static bool wrong(GError **error, char *message)
     return false;
 }
 
+static bool geometry_check(const struct machine_config *config, GError **error)
+{
+    const char *right, *array = config->has_geometry ? mmu_geometry_error(&config->geometry, &right) : NULL;
+
+    return !array || wrong(error, g_strdup_printf("%s cannot be built; %s is right", array, right));
+}
+
 static bool config_check(const struct machine_config *config, GError **error)
 {
     const struct cpu_model *model = cpu_model_find(config->model);
@@ -83,7 +90,7 @@ static bool config_check(const struct machine_config *config, GError **error)
     if (config->cores < 1 || config->cores > model->max_cores)
         return wrong(error, g_strdup_printf("cores is %u; 1 to %u in each node is right for model %s", config->cores,
                                             model->max_cores, model->name));
-    return true;
+    return geometry_check(config, error);
 }
 
 /* ---- Building ----------------------------------------------------------------------------------- */

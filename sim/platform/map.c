@@ -34,6 +34,16 @@ static uint8_t *map_dram(void *ctx, spa_t address, bool allocate)
     return offset == MAP_NONE ? NULL : dram_page(&map->dram, offset, allocate, &map->space.exhausted);
 }
 
+/* Every node's row of DRAM has these bytes too; the VGA window hides them. */
+static uint8_t *map_smram(void *ctx, spa_t address, bool allocate)
+{
+    struct map *map = ctx;
+
+    if (address < MAP_VGA_BASE || address >= MAP_VGA_END || address >= map->top_mem)
+        return NULL;
+    return dram_page(&map->dram, address, allocate, &map->space.exhausted);
+}
+
 static bool map_is_dram(void *ctx, spa_t address)
 {
     return map_offset(ctx, address) != MAP_NONE;
@@ -186,7 +196,7 @@ void map_init(struct map *map, unsigned nodes, uint64_t memory, uint64_t host_me
     map->space = (struct spa_space){
         .ctx = map, .dram = map_dram, .is_dram = map_is_dram, .page_flags = map_page_flags,
         .flag_page = map_flag_page, .unflag_page = map_unflag_page, .stored = map_stored,
-        .mmio_read = map_mmio_read, .mmio_write = map_mmio_write, .home_node = map_home_node,
+        .mmio_read = map_mmio_read, .mmio_write = map_mmio_write, .home_node = map_home_node, .smram = map_smram,
     };
     map->nodes = nodes;
     map->node_bytes = memory / nodes;

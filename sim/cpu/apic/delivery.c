@@ -148,6 +148,8 @@ void apic_lvt_event(struct core *core, enum apic_lvt entry)
     /* Timer: always fixed. Remote read and STARTUP mean nothing in an entry. */
     if (bit(lvt, LVT_MASK) || bits(lvt, LVT_TYPE) == APIC_REMOTE_READ || bits(lvt, LVT_TYPE) == APIC_STARTUP)
         return;
+    if (bits(lvt, LVT_TYPE) == APIC_SMI) /* local SMI status: LvtLcy, LvtExt */
+        core->smm.status |= (uint32_t)(entry >= LVT_EXTENDED0 ? BIT(17) : BIT(16));
     take_effect(apic, (enum apic_message_type)bits(lvt, LVT_TYPE), (uint8_t)bits(lvt, LVT_VECTOR), false);
 }
 

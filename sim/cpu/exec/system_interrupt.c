@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* INT n, INT3, INTO, ICEBP, IRET: they name the event; event/ delivers it (APM2 8.6). */
+/* INT n, INT3, INTO, ICEBP, IRET, RSM: they name the event; event/ delivers it (APM2 8.6). */
 #include "sim/cpu/decode/insn.h"
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/isa/semantics.h"
@@ -34,6 +34,12 @@ enum outcome exec_icebp(struct core *core, const struct insn *insn)
     (void)insn;
     core->fault = (struct event){ .vector = EXC_DB, .kind = EVENT_EXCEPTION, .icebp = true };
     return OUTCOME_TRAP;
+}
+
+enum outcome exec_rsm(struct core *core, const struct insn *insn)
+{
+    (void)insn;
+    return core->smm.active ? OUTCOME_RSM : core_fault(core, EXC_UD);
 }
 
 enum outcome exec_iret(struct core *core, const struct insn *insn)

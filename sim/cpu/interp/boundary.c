@@ -10,9 +10,9 @@
 #include "sim/cpu/exec/intercept.h"
 #include "sim/cpu/interp/interp.h"
 #include "sim/cpu/model/msr.h"
+#include "sim/cpu/smm/smm.h"
 #include "sim/cpu/svm/svm.h"
 
-#define SMI_EXTERNAL 1 /* EXITINFO1 bit 0: not raised by an I/O trap (fact sheet 3.4) */
 #define DR6_B bits_mask(3, 0)
 
 /* ---- Helpers ------------------------------------------------------------------------------------------ */
@@ -64,20 +64,32 @@ static bool take_machine_check(struct core *core)
     return true;
 }
 
+/*
+ * External ones wait for GIF, and stay pending when they are intercepted. One that an I/O trap raised is lost under
+ * GIF = 0, and gone when it exits (APM2 15.13.3, 15.17). With SmmLock nothing is intercepted.
+ */
 static bool take_smi(struct core *core)
 {
-    if (!core->smi_pending || !core->svm.gif || core->interrupt_shadow)
+    if (!core->svm.gif || core->smm.active)
+        core->smm.internal = false;
+    if (!smm_smi_ready(core) || core->interrupt_shadow)
         return false;
-    if (!(core->hwcr & HWCR_SMM_LOCK) && exit_if_intercepted(core, VMEXIT_SMI, SMI_EXTERNAL))
+    if (!(core->hwcr & HWCR_SMM_LOCK) && intercepts(core, VMEXIT_SMI)) {
+        struct vmexit exit = smm_exit_info(core);
+
+        core->smm.internal = false;
+        core->next_rip = core->rip;
+        execute_settle(core, core_vmexit(core, exit.code, exit.info1, exit.info2));
         return true;
-    core->smi_pending = false;
-    unmodelled_note(core->unmodelled, "SMI");
-    return false;
+    }
+    smm_enter(core);
+    core_attention(core);
+    return true;
 }
 
 static bool take_init(struct core *core)
 {
-    if (!core->init_pending || !core->svm.gif)
+    if (!core->init_pending || !core->svm.gif || core->smm.active)
         return false;
     if (exit_if_intercepted(core, VMEXIT_INIT, 0))
         return true;
@@ -159,8 +171,11 @@ static bool take_virtual_intr(struct core *core)
 
 bool boundary_take_event(struct core *core)
 {
-    return take_machine_check(core) || take_smi(core) || take_init(core) || take_debug_trap(core) ||
-           take_nmi(core) || take_intr(core) || take_virtual_intr(core);
+    bool taken = take_machine_check(core) || take_smi(core) || take_init(core) || take_debug_trap(core) ||
+                 take_nmi(core) || take_intr(core) || take_virtual_intr(core);
+
+    core->smm.io_valid = core->smm.was_halted = false; /* true of this boundary alone */
+    return taken;
 }
 
 /* HLT ends with anything that would be taken; MWAIT with ECX[0] with a masked INTR too. */
@@ -172,7 +187,9 @@ bool core_wakes(const struct core *core)
         return core->init_pending && core->svm.gif; /* taken, and the core waits on */
     if (core->pending_dr6 && !core->shadow_blocks_debug)
         return true; /* the trap of a single-stepped HLT */
-    if ((core->mc_pending || core->smi_pending || core->init_pending) && core->svm.gif)
+    if (core->mc_pending && core->svm.gif)
+        return true;
+    if ((core->smi_pending || core->init_pending) && core->svm.gif && !core->smm.active)
         return true;
     if (core->mwaiting && core->mwait_breaks && apic_interrupt_ready(core) && core->svm.gif)
         return true;

@@ -4,6 +4,7 @@
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/interp/interp.h"
 #include "sim/cpu/model/msr.h"
+#include "sim/cpu/smm/smm.h"
 #include "sim/cpu/svm/svm.h"
 
 #define DR6_BS BIT(14)
@@ -70,6 +71,9 @@ void execute_settle(struct core *core, enum outcome outcome)
             break;
         case OUTCOME_VMRUN:
             outcome = enter_guest(core);
+            break;
+        case OUTCOME_RSM:
+            outcome = smm_leave(core);
             break;
         default:
             outcome = resolve(core, outcome);
@@ -156,6 +160,7 @@ void execute_conclude(struct core *core, const struct insn *insn, enum outcome o
         conclude_transfer(core, outcome, before);
         break;
     case OUTCOME_VMRUN:
+    case OUTCOME_RSM:
         core->instructions++;
         execute_settle(core, outcome);
         break;

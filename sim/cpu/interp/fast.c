@@ -4,6 +4,7 @@
  * it saves is decoding, and a call per instruction for the ITLB's recency (mmu_fetch_again).
  */
 #include "sim/cpu/interp/interp.h"
+#include "sim/cpu/smm/smm.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -151,7 +152,7 @@ static inline struct block *enter_block(struct core *core, gva_t *linear, spa_t 
     *outcome = fetch_linear(core, linear);
     if (*outcome == OUTCOME_NEXT && !native_fetch(core->mmu, *linear, core->access, spa))
         *outcome = fetch_translate(core, *linear, spa);
-    if (*outcome != OUTCOME_NEXT)
+    if (*outcome != OUTCOME_NEXT || (core->smm.windows && smm_hides(core, *spa)))
         return NULL;
     block = block_find(core->blocks, *spa, core_decode_mode(core));
     return block && block_inside_segment(core, block) ? block : NULL;

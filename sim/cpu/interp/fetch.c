@@ -49,6 +49,14 @@ static size_t bytes_in_segment(const struct core *core)
     return rest < MAX_LENGTH ? (size_t)rest : MAX_LENGTH;
 }
 
+/* SMM's Close bits tell fetches from data. */
+static void read_code(struct core *core, spa_t spa, uint8_t *to, size_t size)
+{
+    core->smm.fetching = true;
+    spa_read_block(core->space, spa, to, size);
+    core->smm.fetching = false;
+}
+
 /* The second page of an instruction that crosses. */
 static enum outcome fetch_second(struct core *core, gva_t linear, uint8_t *to, size_t size)
 {
@@ -61,7 +69,7 @@ static enum outcome fetch_second(struct core *core, gva_t linear, uint8_t *to, s
         return core_fault_code(core, EXC_GP, 0);
     outcome = fetch_translate(core, linear, &spa);
     if (outcome == OUTCOME_NEXT)
-        spa_read_block(core->space, spa, to, size);
+        read_code(core, spa, to, size);
     return outcome;
 }
 
@@ -75,7 +83,7 @@ enum outcome fetch_insn_at(struct core *core, spa_t spa, struct insn *insn)
 
     if (first > room)
         first = room;
-    spa_read_block(core->space, spa, bytes, first);
+    read_code(core, spa, bytes, first);
     result = insn_prepare(bytes, first, mode, insn);
     if (result == DECODE_TRUNCATED && first < room) {
         gva_t next = core->mode == MODE_64BIT ? core->rip + first : core->seg[SEG_CS].base + core->rip + first;

@@ -19,6 +19,7 @@ static bool keeps_waiting(struct core *core)
     if (!core_waiting(core))
         return false;
     if (core_wakes(core)) {
+        core->smm.was_halted = core->halted; /* for an SMI's auto-halt byte */
         core->halted = core->mwaiting = core->mwait_breaks = false;
         core->monitor_line = NEVER;
         return false;
@@ -32,7 +33,7 @@ static bool keeps_waiting(struct core *core)
 
 static bool stop_requested(struct core *core)
 {
-    bool stop = core->stop_request || core->space->exhausted;
+    bool stop = core->stop_request || core->smm.memory->exhausted;
 
     core->stop_request = false;
     return stop;

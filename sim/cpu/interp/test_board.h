@@ -155,6 +155,7 @@ static struct board *board_new(const char *model, unsigned cores, bool reference
         .ctx = board, .dram = board_dram, .is_dram = board_is_dram, .page_flags = board_page_flags,
         .flag_page = board_flag, .unflag_page = board_unflag, .stored = board_stored,
         .mmio_read = board_mmio_read, .mmio_write = board_mmio_write, .home_node = board_home_node,
+        .smram = board_dram, /* the board has no VGA window: ASeg hides DRAM itself */
     };
     board->pio = (struct pio_space){ board, board_in, board_out };
     clock_init(&board->clock);

@@ -25,9 +25,10 @@ extern const struct cpu_model model_10h_b3, model_10h_c2, model_10h_d0;
 
 /*
  * assumed: VMRUN and #VMEXIT together with the instruction's own 250 cycles make about 1200, inside the
- * 1000 to 1400 of fact sheet 1.5; delivery through a gate and a task switch in the usual proportions.
+ * 1000 to 1400 of fact sheet 1.5; SMI and RSM move somewhat more to and from memory; delivery through a gate and a task switch in the usual proportions.
  */
-#define FAMILY_10H_COSTS { .exception = 80, .interrupt = 90, .task_switch = 300, .vmrun = 450, .vmexit = 500 }
+#define FAMILY_10H_COSTS { .exception = 80, .interrupt = 90, .task_switch = 300, .vmrun = 450, .vmexit = 500, \
+                           .smi = 700, .rsm = 500 }
 
 /* Leaves that are the same in every model. */
 #define CPUID_VENDOR(leaf, highest) { leaf, highest, 0x68747541, 0x444D4163, 0x69746E65 } /* "AuthenticAMD" */

@@ -146,6 +146,7 @@ void msr_reset(struct core *core)
     storage->node_id = core->node;
     if (core->model->nrip) /* rev C and later (fact sheet 2.6) */
         storage->bu_cfg2 |= UINT64_C(0x4000000000);
+    mmu_set_smash_1g(core->mmu, bit(storage->bu_cfg2, BU_CFG2_SMASH_1G));
 }
 
 /* Fact sheet 11.4; SVM enabled and locked with key 0 is svm's, the memory map is the machine's. */
@@ -160,6 +161,7 @@ void msr_enter(struct core *core)
     storage->dc_cfg = bits_put(storage->dc_cfg, 35, 34, 1) | BIT(24);      /* REQ_CTR, #261 */
     storage->osvw_length = 4;
     storage->osvw_status = core->model->nrip ? 0x0C : 0;                   /* C and D, multi-link */
-    if (core->model->mmu.smash_1g)
-        storage->bu_cfg2 |= BIT(29);
+    if (core->smash_1g)
+        storage->bu_cfg2 |= BIT(BU_CFG2_SMASH_1G);
+    mmu_set_smash_1g(core->mmu, core->smash_1g);
 }

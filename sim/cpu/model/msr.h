@@ -24,6 +24,8 @@
 #define HWCR_MISALIGN_SSE_DIS BIT(21)
 #define HWCR_TSC_FREQ_SEL BIT(24)
 
+#define BU_CFG2_SMASH_1G 29 /* MSRC001_102A: 1G pages enter the TLB as 2M */
+
 #define VM_CR_R_INIT BIT(1) /* MSRC001_0114; its rules are svm's */
 #define VM_CR_LOCK BIT(3)
 #define VM_CR_SVMDIS BIT(4)
@@ -89,6 +91,8 @@ bool msr_write_pat(void *core, const struct msr_row *row, uint64_t value);
 bool msr_write_hwcr(void *core, const struct msr_row *row, uint64_t value);
 bool msr_write_mc_status(void *storage, const struct msr_row *row, uint64_t value);
 bool msr_write_smm(void *storage, const struct msr_row *row, uint64_t value);
+bool msr_write_smm_source(void *storage, const struct msr_row *row, uint64_t value);
+bool msr_write_bu_cfg2(void *storage, const struct msr_row *row, uint64_t value);
 bool msr_write_unmodelled(void *storage, const struct msr_row *row, uint64_t value);
 bool msr_write_perf_ctl(void *storage, const struct msr_row *row, uint64_t value);
 bool msr_write_ibs_ctl(void *storage, const struct msr_row *row, uint64_t value);

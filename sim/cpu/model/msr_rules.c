@@ -88,6 +88,26 @@ bool msr_write_smm(void *ctx, const struct msr_row *row, uint64_t value)
     if (storage->core->hwcr & HWCR_SMM_LOCK)
         open = place == &storage->smm_mask ? BIT(2) | BIT(3) : 0;
     *place = (*place & ~open) | (value & open);
+    smm_changed(storage->core);
+    return true;
+}
+
+/* What the I/O traps watch, and whether they do. */
+bool msr_write_smm_source(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct msr_storage *storage = ctx;
+
+    *storage_of(ctx, row) = value;
+    smm_changed(storage->core);
+    return true;
+}
+
+bool msr_write_bu_cfg2(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct msr_storage *storage = ctx;
+
+    *storage_of(ctx, row) = value;
+    mmu_set_smash_1g(storage->core->mmu, bit(value, BU_CFG2_SMASH_1G));
     return true;
 }
 

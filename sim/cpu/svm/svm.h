@@ -26,6 +26,23 @@ enum outcome svm_vmrun(struct core *core);
  */
 enum outcome svm_vmexit(struct core *core);
 
+/* ---- SMM ------------------------------------------------------------------------------------------------ */
+
+/* What the SMM save map keeps of a guest that an SMI interrupts (offsets FED8 to FF40). */
+struct svm_suspended {
+    uint64_t state;  /* 2:0: 0 host, 2 guest, 6 guest with nested paging; 3: the host's RFLAGS.IF, where saved */
+    uint64_t vmcb, v_intr, pat;
+    uint64_t host_efer, host_cr4, host_cr3, host_cr0;
+};
+#define SVM_STATE_GUEST 1
+#define SVM_STATE_NESTED 2
+#define SVM_STATE_HOST_IF 3
+
+/* Leave guest mode without a #VMEXIT: intercepts, TSC offset, ASID and virtual interrupts are off. */
+void svm_suspend(struct core *core, struct svm_suspended *suspended);
+/* Go on in the guest; its controls are read from the VMCB again. */
+void svm_resume(struct core *core, const struct svm_suspended *suspended);
+
 /* ---- Gates --------------------------------------------------------------------------------------------- */
 
 /* A physical maskable interrupt may be taken or intercepted now (APM2 15.21.1): GIF, IF or host IF, shadow. */
