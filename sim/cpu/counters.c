@@ -10,8 +10,8 @@ static const char *const vectors[32] = {
 };
 
 static const struct counter_row rows[] = {
-    { "instructions.retired", "instructions", "instructions that completed", offsetof(struct core_counters, instructions),
-      { { 0 } } },
+    { "instructions.retired", "instructions", "instructions that completed",
+      offsetof(struct core_counters, instructions), { { 0 } } },
     { "cycles.total", "cycles", "the core's clock: instructions, memory stalls, events, waiting",
       offsetof(struct core_counters, cycles), { { 0 } } },
     { "exceptions.raised", "events", "exceptions raised by instructions, before any intercept, nested ones left out",

@@ -22,32 +22,45 @@ static uint64_t read_apic_id(struct core *core)
     return core->initial_apic_id;
 }
 
-static void write_flags(struct core *core, uint64_t value)
+static uint64_t read_cr8(struct core *core)
 {
-    rflags_write(core, value);
+    return cr8_read(core);
 }
 
-#define REGISTER(name, member) { name, offsetof(struct core, member), sizeof(((struct core *)0)->member), NULL, NULL }
-#define SPECIAL(name, read, write) { name, 0, 0, read, write }
-#define SEGMENT(name, index)                                                                                       \
-    REGISTER(name, seg[index].selector), REGISTER(name ".base", seg[index].base),                                  \
-    REGISTER(name ".limit", seg[index].limit), REGISTER(name ".attr", seg[index].attr)
+static void write_cr8(struct core *core, uint64_t value)
+{
+    cr8_write(core, value & 0xF);
+}
 
-static const struct register_row rows[] = {
-    REGISTER("rax", gpr[RAX]), REGISTER("rbx", gpr[RBX]), REGISTER("rcx", gpr[RCX]), REGISTER("rdx", gpr[RDX]),
-    REGISTER("rsi", gpr[RSI]), REGISTER("rdi", gpr[RDI]), REGISTER("rbp", gpr[RBP]), REGISTER("rsp", gpr[RSP]),
-    REGISTER("r8", gpr[R8]), REGISTER("r9", gpr[R9]), REGISTER("r10", gpr[R10]), REGISTER("r11", gpr[R11]),
-    REGISTER("r12", gpr[R12]), REGISTER("r13", gpr[R13]), REGISTER("r14", gpr[R14]), REGISTER("r15", gpr[R15]),
-    REGISTER("rip", rip), SPECIAL("rflags", rflags_read, write_flags), REGISTER("cpl", cpl),
-    SEGMENT("es", SEG_ES), SEGMENT("cs", SEG_CS), SEGMENT("ss", SEG_SS), SEGMENT("ds", SEG_DS),
-    SEGMENT("fs", SEG_FS), SEGMENT("gs", SEG_GS), SEGMENT("ldtr", SEG_LDTR), SEGMENT("tr", SEG_TR),
-    REGISTER("gdtr.base", gdtr.base), REGISTER("gdtr.limit", gdtr.limit),
-    REGISTER("idtr.base", idtr.base), REGISTER("idtr.limit", idtr.limit),
-    REGISTER("cr0", cr0), REGISTER("cr2", cr2), REGISTER("cr3", cr3), REGISTER("cr4", cr4), REGISTER("efer", efer),
-    REGISTER("dr0", dr[0]), REGISTER("dr1", dr[1]), REGISTER("dr2", dr[2]), REGISTER("dr3", dr[3]),
-    REGISTER("dr6", dr6), REGISTER("dr7", dr7), REGISTER("tpr", tpr),
-    SPECIAL("apic_id", read_apic_id, NULL),
-};
+/* STORED(name, member of struct core) and COMPUTED(name, read, write), in the order that debuggers show. */
+#define SEGMENT(STORED, name, index)                                                                     \
+    STORED(name, seg[index].selector)                                                                    \
+    STORED(name ".base", seg[index].base)                                                                \
+    STORED(name ".limit", seg[index].limit)                                                              \
+    STORED(name ".attr", seg[index].attr)
+#define REGISTERS(STORED, COMPUTED)                                                                      \
+    STORED("rax", gpr[RAX]) STORED("rbx", gpr[RBX]) STORED("rcx", gpr[RCX]) STORED("rdx", gpr[RDX])      \
+    STORED("rsi", gpr[RSI]) STORED("rdi", gpr[RDI]) STORED("rbp", gpr[RBP]) STORED("rsp", gpr[RSP])      \
+    STORED("r8", gpr[R8]) STORED("r9", gpr[R9]) STORED("r10", gpr[R10]) STORED("r11", gpr[R11])          \
+    STORED("r12", gpr[R12]) STORED("r13", gpr[R13]) STORED("r14", gpr[R14]) STORED("r15", gpr[R15])      \
+    STORED("rip", rip) COMPUTED("rflags", rflags_read, rflags_write) STORED("cpl", cpl)                  \
+    SEGMENT(STORED, "es", SEG_ES) SEGMENT(STORED, "cs", SEG_CS) SEGMENT(STORED, "ss", SEG_SS)            \
+    SEGMENT(STORED, "ds", SEG_DS) SEGMENT(STORED, "fs", SEG_FS) SEGMENT(STORED, "gs", SEG_GS)            \
+    SEGMENT(STORED, "ldtr", SEG_LDTR) SEGMENT(STORED, "tr", SEG_TR)                                      \
+    STORED("gdtr.base", gdtr.base) STORED("gdtr.limit", gdtr.limit)                                      \
+    STORED("idtr.base", idtr.base) STORED("idtr.limit", idtr.limit)                                      \
+    STORED("cr0", cr0) STORED("cr2", cr2) STORED("cr3", cr3) STORED("cr4", cr4)                          \
+    COMPUTED("cr8", read_cr8, write_cr8) STORED("efer", efer)                                            \
+    STORED("dr0", dr[0]) STORED("dr1", dr[1]) STORED("dr2", dr[2]) STORED("dr3", dr[3])                  \
+    STORED("dr6", dr6) STORED("dr7", dr7) COMPUTED("apic_id", read_apic_id, NULL)
+
+#define STORED_ROW(name, member) \
+    { name, offsetof(struct core, member), sizeof(((struct core *)0)->member), NULL, NULL },
+#define COMPUTED_ROW(name, read, write) { name, 0, 0, read, write },
+#define NAME(name, ...) name,
+
+static const struct register_row rows[] = { REGISTERS(STORED_ROW, COMPUTED_ROW) };
+static const char *const names[] = { REGISTERS(NAME, NAME) NULL };
 
 #define COUNT (sizeof(rows) / sizeof(rows[0]))
 
@@ -90,15 +103,5 @@ bool core_set_register(struct core *core, const char *name, uint64_t value)
 
 const char *const *core_register_names(void)
 {
-    static const char *const names[] = {
-#define N4(name) name, name ".base", name ".limit", name ".attr"
-        "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-        "rip", "rflags", "cpl", N4("es"), N4("cs"), N4("ss"), N4("ds"), N4("fs"), N4("gs"), N4("ldtr"), N4("tr"),
-        "gdtr.base", "gdtr.limit", "idtr.base", "idtr.limit", "cr0", "cr2", "cr3", "cr4", "efer",
-        "dr0", "dr1", "dr2", "dr3", "dr6", "dr7", "tpr", "apic_id", NULL,
-#undef N4
-    };
-
-    G_STATIC_ASSERT(G_N_ELEMENTS(names) == COUNT + 1);
     return names;
 }

@@ -216,9 +216,10 @@ END_TEST
 
 UNIT_TESTS("block", a_block_ends_at_a_branch_a_system_instruction_and_the_page,
            a_block_is_found_again_and_decode_modes_have_their_own,
-           a_store_invalidates_exactly_the_blocks_it_overlaps, a_page_without_blocks_loses_its_flag_at_the_next_store,
-           a_store_across_a_page_end_reaches_both_pages, an_instruction_sees_what_the_one_before_it_stored,
-           a_string_instruction_may_overwrite_what_follows_it,
+           a_store_invalidates_exactly_the_blocks_it_overlaps,
+           a_page_without_blocks_loses_its_flag_at_the_next_store, a_store_across_a_page_end_reaches_both_pages,
+           an_instruction_sees_what_the_one_before_it_stored, a_string_instruction_may_overwrite_what_follows_it,
            a_loop_sees_a_store_of_another_core_at_its_next_instruction,
-           another_mapping_of_the_same_page_runs_the_new_bytes, a_loop_that_rewrites_itself_a_long_time_reuses_memory_rightly,
+           another_mapping_of_the_same_page_runs_the_new_bytes,
+           a_loop_that_rewrites_itself_a_long_time_reuses_memory_rightly,
            the_cache_forgets_everything_when_it_is_full_and_goes_on)

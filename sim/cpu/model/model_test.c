@@ -218,9 +218,31 @@ START_TEST(unknown_msrs_do_not_exist)
 }
 END_TEST
 
+START_TEST(revisions_differ_in_bu_cfg2_and_the_node_id_msr)
+{
+    static const struct {
+        const char *model;
+        uint64_t bu_cfg2;
+        bool node_id;
+    } expected[] = {
+        { "10h-b3", 0x010080C0, false }, { "10h-c2", 0x40010080C0, false }, { "10h-d0", 0x5001008040, true },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(expected); i++) {
+        struct board *board = board_new(expected[i].model, 1, false);
+        uint64_t value;
+
+        ck_assert(msr_read(board->core[0], 0xC001102A, &value));
+        ck_assert_uint_eq(value, expected[i].bu_cfg2);
+        ck_assert_int_eq(msr_read(board->core[0], 0xC001100C, &value), expected[i].node_id);
+        board_free(board);
+    }
+}
+END_TEST
+
 START_TEST(no_two_rows_of_a_core_name_the_same_msr)
 {
-    struct board *board = board_new("10h-b3", 1, false);
+    struct board *board = board_new("10h-d0", 1, false);
     struct core *core = board->core[0];
     GHashTable *seen = g_hash_table_new(NULL, NULL);
 
@@ -388,7 +410,8 @@ UNIT_TESTS("model", revision_b3_reports_the_sheets_leaves, later_revisions_diffe
            every_listed_model_is_found_and_every_listed_name_is_listed, tlb_geometry_is_what_the_leaves_say,
            name_string_comes_from_its_msrs, a_single_core_node_reports_neither_htt_nor_cmp_legacy,
            cpuid_follows_its_dynamic_bits, feature_override_msrs_replace_what_cpuid_reports,
-           reset_values_are_the_sheets, unknown_msrs_do_not_exist, no_two_rows_of_a_core_name_the_same_msr,
+           reset_values_are_the_sheets, unknown_msrs_do_not_exist,
+           revisions_differ_in_bu_cfg2_and_the_node_id_msr, no_two_rows_of_a_core_name_the_same_msr,
            write_masks_hold, addresses_must_be_canonical, efer_keeps_its_rules, pat_refuses_reserved_types,
            machine_check_status_takes_only_zero_without_hwcr_18, smm_lock_is_set_once_and_freezes_smm_registers,
            tsc_counts_from_what_was_written_and_a_guest_sees_its_offset,

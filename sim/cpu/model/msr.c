@@ -120,6 +120,8 @@ struct msr_storage *msr_storage_new(struct core *core)
     storage->core = core;
     core_attach_msrs(core, (struct msr_bank){ msr_core_rows, msr_core_row_count, core });
     core_attach_msrs(core, (struct msr_bank){ msr_storage_rows, msr_storage_row_count, storage });
+    if (core->model->node_id_msr)
+        core_attach_msrs(core, (struct msr_bank){ msr_revision_d_rows, msr_revision_d_row_count, storage });
     return storage;
 }
 
@@ -144,8 +146,10 @@ void msr_reset(struct core *core)
     storage->cpuid_features = cpuid_features(core, false);
     storage->cpuid_ext_features = cpuid_features(core, true);
     storage->node_id = core->node;
-    if (core->model->nrip) /* rev C and later (fact sheet 2.6) */
-        storage->bu_cfg2 |= UINT64_C(0x4000000000);
+    if (core->model->node_id_msr) /* fact sheet 2.6: revision D, C, B */
+        storage->bu_cfg2 = UINT64_C(0x5001008040);
+    else if (core->model->nrip)
+        storage->bu_cfg2 = UINT64_C(0x40010080C0);
     mmu_set_smash_1g(core->mmu, bit(storage->bu_cfg2, BU_CFG2_SMASH_1G));
 }
 

@@ -80,8 +80,8 @@ static inline uint64_t core_time_stamp(const struct core *core)
     return core->cycles + core->tsc_offset_host + (core->svm.guest ? core->svm.tsc_offset : 0);
 }
 
-extern const struct msr_row msr_core_rows[], msr_storage_rows[];
-extern const size_t msr_core_row_count, msr_storage_row_count;
+extern const struct msr_row msr_core_rows[], msr_storage_rows[], msr_revision_d_rows[];
+extern const size_t msr_core_row_count, msr_storage_row_count, msr_revision_d_row_count;
 
 /* Rules that are code (msr_rules.c), named by the rows. */
 uint64_t msr_read_tsc(void *core, const struct msr_row *row);

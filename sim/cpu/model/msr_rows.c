@@ -15,8 +15,8 @@ const struct msr_row msr_core_rows[] = {
     { 0xC0000100, "FS_BASE", 0, ALL, 0, MSR_CANONICAL, C(seg[SEG_FS].base), NULL, NULL, "APM2 4.5.3" },
     { 0xC0000101, "GS_BASE", 0, ALL, 0, MSR_CANONICAL, C(seg[SEG_GS].base), NULL, NULL, "APM2 4.5.3" },
     { 0xC0000102, "KERNEL_GS_BASE", 0, ALL, 0, MSR_CANONICAL, C(kernel_gs_base), NULL, NULL, "APM3 SWAPGS" },
-    { 0xC0000080, "EFER", 0, EFER_SCE | EFER_LME | EFER_NXE | EFER_SVME | EFER_LMSLE | EFER_FFXSE, ABOVE(15) | BIT(9), 0,
-      C(efer), NULL, msr_write_efer, "MSRC000_0080" },
+    { 0xC0000080, "EFER", 0, EFER_SCE | EFER_LME | EFER_NXE | EFER_SVME | EFER_LMSLE | EFER_FFXSE,
+      ABOVE(15) | BIT(9), 0, C(efer), NULL, msr_write_efer, "MSRC000_0080" },
     { 0xC0000081, "STAR", 0, ALL, 0, 0, C(star), NULL, NULL, "MSRC000_0081" },
     { 0xC0000082, "LSTAR", 0, ALL, 0, MSR_CANONICAL, C(lstar), NULL, NULL, "MSRC000_0082" },
     { 0xC0000083, "CSTAR", 0, ALL, 0, MSR_CANONICAL, C(cstar), NULL, NULL, "MSRC000_0083" },
@@ -34,7 +34,8 @@ const size_t msr_core_row_count = sizeof(msr_core_rows) / sizeof(msr_core_rows[0
 /* ---- Registers that are storage ------------------------------------------------------------------------ */
 
 #define S(member) .offset = offsetof(struct msr_storage, member)
-#define PLAIN(msr, name, reset, writable, member, cite) { msr, name, reset, writable, 0, 0, S(member), NULL, NULL, cite }
+#define PLAIN(msr, name, reset, writable, member, cite) \
+    { msr, name, reset, writable, 0, 0, S(member), NULL, NULL, cite }
 #define READ_ONLY(msr, name, reset, member, cite) { msr, name, reset, 0, 0, MSR_READ_ONLY, S(member), NULL, NULL, cite }
 #define READS_ZERO(msr, name, cite) { msr, name, 0, 0, 0, MSR_IGNORE, S(none), NULL, NULL, cite }
 
@@ -142,7 +143,6 @@ const struct msr_row msr_storage_rows[] = {
     /* C001_10xx */
     PLAIN(0xC0011004, "CPUID_FEATURES", 0, ALL, cpuid_features, "MSRC001_1004"),
     PLAIN(0xC0011005, "CPUID_EXT_FEATURES", 0, ALL, cpuid_ext_features, "MSRC001_1005"),
-    PLAIN(0xC001100C, "NODE_ID", 0, LOW(11), node_id, "MSRC001_100C"),
     PLAIN(0xC0011020, "LS_CFG", 0, ALL, ls_cfg, "MSRC001_1020"),
     PLAIN(0xC0011021, "IC_CFG", 0, ALL, ic_cfg, "MSRC001_1021"),
     PLAIN(0xC0011022, "DC_CFG", UINT64_C(3) << 34, ALL, dc_cfg, "MSRC001_1022"),
@@ -162,3 +162,9 @@ const struct msr_row msr_storage_rows[] = {
     READ_ONLY(0xC001103A, "IBS_CTL", 0, ibs_ctl, "MSRC001_103A"),
 };
 const size_t msr_storage_row_count = sizeof(msr_storage_rows) / sizeof(msr_storage_rows[0]);
+
+/* From revision D on (fact sheet 1.1). */
+const struct msr_row msr_revision_d_rows[] = {
+    PLAIN(0xC001100C, "NODE_ID", 0, LOW(11), node_id, "MSRC001_100C"),
+};
+const size_t msr_revision_d_row_count = sizeof(msr_revision_d_rows) / sizeof(msr_revision_d_rows[0]);
