@@ -40,10 +40,12 @@ int main(void)
     return 0;
 }
 C
-export PKG_CONFIG_PATH="$work/usr/lib/pkgconfig"
+mkdir "$work/pkgconfig" # with the prefix of this installation, not the configured one
+sed "s|^prefix=.*|prefix=$work/usr|" "$work/usr/lib/pkgconfig/fam10h.pc" >"$work/pkgconfig/fam10h.pc"
+export PKG_CONFIG_PATH="$work/pkgconfig"
 flags=$(sed -n 's/^SANITIZER_FLAGS = //p' "$build/Makefile")
 # shellcheck disable=SC2046,SC2086
-${CC:-cc} $flags -o "$work/user" "$work/user.c" $(pkg-config --define-variable=prefix="$work/usr" --cflags --libs fam10h) >>"$work/log" 2>&1 &&
+${CC:-cc} $flags -o "$work/user" "$work/user.c" $(pkg-config --cflags --libs fam10h) >>"$work/log" 2>&1 &&
     [ "$("$work/user")" = 1 ]
 result $? "a program of the user's builds against the installed library"
 sed 's/^/# /' "$work/log" | tail -n 20
