@@ -125,8 +125,13 @@ static bool configure(struct boot *boot, GError **error)
     machine_config_defaults(config);
     config->debug_exit = true;
     config->model = options->model ? options->model : config->model;
-    config->nodes = options->nodes < 0 ? 0 : (unsigned)options->nodes;
-    config->cores = options->cores < 0 ? 0 : (unsigned)options->cores;
+    if (options->nodes < 0 || options->cores < 0) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s %d; 1 or more is right",
+                    options->nodes < 0 ? "--nodes" : "--cores", options->nodes < 0 ? options->nodes : options->cores);
+        return false;
+    }
+    config->nodes = (unsigned)options->nodes;
+    config->cores = (unsigned)options->cores;
     boot->limit_ps = NEVER;
     if (options->engine && strcmp(options->engine, "reference") != 0 && strcmp(options->engine, "fast") != 0) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "--engine %s; reference and fast are right",

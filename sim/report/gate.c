@@ -219,6 +219,14 @@ static bool amount_parse(const char *text, size_t length, bool percent, uint64_t
     return *end == '\0';
 }
 
+/* Whether the '=' at `equals` belongs to a dimension: "walk.refs{asid=1}". */
+static bool in_braces(const char *text, const char *equals)
+{
+    const char *open = g_strrstr_len(text, equals - text, "{"), *close = g_strrstr_len(text, equals - text, "}");
+
+    return open && (!close || close < open);
+}
+
 static bool allowance_parse(const char *text, struct allowance *allowance, GError **error)
 {
     static const char *const signs[] = { "\xc2\xb1", "+-", "+/-" };
@@ -237,6 +245,8 @@ static bool allowance_parse(const char *text, struct allowance *allowance, GErro
         allowance->pattern = g_strndup(text, (size_t)(equals - text));
         return true;
     }
+    if (equals && !in_braces(text, equals))
+        return refuse(error, text, "not an amount: write 'path=+-2%%', 'path=+-100' or 'path'");
     allowance->any = true;
     allowance->pattern = g_strdup(text);
     return true;

@@ -52,9 +52,28 @@ static int script_main(lua_State *L)
     return 0;
 }
 
-/* The error object as text; objects that are no strings have a name. */
+/* Whether a message begins with a place as script_push_where writes it, in whatever line. */
+static bool has_place(const char *message, const char *where)
+{
+    const char *colon = strchr(where, ':');
+
+    return colon && strncmp(message, where, (size_t)(colon + 1 - where)) == 0;
+}
+
+/*
+ * The error object as text; objects that are no strings have a name. Errors of Lua's own functions called
+ * through ours do not say where: a C function is no place.
+ */
 static int message_handler(lua_State *L)
 {
+    if (lua_type(L, 1) == LUA_TSTRING) {
+        script_push_where(L);
+        if (!has_place(lua_tostring(L, 1), lua_tostring(L, -1))) {
+            lua_insert(L, 1);
+            lua_concat(L, 2);
+        }
+        lua_settop(L, 1);
+    }
     if (lua_type(L, 1) != LUA_TSTRING) {
         script_push_where(L);
         lua_pushliteral(L, "error object: ");
