@@ -37,7 +37,7 @@ void isa_mnemonic(const struct insn *insn, char *out, size_t size)
         unsigned bytes = insn->row->attributes & A_NAME_BY_ADDRESS ? insn->address_size : insn->operand_size;
 
         copy_alternative(out, size, name, bytes == 2 ? 0 : bytes == 4 ? 1 : 2);
-    } else if (length > 2 && strcmp(name + length - 2, "cc") == 0) {
+    } else if (length > 2 && strcmp(name + length - 2, "cc") == 0 && name[0] != 'p') { /* but PFACC ... */
         g_snprintf(out, (gulong)size, "%.*s%s", (int)(length - 2), name, conditions[insn->opcode & 15]);
     } else if (insn->opcode == 0xC2 && insn->op[2].kind == OPERAND_IMMEDIATE && insn->immediate < 8) {
         g_snprintf(out, (gulong)size, "cmp%s%s", predicates[insn->immediate], name + 3);

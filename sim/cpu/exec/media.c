@@ -83,9 +83,11 @@ enum outcome exec_emms(struct core *core, const struct insn *insn)
     enum outcome outcome = mmx_ready(core);
 
     (void)insn;
-    if (outcome == OUTCOME_NEXT)
-        core->x87.full = 0;
-    return outcome;
+    if (outcome != OUTCOME_NEXT)
+        return outcome;
+    mmx_enter(core);
+    core->x87.full = 0;
+    return OUTCOME_NEXT;
 }
 
 /* ---- Not modelled yet --------------------------------------------------------------------------------- */
@@ -100,16 +102,6 @@ static enum outcome unmodelled(struct core *core, const struct insn *insn)
 enum outcome exec_x87_unmodelled(struct core *core, const struct insn *insn)
 {
     if (core->cr0 & (CR0_EM | CR0_TS))
-        return core_fault(core, EXC_NM);
-    return unmodelled(core, insn);
-}
-
-/* deviation: #UD where the instruction would execute. CR0.EM: #UD, TS: #NM. */
-enum outcome exec_media_unmodelled(struct core *core, const struct insn *insn)
-{
-    if (core->cr0 & CR0_EM)
-        return core_fault(core, EXC_UD);
-    if (core->cr0 & CR0_TS)
         return core_fault(core, EXC_NM);
     return unmodelled(core, insn);
 }

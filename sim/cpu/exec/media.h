@@ -57,7 +57,7 @@ static inline uint64_t mmx_read(const struct core *core, unsigned reg)
     return core->x87.reg[reg].significand;
 }
 
-/* APM5 1.7: every MMX instruction but EMMS leaves TOP 0 and no register empty. */
+/* APM5 1.7: every MMX instruction leaves TOP 0 and, but for EMMS, no register empty. */
 static inline void mmx_enter(struct core *core)
 {
     core->x87.status &= (uint16_t)~bits_mask(13, 11);

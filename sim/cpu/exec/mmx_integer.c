@@ -41,12 +41,14 @@ LANES(psubusb, b, 16, uint8_t, clamp(x - y, 0, UINT8_MAX))
 LANES(psubusw, w, 8, uint16_t, clamp(x - y, 0, UINT16_MAX))
 LANES(pavgb, b, 16, uint8_t, (x + y + 1) >> 1)
 LANES(pavgw, w, 8, uint16_t, (x + y + 1) >> 1)
+LANES(pavgusb, b, 16, uint8_t, (x + y + 1) >> 1)
 
 /* ---- Multiplication ---------------------------------------------------------------------------------------- */
 
 LANES(pmullw, w, 8, int16_t, x * y)
 LANES(pmulhw, w, 8, int16_t, (x * y) >> 16)
 LANES(pmulhuw, w, 8, uint16_t, ((uint32_t)x * y) >> 16)
+LANES(pmulhrw, w, 8, int16_t, (x * y + 0x8000) >> 16)
 LANES(pmuludq, q, 2, uint64_t, (uint64_t)(uint32_t)x * (uint32_t)y)
 LANES(pmaddwd, d, 4, uint32_t,
       (uint32_t)((int16_t)x * (int16_t)y) + (uint32_t)((int16_t)(x >> 16) * (int16_t)(y >> 16)))

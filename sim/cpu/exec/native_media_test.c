@@ -19,7 +19,8 @@
 static struct native_code native;
 static struct setup *s;
 static uint8_t *scratch;
-static unsigned compared;
+static unsigned compared, different;
+static uint64_t old_memory[2];
 
 /* ---- Random --------------------------------------------------------------------------------------------- */
 
@@ -95,10 +96,27 @@ static bool native_has(const struct isa_row *row)
     return row->feature != ISA_FEATURE_3DNOW;
 }
 
+/*
+ * Not compared: images and environments hold pointers, on which processors differ; approximations are the
+ * model's own.
+ */
+static bool is_left_out(const struct isa_row *row)
+{
+    static exec_fn *const left_out[] = { exec_fnstenv, exec_fnsave, exec_fxsave, exec_fxrstor, exec_rcpps, exec_rcpss,
+                                         exec_rsqrtps, exec_rsqrtss };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(left_out); i++)
+        if (row->run == left_out[i])
+            return true;
+    return false;
+}
+
 /* Rows that mind CR0.TS are those of x87.def, media.def and sse.def. */
 static bool row_is_compared(const struct isa_row *row)
 {
     if (strstr(row->faults, "NM") == NULL || (row->attributes & (A_END | A_UNMODELLED)) || isa_forms[row - isa_rows].map == 2)
+        return false;
+    if (is_left_out(row))
         return false;
     return native_has(row);
 }
@@ -209,75 +227,75 @@ static void image_put(uint8_t *fx, struct core *core)
     memcpy(fx + 160, core->xmm, 256);
 }
 
-/* What must be equal in an image: all but opcode, pointers, MXCSR_MASK and the reserved bytes. */
-static void assert_image(const char *text, const uint8_t *ours, const uint8_t *theirs, uint16_t status_mask)
+/* Appends to `out` how two images differ: all but opcode, pointers, MXCSR_MASK and the reserved bytes count. */
+static void compare_images(GString *out, const uint8_t *ours, const uint8_t *theirs)
 {
-    uint16_t a, b;
+    static const struct {
+        const char *name;
+        unsigned at, size;
+    } words[] = { { "FCW", 0, 2 }, { "FSW", 2, 2 }, { "FTW", 4, 1 }, { "MXCSR", 24, 4 } };
 
-    ck_assert_msg(memcmp(ours, theirs, 2) == 0, "%s: FCW %02X%02X, natively %02X%02X", text, ours[1], ours[0], theirs[1],
-                  theirs[0]);
-    memcpy(&a, ours + 2, 2);
-    memcpy(&b, theirs + 2, 2);
-    ck_assert_msg(((a ^ b) & status_mask) == 0, "%s: FSW %04X, natively %04X", text, a, b);
-    ck_assert_msg(ours[4] == theirs[4], "%s: FTW %02X, natively %02X", text, ours[4], theirs[4]);
-    ck_assert_msg(memcmp(ours + 24, theirs + 24, 4) == 0, "%s: MXCSR %02X%02X, natively %02X%02X", text, ours[25], ours[24],
-                  theirs[25], theirs[24]);
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+        uint32_t a = 0, b = 0;
+
+        memcpy(&a, ours + words[i].at, words[i].size);
+        memcpy(&b, theirs + words[i].at, words[i].size);
+        if (a != b)
+            g_string_append_printf(out, " %s %04X/%04X", words[i].name, a, b);
+    }
     for (unsigned i = 0; i < 24; i++) {
         uint64_t x[2], y[2];
 
         memcpy(x, ours + 32 + 16 * i, 16);
         memcpy(y, theirs + 32 + 16 * i, 16);
-        ck_assert_msg(x[0] == y[0] && x[1] == y[1], "%s: %s%u %016" PRIx64 "_%016" PRIx64 ", natively %016" PRIx64 "_%016" PRIx64,
-                      text, i < 8 ? "ST" : "XMM", i < 8 ? i : i - 8, x[1], x[0], y[1], y[0]);
+        if (x[0] != y[0] || x[1] != y[1])
+            g_string_append_printf(out, " %s%u %016" PRIx64 "_%016" PRIx64 "/%016" PRIx64 "_%016" PRIx64,
+                                   i < 8 ? "ST" : "XMM", i < 8 ? i : i - 8, x[1], x[0], y[1], y[0]);
     }
 }
 
 /* ---- Comparison ------------------------------------------------------------------------------------------------ */
 
-static char *describe(const uint8_t *bytes, const struct insn *insn)
+static void describe(GString *out, const uint8_t *bytes, const struct insn *insn)
 {
-    GString *out = g_string_new(NULL);
     const uint64_t *fx = (const uint64_t *)(const void *)native.in->fx;
 
-    g_string_append_printf(out, "%s \"%s\":", insn->row->name, insn->row->encoding);
+    g_string_append_printf(out, "\n#  of");
     for (unsigned i = 0; i < insn->length; i++)
         g_string_append_printf(out, " %02X", bytes[i]);
-    g_string_append_printf(out, " FCW %04X FSW %04X FTW %02X MXCSR %04X ST0 %016" PRIx64 "_%016" PRIx64 " ST1 %016" PRIx64
-                           "_%016" PRIx64, (unsigned)fx[0] & 0xFFFF, (unsigned)(fx[0] >> 16) & 0xFFFF,
-                           (unsigned)(fx[0] >> 32) & 0xFF, (unsigned)fx[3], fx[5], fx[4], fx[7], fx[6]);
+    g_string_append_printf(out, " FCW %04X FSW %04X FTW %02X MXCSR %04X ST0 %04X_%016" PRIx64 " ST1 %04X_%016" PRIx64,
+                           (unsigned)fx[0] & 0xFFFF, (unsigned)(fx[0] >> 16) & 0xFFFF, (unsigned)(fx[0] >> 32) & 0xFF,
+                           (unsigned)fx[3], (unsigned)fx[5], fx[4], (unsigned)fx[7], fx[6]);
     for (unsigned n = 0; n < 2; n++)
         if (insn->op[n].kind == OPERAND_XMM)
             g_string_append_printf(out, " op%u %016" PRIx64 "_%016" PRIx64, n, fx[21 + 2 * insn->op[n].reg],
                                    fx[20 + 2 * insn->op[n].reg]);
-    return g_string_free(out, FALSE);
+        else if (insn->op[n].kind == OPERAND_MEMORY)
+            g_string_append_printf(out, " memory %016" PRIx64 "_%016" PRIx64, old_memory[1], old_memory[0]);
 }
 
-static void compare_state(const uint8_t *bytes, const struct insn *insn, bool long_mode)
+/* Appends "ours/natively" of everything that differs. */
+static void compare_state(GString *out, bool long_mode)
 {
-    char *text = describe(bytes, insn);
+    uint64_t flags = rflags_read(&s->core);
     uint8_t fx[512];
 
     for (unsigned reg = 0; reg < (long_mode ? 16u : 8u); reg++) {
         unsigned size = long_mode ? 8 : 4;
         uint64_t ours = zero_extend(s->core.gpr[reg], size), theirs = zero_extend(native.out->gpr[reg], size);
 
-        ck_assert_msg(reg == RSP || ours == theirs, "%s: register %u is %" PRIx64 ", natively %" PRIx64, text, reg,
-                      ours, theirs);
+        if (reg != RSP && ours != theirs)
+            g_string_append_printf(out, " register %u %" PRIx64 "/%" PRIx64, reg, ours, theirs);
     }
-    ck_assert_msg(((rflags_read(&s->core) ^ native.out->rflags) & RFLAGS_ARITH) == 0,
-                  "%s: flags %03" PRIx64 ", natively %03" PRIx64, text, s->core.rflags, native.out->rflags);
+    if ((flags ^ native.out->rflags) & RFLAGS_ARITH)
+        g_string_append_printf(out, " flags %03" PRIx64 "/%03" PRIx64, flags, native.out->rflags);
     image_put(fx, &s->core);
-    assert_image(text, fx, native.out->fx, 0xFFFF);
+    compare_images(out, fx, native.out->fx);
+    if (memcmp(s->ram + SCRATCH, scratch, SCRATCH_BYTES) == 0)
+        return;
     for (unsigned i = 0; i < SCRATCH_BYTES; i++)
-        ck_assert_msg(s->ram[SCRATCH + i] == scratch[i], "%s: memory at %X: %02X, natively %02X", text, SCRATCH + i,
-                      s->ram[SCRATCH + i], scratch[i]);
-    g_free(text);
-}
-
-/* Images and environments hold pointers, on which processors differ: they have tests of their own. */
-static bool has_image(const struct insn *insn)
-{
-    return insn->run == exec_fnstenv || insn->run == exec_fnsave || insn->run == exec_fxsave || insn->run == exec_fxrstor;
+        if (s->ram[SCRATCH + i] != scratch[i])
+            g_string_append_printf(out, " [%X] %02X/%02X", SCRATCH + i, s->ram[SCRATCH + i], scratch[i]);
 }
 
 static void compare_case(const struct isa_row *row, bool long_mode)
@@ -285,6 +303,7 @@ static void compare_case(const struct isa_row *row, bool long_mode)
     uint8_t bytes[15];
     struct insn insn;
     enum outcome outcome;
+    GString *out;
     int signal;
 
     if (long_mode)
@@ -296,9 +315,12 @@ static void compare_case(const struct isa_row *row, bool long_mode)
     random_inputs(long_mode);
     if (setup_decode(s, bytes, 15) != DECODE_OK || s->insn.row != row)
         return;
-    if (uses_rsp(&s->insn) || !place_operands(&s->insn) || has_image(&s->insn))
+    if (uses_rsp(&s->insn) || !place_operands(&s->insn))
         return;
     insn = s->insn;
+    if (insn.modrm_memory)
+        memcpy(old_memory, s->ram + ((s->core.gpr[insn.base] + (uint64_t)insn.displacement +
+               (insn.index == NO_REGISTER ? 0 : s->core.gpr[insn.index] << insn.scale)) & 0x3FFFFF), 16);
     memcpy(scratch, s->ram + SCRATCH, SCRATCH_BYTES);
     memcpy(native.in->gpr, s->core.gpr, sizeof(native.in->gpr));
     image_put(native.in->fx, &s->core);
@@ -307,14 +329,17 @@ static void compare_case(const struct isa_row *row, bool long_mode)
     signal = native_run(&native);
     outcome = setup_run(s, bytes, insn.length);
     compared++;
-    if (signal == 0 && outcome == OUTCOME_NEXT) {
-        compare_state(bytes, &insn, long_mode);
-        return;
+    out = g_string_new(NULL);
+    if (signal == 0 && outcome == OUTCOME_NEXT)
+        compare_state(out, long_mode);
+    else if (outcome != OUTCOME_FAULT ||
+             signal != (s->core.fault.vector == EXC_MF || s->core.fault.vector == EXC_XF ? SIGFPE : SIGSEGV))
+        g_string_append_printf(out, " outcome %d vector %u, signal %d", outcome, s->core.fault.vector, signal);
+    if (out->len > 0 && different++ < 2) {
+        describe(out, bytes, &insn);
+        fprintf(stderr, "# %s \"%s\": ours/natively%s\n", row->name, row->encoding, out->str);
     }
-    if (outcome != OUTCOME_FAULT ||
-        signal != (s->core.fault.vector == EXC_MF || s->core.fault.vector == EXC_XF ? SIGFPE : SIGSEGV))
-        ck_abort_msg("%s: outcome %d vector %u, native signal %d", describe(bytes, &insn), outcome, s->core.fault.vector,
-                     signal);
+    g_string_free(out, TRUE);
 }
 
 static bool open_native(void)
@@ -332,7 +357,7 @@ static bool open_native(void)
 static void compare_rows(unsigned mode_bit, bool long_mode)
 {
     const char *only = g_getenv("ROW");
-    unsigned rows = 0;
+    unsigned rows = 0, bad = 0;
 
     if (!open_native())
         return;
@@ -344,13 +369,17 @@ static void compare_rows(unsigned mode_bit, bool long_mode)
         random_state = 0x9E3779B97F4A7C15 + i;
         for (unsigned at = 0; at < SCRATCH_BYTES; at += 8)
             setup_poke(s, SCRATCH + at, 8, interesting());
-        compared = 0;
+        compared = different = 0;
         for (unsigned n = 0; n < CASES; n++)
             compare_case(row, long_mode);
         rows++;
-        if (compared < 10)
-            fprintf(stderr, "%s \"%s\": %u cases\n", row->name, row->encoding, compared);
+        if (different > 0)
+            fprintf(stderr, "# %s \"%s\": %u of %u differ\n", row->name, row->encoding, different, compared);
+        bad += different > 0 || compared < CASES / 50;
+        if (compared < CASES / 50)
+            fprintf(stderr, "# %s \"%s\": only %u cases\n", row->name, row->encoding, compared);
     }
+    ck_assert_uint_eq(bad, 0);
     ck_assert_uint_ge(rows, only ? 1 : 300);
 }
 

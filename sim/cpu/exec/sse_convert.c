@@ -59,13 +59,13 @@ TO_INTEGER(cvttsd2si)
 
 /* ---- MMX registers ------------------------------------------------------------------------------------------- */
 
-/* Two integers from an MMX register or memory. The native forms with XMM sources do the same work. */
+/* Two integers from an MMX register, or memory: that leaves x87 state alone. The native forms with XMM sources do the same work. */
 static enum outcome from_mmx(struct core *core, const struct insn *insn, native_sse_fn *fn, bool keep_upper)
 {
     union lanes *destination = &core->xmm[insn->op[0].reg], a, b;
     enum outcome outcome = sse_ready(core);
 
-    if (outcome == OUTCOME_NEXT && (keep_upper || insn->op[1].kind == OPERAND_MMX))
+    if (outcome == OUTCOME_NEXT && insn->op[1].kind == OPERAND_MMX)
         outcome = mmx_ready(core);
     if (outcome == OUTCOME_NEXT)
         outcome = vector_read(core, insn, 1, &b);
@@ -78,7 +78,7 @@ static enum outcome from_mmx(struct core *core, const struct insn *insn, native_
     if (keep_upper)
         a.q[1] = destination->q[1];
     *destination = a;
-    if (keep_upper || insn->op[1].kind == OPERAND_MMX)
+    if (insn->op[1].kind == OPERAND_MMX)
         mmx_enter(core);
     return OUTCOME_NEXT;
 }

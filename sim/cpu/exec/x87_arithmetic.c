@@ -306,7 +306,10 @@ enum outcome exec_ftst(struct core *core, const struct insn *insn)
 
 /* ---- Comparison to RFLAGS ------------------------------------------------------------------------------------- */
 
-/* C3 C2 C0 become ZF PF CF; OF, SF and AF become 0. The conditions stay, but for C1. */
+/*
+ * C3 C2 C0 become ZF PF CF; OF, SF and AF become 0, whether or not an exception is unmasked. The conditions
+ * stay; only a stack underflow clears C1.
+ */
 static enum outcome compare_flags(struct core *core, const struct insn *insn, native_x87_fn *fn, unsigned pops)
 {
     enum outcome outcome = x87_ready(core);
@@ -318,14 +321,12 @@ static enum outcome compare_flags(struct core *core, const struct insn *insn, na
         return outcome;
     x87_note_instruction(core, insn);
     if (x87_is_empty(core, 0) || x87_is_empty(core, with)) {
-        if (!x87_stack_fault(core, false))
-            return OUTCOME_NEXT;
+        pops = x87_stack_fault(core, false) ? pops : 0;
     } else {
         a = *x87_st(core, 0);
         status = fn(core->x87.control | X87_EXCEPTIONS, &a, x87_st(core, with));
-        x87_merge(core, status, X87_C1);
-        if (stopped(core, status))
-            return OUTCOME_NEXT;
+        x87_merge(core, status, 0);
+        pops = stopped(core, status) ? 0 : pops;
     }
     rflags_put(core, RFLAGS_ARITH, ((status & X87_C3) ? RFLAGS_ZF : 0) | ((status & X87_C2) ? RFLAGS_PF : 0) |
                                        ((status & X87_C0) ? RFLAGS_CF : 0));

@@ -80,6 +80,7 @@ static enum outcome free_register(struct core *core, const struct insn *insn, un
     if (outcome != OUTCOME_NEXT)
         return outcome;
     x87_note_instruction(core, insn);
+    core->x87.status &= (uint16_t)~X87_C1;
     core->x87.full &= (uint8_t)~(1u << x87_physical(core, insn->op[0].reg));
     if (pops)
         x87_pop(core);

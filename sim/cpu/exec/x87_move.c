@@ -309,6 +309,21 @@ enum outcome exec_fstp_st(struct core *core, const struct insn *insn)
     return store_register(core, insn, 1);
 }
 
+/* D9 D8+i: assumed, as on other x87 units, to know no underflow: with ST(0) empty it only pops. */
+enum outcome exec_fstp_unchecked(struct core *core, const struct insn *insn)
+{
+    enum outcome outcome = x87_ready(core);
+
+    if (outcome != OUTCOME_NEXT)
+        return outcome;
+    x87_note_instruction(core, insn);
+    core->x87.status &= (uint16_t)~X87_C1;
+    if (!x87_is_empty(core, 0))
+        x87_write(core, insn->op[0].reg, *x87_st(core, 0));
+    x87_pop(core);
+    return OUTCOME_NEXT;
+}
+
 /* ---- Between registers -------------------------------------------------------------------------------------- */
 
 /* An empty register counts as the indefinite value when the underflow is masked. */
@@ -346,11 +361,10 @@ enum outcome exec_fcmov(struct core *core, const struct insn *insn)
         return outcome;
     x87_note_instruction(core, insn);
     if (x87_is_empty(core, 0) || x87_is_empty(core, from)) {
-        if (x87_stack_fault(core, false) && condition_holds(core, condition))
+        if (x87_stack_fault(core, false)) /* whatever the condition */
             x87_write(core, 0, X87_INDEFINITE);
         return OUTCOME_NEXT;
     }
-    core->x87.status &= (uint16_t)~X87_C1;
     if (condition_holds(core, condition))
         *x87_st(core, 0) = *x87_st(core, from);
     return OUTCOME_NEXT;

@@ -141,9 +141,6 @@ static bool media_opcode(const struct insn *insn, const cs_insn *theirs)
 {
     const uint16_t *candidate = &isa_candidates[isa_first_candidate[1][insn->opcode]];
 
-    for (unsigned i = 0; i < theirs->detail->groups_count; i++)
-        if (theirs->detail->groups[i] == X86_GRP_3DNOW)
-            return true;
     if (theirs->detail->x86.opcode[0] != 0x0F)
         return false;
     for (; *candidate != ISA_NO_ROW; candidate++)
@@ -236,9 +233,11 @@ static void compare_row(unsigned number, unsigned mode)
                 at = put_prefixes(bytes, form, variant, mode == 2);
                 if (form->map)
                     bytes[at++] = 0x0F;
-                bytes[at++] = (uint8_t)opcode;
+                bytes[at++] = form->map == 2 ? 0x0F : (uint8_t)opcode;
                 if (form->modrm)
                     bytes[at] = (uint8_t)modrm;
+                if (form->map == 2) /* without displacement the suffix follows */
+                    bytes[at + 1] = (uint8_t)opcode;
                 /* Bytes that this row does not accept belong to the random test. */
                 if (decode(bytes, 15, (struct decode_mode){ bits_of[mode], false }, &insn) == DECODE_OK &&
                     insn.row == &isa_rows[number])
