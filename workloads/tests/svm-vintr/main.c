@@ -165,7 +165,7 @@ static void halts(void)
           "one that V_TPR masks does not: the physical timer does");
 }
 
-/* ---- Physical interrupts ------------------------------------------------------------------------------------------- */
+/* ---- Physical interrupts ---------------------------------------------------------------------------------------- */
 
 static void take(void *unused)
 {
@@ -228,7 +228,7 @@ static void masking(void)
     drain("the interrupt is pending to the end");
 }
 
-/* ---- GIF ----------------------------------------------------------------------------------------------------------- */
+/* ---- GIF -------------------------------------------------------------------------------------------------------- */
 
 static void open_gif(void *unused)
 {
