@@ -221,6 +221,7 @@ static void write_report(struct boot *boot)
     report->reproducible = terminal_reproducible(boot->terminal);
     report_gather(report, boot->machine, symbol_at, boot);
     set->final = report;
+    set->unmodelled = unmodelled_total(machine_unmodelled(boot->machine));
     if (boot->options->report) {
         g_autoptr(GString) text = g_string_new(NULL);
 

@@ -131,8 +131,8 @@ static void json_expectations(JsonBuilder *json, const GArray *expectations)
     json_builder_end_array(json);
 }
 
-/* expectations: NULL in the reports that a script asked for by name. */
-static void json_outcome(JsonBuilder *json, const struct report *report, const GArray *expectations)
+/* set: NULL in the reports that a script asked for by name. */
+static void json_outcome(JsonBuilder *json, const struct report *report, const struct report_set *set)
 {
     json_member_object(json, "outcome");
     if (report) {
@@ -143,8 +143,10 @@ static void json_outcome(JsonBuilder *json, const struct report *report, const G
         json_member_int(json, "instructions", report->instructions);
         json_member_bool(json, "reproducible", report->reproducible);
     }
-    if (expectations)
-        json_expectations(json, expectations);
+    if (set) {
+        json_member_int(json, "unmodelled_uses", set->unmodelled);
+        json_expectations(json, set->expectations);
+    }
     json_builder_end_object(json);
 }
 
@@ -251,13 +253,13 @@ static void json_unmodelled(JsonBuilder *json, const struct report *report)
 }
 
 /* The members of one machine's report, `outcome` included. */
-static void json_report(JsonBuilder *json, const struct report *report, const GArray *expectations)
+static void json_report(JsonBuilder *json, const struct report *report, const struct report_set *set)
 {
     if (report) {
         json_machine(json, report);
         json_images(json, report);
     }
-    json_outcome(json, report, expectations);
+    json_outcome(json, report, set);
     if (!report)
         return;
     json_counters(json, report);
@@ -285,7 +287,7 @@ char *report_write_json(const struct report_set *set)
     json_builder_begin_object(json);
     json_member_string(json, "schema", REPORT_SCHEMA);
     json_member_string(json, "scenario", set->scenario);
-    json_report(json, set->final, set->expectations);
+    json_report(json, set->final, set);
     if (set->named->len) {
         json_member_object(json, "reports");
         for (guint i = 0; i < set->named->len; i++) {

@@ -103,6 +103,7 @@ struct report {
 struct report_set {
     char *scenario;       /* base name of the script */
     GArray *expectations; /* struct report_expectation */
+    uint64_t unmodelled;  /* uses of what is not modelled, of all the scenario's machines */
     struct report *final; /* of the machine that ran last; NULL if none was built */
     GPtrArray *names;     /* names of the reports that the script asked for, in order */
     GPtrArray *named;     /* struct report, parallel to names */

@@ -27,6 +27,8 @@ static void script_machine_free(struct script_machine *m)
     if (m->script->current == m)
         m->script->current = NULL;
     m->script->machines_alive--;
+    if (m->machine)
+        m->script->set->unmodelled += unmodelled_total(machine_unmodelled(m->machine));
     traces_free(m);
     machine_free(m->machine);
     g_array_unref(m->images);
