@@ -97,6 +97,26 @@ expect 3 '--limit 1ms of machine time is over' "$fam10h" boot --kernel hv.elf --
 expect 3 'host-memory allows' "$fam10h" boot --kernel hv.elf --initrd sums64.elf --host-memory 6M
 expect 2 'x.rec' "$fam10h" boot --kernel hv.elf --replay x.rec
 expect 1 '"reproducible" : true' "$fam10h" boot --kernel hv.elf --initrd sums64.elf --json -
+
+# Input: a guest that echoes COM1 until a q and then writes 5 to port F4h. Multiboot header with address fields; then
+# mov edx,3FDh; in al,dx; test al,1; jz; mov edx,3F8h; in al,dx; out dx,al; cmp al,'q'; jne; mov al,5; out F4h,al.
+printf '%b' '\002\260\255\033\000\000\001\000\376\117\121\344\000\000\020\000\000\000\020\000\071\000\020\000\071\000\020\000\040\000\020\000' \
+    '\272\375\003\000\000\354\250\001\164\373\272\370\003\000\000\354\356\074\161\165\353\260\005\346\364' >echo.img
+echo hello quit >input
+echo="$fam10h boot --kernel echo.img --limit 20s"
+expect 11 '^hello q$' sh -c "$echo --json file.json <input"
+expect 0 '"reproducible" : true' cat file.json
+expect 11 '^hello q$' sh -c "cat input | $echo --json pipe.json"
+expect 0 '"reproducible" : false' cat pipe.json
+expect 11 '^hello q$' sh -c "(sleep 0.2; cat input) | $echo --record r --json live.json"
+expect 0 '"reproducible" : true' cat live.json
+expect 11 '^hello q$' $echo --replay r --json again.json
+expect 0 '' cmp live.json again.json
+printf '5 q\n' >wrong
+expect 2 'wrong:1: not a line of a record' $echo --replay wrong
+expect 143 '' sh -c "$echo </dev/null & sleep 0.3; kill \$!; wait \$!"
+expect 0 'ended by the key' sh -c "(sleep 0.3; printf 'x\001x') | script -qec '$echo && echo ended by the key' /dev/null"
+
 expect 0 '^00 +add' "$fam10h" isa
 expect 2 'nowhere' "$fam10h" isa --coverage nowhere
 expect 0 'walk.refs' "$fam10h" counters
