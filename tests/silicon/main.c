@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * silicon --cases N --seed S [--sequence] [--rows REGEX] [--index I] [--table] [--most N]
+ * Runs N random cases on the native processor and on the model; TAP on standard output.
+ */
+#include <glib.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/silicon/silicon.h"
+
+struct options {
+    gint64 cases, seed, index, most;
+    gboolean sequence, table;
+    char *rows;
+};
+
+/* What was seen of each row. */
+struct tally {
+    uint64_t retired, exception[32];
+};
+
+struct session {
+    struct options options;
+    struct native_processor processor;
+    struct native *native;
+    struct model *model;
+    struct tally *tally;
+    uint16_t *rows;
+    unsigned row_count;
+    uint64_t compared, skipped, differences, died;
+};
+
+/* ---- Rows ------------------------------------------------------------------------------------------------------------ */
+
+static void choose_rows(struct session *s)
+{
+    g_autoptr(GRegex) regex = s->options.rows ? g_regex_new(s->options.rows, 0, 0, NULL) : NULL;
+
+    s->rows = g_new(uint16_t, isa_row_count);
+    for (unsigned i = 0; i < isa_row_count; i++) {
+        g_autofree char *text = g_strdup_printf("%s %s", isa_rows[i].name, isa_rows[i].encoding);
+
+        if (!row_not_run(&s->processor, &isa_rows[i]) && (!regex || g_regex_match(regex, text, 0, NULL)))
+            s->rows[s->row_count++] = (uint16_t)i;
+    }
+}
+
+static const char *const fault_names[32] = {
+    [EXC_DE] = "DE", [EXC_DB] = "DB", [EXC_BP] = "BP", [EXC_OF] = "OF", [EXC_BR] = "BR", [EXC_UD] = "UD",
+    [EXC_NM] = "NM", [EXC_TS] = "TS", [EXC_NP] = "NP", [EXC_SS] = "SS", [EXC_GP] = "GP", [EXC_PF] = "PF",
+    [EXC_MF] = "MF", [EXC_AC] = "AC", [EXC_XF] = "XF",
+};
+
+/* Nothing at CPL 3 under Linux can bring these about: no task gate, absent segment, lazy FPU. */
+static bool fault_is_possible(unsigned vector)
+{
+    return vector != EXC_TS && vector != EXC_NP && vector != EXC_NM;
+}
+
+/* One line of the table. true: the row ran, and with every fault that it can raise here. */
+static bool table_row(struct session *s, unsigned row, GString *out)
+{
+    const struct isa_row *r = &isa_rows[row];
+    const struct tally *tally = &s->tally[row];
+    bool complete = tally->retired > 0 || (r->attributes & A_NEVER_RETIRES);
+
+    g_string_append_printf(out, "%-24s %-24s retired %" PRIu64, r->name, r->encoding, tally->retired);
+    for (unsigned vector = 0; vector < 32; vector++) {
+        bool declared = fault_names[vector] && strstr(r->faults, fault_names[vector]);
+
+        if (declared || tally->exception[vector])
+            g_string_append_printf(out, " %s %" PRIu64, fault_names[vector] ? fault_names[vector] : "?",
+                                   tally->exception[vector]);
+        if (declared && fault_is_possible(vector) && !tally->exception[vector])
+            complete = false;
+    }
+    g_string_append(out, complete ? "\n" : "  INCOMPLETE\n");
+    return complete;
+}
+
+static void print_table(struct session *s)
+{
+    GString *out = g_string_new(NULL);
+    unsigned complete = 0;
+
+    for (unsigned i = 0; i < isa_row_count; i++) {
+        const char *why = row_not_run(&s->processor, &isa_rows[i]);
+
+        if (why)
+            g_string_append_printf(out, "%-24s %-24s not run: %s\n", isa_rows[i].name, isa_rows[i].encoding, why);
+    }
+    for (unsigned i = 0; i < s->row_count; i++)
+        complete += table_row(s, s->rows[i], out);
+    g_string_append_printf(out, "%u rows run, %u of them with everything they can come to\n", s->row_count, complete);
+    fputs(out->str, stderr);
+    g_string_free(out, TRUE);
+}
+
+/* ---- Cases ----------------------------------------------------------------------------------------------------------- */
+
+static void judge(struct session *s, const struct silicon_case *c, const struct silicon_result *native)
+{
+    struct silicon_result model;
+    const char *field;
+    struct tally *tally = &s->tally[c->row[0]];
+
+    model_run(s->model, c, &model);
+    s->compared++;
+    field = compare_case(c, &model, native);
+    if (c->count == 1 && native->vector == RETIRED)
+        tally->retired++;
+    else if (c->count == 1)
+        tally->exception[native->vector & 31]++;
+    if (field) {
+        GString *text = g_string_new(NULL);
+
+        describe_case(text, c, &model, native, field);
+        if (s->differences++ < (uint64_t)s->options.most)
+            fputs(text->str, stderr);
+        g_string_free(text, TRUE);
+    }
+}
+
+static bool run_ring(struct session *s, uint64_t *index, uint64_t end)
+{
+    struct silicon_case *cases = native_cases(s->native);
+    unsigned count = 0;
+
+    while (count < RING && *index < end) {
+        if (generate_case(&cases[count], &s->processor, s->rows, s->row_count, (uint64_t)s->options.seed, (*index)++,
+                          s->options.sequence))
+            count++;
+        else
+            s->skipped++;
+    }
+    if (!native_run(s->native, count))
+        return false;
+    for (unsigned i = 0; i < count; i++)
+        judge(s, &cases[i], &native_results(s->native)[i]);
+    return true;
+}
+
+static bool run_all(struct session *s)
+{
+    uint64_t index = s->options.index >= 0 ? (uint64_t)s->options.index : 0;
+    uint64_t end = s->options.index >= 0 ? index + 1 : (uint64_t)s->options.cases;
+
+    while (index < end)
+        if (!run_ring(s, &index, end))
+            return false;
+    return true;
+}
+
+/* ---- Program ----------------------------------------------------------------------------------------------------------- */
+
+static int skip(const char *why)
+{
+    printf("1..0 # SKIP %s\n", why);
+    return EXIT_SUCCESS;
+}
+
+static int report(struct session *s)
+{
+    unsigned unused, excepted;
+    GString *stale = g_string_new(NULL);
+
+    excepted = exceptions_count(&unused, stale);
+    printf("1..1\n# %" PRIu64 " cases compared, %" PRIu64 " drafts dropped, %u rows, %" PRIu64
+           " differences, %u exceptions\n", s->compared, s->skipped, s->row_count, s->differences, excepted);
+    if (unused && !s->options.rows && s->options.index < 0 && !s->options.sequence)
+        fputs(stale->str, stdout);
+    else
+        unused = 0;
+    printf("%s 1 - %s do on the model what they do on the native processor\n",
+           s->differences || unused ? "not ok" : "ok", s->options.sequence ? "random sequences" : "random instructions");
+    g_string_free(stale, TRUE);
+    return s->differences || unused ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct session s = { .options = { .cases = 100000, .seed = 1, .index = -1, .most = 10 } };
+    GOptionEntry entries[] = {
+        { "cases", 0, 0, G_OPTION_ARG_INT64, &s.options.cases, "number of cases", "N" },
+        { "seed", 0, 0, G_OPTION_ARG_INT64, &s.options.seed, "which cases", "S" },
+        { "index", 0, 0, G_OPTION_ARG_INT64, &s.options.index, "only this case", "I" },
+        { "most", 0, 0, G_OPTION_ARG_INT64, &s.options.most, "differences to print", "N" },
+        { "sequence", 0, 0, G_OPTION_ARG_NONE, &s.options.sequence, "2 to 16 instructions a case", NULL },
+        { "table", 0, 0, G_OPTION_ARG_NONE, &s.options.table, "print what each row came to", NULL },
+        { "rows", 0, 0, G_OPTION_ARG_STRING, &s.options.rows, "only rows whose name and encoding match", "REGEX" },
+        { NULL },
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    const char *top = g_getenv("top_srcdir"), *why = NULL;
+    g_autofree char *list = g_build_filename(top ? top : ".", "tests/silicon/exceptions.list", NULL);
+    char *error = NULL;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, NULL))
+        return 2;
+    native_processor_identify(&s.processor);
+    if (!exceptions_read(&s.processor, list, &error)) {
+        printf("1..1\nnot ok 1 - %s: %s\n", list, error);
+        return EXIT_FAILURE;
+    }
+    choose_rows(&s);
+    s.native = native_new(&s.processor, &why);
+    if (!s.native)
+        return skip(why);
+    s.tally = g_new0(struct tally, isa_row_count);
+    s.model = model_new(&s.processor);
+    if (!run_all(&s))
+        return skip("the child process could not be replaced");
+    if (s.options.table)
+        print_table(&s);
+    native_free(s.native);
+    model_free(s.model);
+    return report(&s);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The child's way into random code and back (stub.c). All addresses are fixed, because that code owns every register. */
+#ifndef FAM10H_TESTS_SILICON_STUB_H
+#define FAM10H_TESTS_SILICON_STUB_H
+
+#include <stdint.h>
+
+#define STUB_STATE 0x10030000
+#define STUB_CODE 0x10020000 /* one page: the stub is copied there */
+
+/* At STUB_STATE. The offsets are the assembly's. */
+struct stub_state {
+    uint64_t gpr[16];        /* 000 */
+    uint64_t rflags;         /* 080 */
+    uint64_t rip;            /* 088: offset of the far pointer, and the near one */
+    uint64_t own_rsp;        /* 090 */
+    uint16_t seg[8];         /* 098: ES CS SS DS FS GS */
+    uint8_t media, segments, fsgsbase, pad[5]; /* 0A8 */
+    uint64_t fs_base, gs_base; /* 0B0, 0B8 */
+    uint64_t out_gpr[16];    /* 0C0 */
+    uint64_t out_rflags;     /* 140 */
+    uint16_t out_seg[8];     /* 148 */
+    uint32_t far_offset;     /* 158 */
+    uint16_t far_selector, pad2;
+    uint8_t pad3[0x200 - 0x160];
+    uint8_t fx[512];         /* 200 */
+    uint8_t out_fx[512];     /* 400 */
+};
+
+extern const uint8_t stub_begin[], stub_capture[], stub_enter[], stub_leave[], stub_signal[], stub_end[];
+
+#endif
