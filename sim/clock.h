@@ -37,6 +37,11 @@ struct clock {
     struct timer *timers;
     /* Set by `machine`: a deadline earlier than the running core's limit was armed. */
     void (*shortened)(void *ctx, uint64_t due_ps);
+    /*
+     * Set by `machine`: the running core has looked at the time or at a device that all cores share (clock_observed).
+     * It goes on when all others have come as far, so that nobody can see a time older than one he has been told.
+     */
+    void (*observed)(void *ctx);
     void *ctx;
 };
 
@@ -48,6 +53,12 @@ void timer_arm(struct timer *timer, uint64_t due_ps);
 void timer_disarm(struct timer *timer);
 /* Fire everything due at or before `now_ps`, in (time, sequence) order; sets clock->now_ps on the way. */
 void clock_fire(struct clock *clock, uint64_t now_ps);
+static inline void clock_observed(const struct clock *clock)
+{
+    if (clock->observed)
+        clock->observed(clock->ctx);
+}
+
 /* Describe now, sequence and every timer to the snapshot. */
 void clock_describe(struct clock *clock, struct state *state, const char *path);
 

@@ -304,6 +304,18 @@ void core_touch_clock(struct core *core)
     core_attention(core);
 }
 
+void core_touch_devices(struct core *core)
+{
+    core_touch_clock(core);
+    core_observe_time(core);
+}
+
+void core_observe_time(struct core *core)
+{
+    if (core->clock)
+        clock_observed(core->clock);
+}
+
 uint64_t core_cycles(const struct core *core)
 {
     return core->cycles;

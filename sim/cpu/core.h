@@ -390,5 +390,9 @@ void core_startup(struct core *core, uint8_t vector);
 /* Machine time of this core, and telling the clock that this core acts now (before a device access). */
 uint64_t core_now_ps(const struct core *core);
 void core_touch_clock(struct core *core);
+/* Reads the time that all cores share: before the next instruction the others come as far (struct clock, observed). */
+void core_observe_time(struct core *core);
+/* Both, for a device outside the core. */
+void core_touch_devices(struct core *core);
 
 #endif

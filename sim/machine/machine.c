@@ -53,6 +53,11 @@ static void deadline_shortened(void *ctx, uint64_t due_ps)
         core_limit(machine->running, ps_to_cycles(due_ps, machine->model->mhz));
 }
 
+static void time_observed(void *ctx)
+{
+    schedule_observed(ctx);
+}
+
 /* ---- Configuration ------------------------------------------------------------------------------ */
 
 void machine_config_defaults(struct machine_config *config)
@@ -175,6 +180,7 @@ struct machine *machine_new(const struct machine_config *config, GError **error)
     machine->state = state_new();
     clock_init(&machine->clock);
     machine->clock.shortened = deadline_shortened;
+    machine->clock.observed = time_observed;
     machine->clock.ctx = machine;
     network_init(machine);
     connect_platform(machine);

@@ -40,10 +40,12 @@ struct machine {
     uint64_t slice_end_ps;   /* ... and goes to this one, in order of index */
     uint64_t turn;           /* the core whose turn it is */
     uint64_t sequence;       /* of messages */
+    uint64_t observed_ps[MAX_CORES]; /* when it last looked at shared time: all others get there before it goes on */
     uint32_t exit_value;
 
     /* Of the current call of machine_run. */
     struct core *running;
+    bool observed;           /* it has looked at shared time */
     bool stopping;
     enum machine_stop stop;
     volatile sig_atomic_t interrupted;
@@ -67,6 +69,7 @@ void schedule_reset(struct machine *machine);
 void schedule_describe(struct machine *machine);
 /* Stop after the current instruction of the running core, for the given reason. */
 void schedule_stop(struct machine *machine, enum machine_stop stop);
+void schedule_observed(struct machine *machine);
 uint64_t schedule_core_ps(const struct machine *machine, unsigned core);
 
 #endif

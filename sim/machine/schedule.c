@@ -2,8 +2,11 @@
 /*
  * Virtual time over several cores. Time goes in slices of at most QUANTUM_PS, cut at the next deadline.
  * In a slice each core in order of index runs to its first instruction boundary at or past the slice's
- * end; then the deadlines fire. The position is state: a run may stop and go on anywhere, even elsewhere.
+ * end; then the deadlines fire. A core that reads the time or a shared device ends the slice there, so that all
+ * others come as far before it can tell anybody (the TSCs of a machine never seem to go back). The position is state: a run may stop and go on anywhere, even elsewhere.
  */
+#include <string.h>
+
 #include "sim/machine/machine_private.h"
 
 uint64_t schedule_core_ps(const struct machine *machine, unsigned core)
@@ -23,6 +26,7 @@ void schedule_reset(struct machine *machine)
 {
     machine->slice_start_ps = 0;
     machine->slice_end_ps = 0;
+    memset(machine->observed_ps, 0, sizeof machine->observed_ps);
     machine->turn = machine->core_count; /* the first thing to do is to open a slice */
 }
 
@@ -58,6 +62,9 @@ static void slice_next(struct machine *machine, uint64_t until_ps)
     }
     if (machine->clock.next_due < end)
         end = machine->clock.next_due;
+    for (unsigned i = 0; i < machine->core_count; i++)
+        if (machine->observed_ps[i] > now && machine->observed_ps[i] < end)
+            end = machine->observed_ps[i];
     machine->slice_start_ps = now;
     machine->slice_end_ps = end;
     machine->turn = 0;
@@ -82,6 +89,29 @@ static void core_stopped(struct machine *machine, enum core_stop why)
         schedule_stop(machine, MACHINE_STOP_SHUTDOWN);
     if (platform_space(machine->platform)->exhausted)
         schedule_stop(machine, MACHINE_STOP_MEMORY);
+}
+
+/* Only who runs can be told something: an idle core wakes at the time of what wakes it. */
+void schedule_observed(struct machine *machine)
+{
+    for (unsigned i = 0; i < machine->core_count; i++) {
+        if (machine->running && machine->core[i] != machine->running && !core_idle(machine, i)) {
+            machine->observed = true;
+            core_limit(machine->running, 0);
+            return;
+        }
+    }
+}
+
+/* The slice ends where the core stopped that looked; slice_next holds it back if others stop earlier. */
+static void turn_observed(struct machine *machine)
+{
+    uint64_t now = schedule_core_ps(machine, (unsigned)machine->turn);
+
+    machine->observed = false;
+    machine->observed_ps[machine->turn] = now;
+    if (now < machine->slice_end_ps)
+        machine->slice_end_ps = now;
 }
 
 /*
@@ -111,6 +141,8 @@ static void turn_run(struct machine *machine, uint64_t left)
         core_stopped(machine, why);
     }
     machine->running = NULL;
+    if (machine->observed)
+        turn_observed(machine);
 }
 
 /* What has come due at the running core's time takes effect before its next instruction. */
@@ -191,6 +223,7 @@ void schedule_describe(struct machine *machine)
         STATE_VALUE(struct machine, slice_end_ps),
         STATE_VALUE(struct machine, turn),
         STATE_VALUE(struct machine, sequence),
+        STATE_ARRAY(struct machine, observed_ps),
         STATE_VALUE(struct machine, exit_value),
     };
     static const struct state_part part = { "schedule", fields, G_N_ELEMENTS(fields), NULL, NULL, NULL, NULL };

@@ -4,6 +4,8 @@
 #include "sim/bits.h"
 #include "sim/unmodelled.h"
 
+#define PCI_HEADER_END 0x40
+
 #define F2_PHY_INDEX 0x98    /* and 198: DCT additional control registers, data at +4 */
 #define F2_PHY_DONE BIT(31)
 #define F2_MEMORY_SELECT 0x110
@@ -98,6 +100,8 @@ static void nb_write(void *ctx, unsigned reg, unsigned size, uint32_t value)
     uint32_t lanes = (uint32_t)(bits_mask(8 * size - 1, 0) << shift);
     uint32_t merged;
 
+    if (!slot && reg < PCI_HEADER_END)
+        return; /* as PCI 3.0 6.1 has it for what a function does not implement: reads 0, writes are dropped */
     if (!slot) {
         unmodelled_note(nb->wiring->unmodelled, "write of F%ux%X", function->function, reg & ~3u);
         return;

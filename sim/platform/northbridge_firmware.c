@@ -197,6 +197,7 @@ static void program_function3(struct northbridge *nb)
     nb_set(nb, 3, 0xdc, 1 << 8);                            /* PstateMaxVal: P1 is the last */
     nb_set(nb, 3, 0xe8, capabilities(nb->config->cores_per_node));
     nb_set(nb, 3, 0xfc, nb->config->cpu_signature);
+    nb_set(nb, 3, 0x1cc, (uint32_t)BIT(8) | 1);             /* IBS interrupts by the APIC's extended LVT entry 1 */
     nb_set(nb, 3, 0x180, (uint32_t)BIT(5));                 /* DisPciCfgCpuMstAbtRsp: missing devices read ones */
 }
 

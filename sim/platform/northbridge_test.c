@@ -318,7 +318,7 @@ START_TEST(nb_cfg_is_f3x88_of_its_own_node)
     write_cf8(f, 0x18, 3, 0x64, 1);
     ck_assert_uint_eq(rdmsr(f, 0, 0xc001003e), 1);
     write_cf8(f, 0x18, 3, 0x1cc, 0);
-    ck_assert_uint_eq(rdmsr(f, 0, 0xc001103a), 0);
+    ck_assert_uint_eq(rdmsr(f, 0, 0xc001103a), 0x101);
     fixture_free(f);
 }
 END_TEST
@@ -354,9 +354,11 @@ START_TEST(what_is_not_modelled_is_told)
     ck_assert_uint_eq(unmodelled_total(f->unmodelled), 1);
     write_cf8(f, 0x18, 0, 0xfc - 0x40 + 0x14, 0); /* F0xD0: link 2 buffers exist */
     ck_assert_uint_eq(unmodelled_total(f->unmodelled), 1);
-    write_cf8(f, 0x18, 0, 0x10, 0); /* no such register */
-    ck_assert_uint_eq(unmodelled_total(f->unmodelled), 2);
+    write_cf8(f, 0x18, 0, 0x10, 0xffffffff); /* a base address register that is not there */
+    ck_assert_uint_eq(unmodelled_total(f->unmodelled), 1);
     ck_assert_uint_eq(read_cf8(f, 0x18, 0, 0x10), 0);
+    write_cf8(f, 0x18, 1, 0xf8, 0); /* no such register */
+    ck_assert_uint_eq(unmodelled_total(f->unmodelled), 2);
     fixture_free(f);
 }
 END_TEST

@@ -13,6 +13,16 @@ __attribute__((weak)) void core_touch_clock(struct core *core)
     core_attention(core);
 }
 
+__attribute__((weak)) void core_observe_time(struct core *core)
+{
+    (void)core;
+}
+
+__attribute__((weak)) void core_touch_devices(struct core *core)
+{
+    core_touch_clock(core);
+}
+
 __attribute__((weak)) void core_mode_changed(struct core *core, bool paging)
 {
     (void)core;

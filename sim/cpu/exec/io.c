@@ -136,7 +136,7 @@ static void begin_access(struct core *core, uint16_t port, unsigned size, bool i
         check_io_traps(core, port, in);
     if (core->data_breakpoints && (core->cr4 & CR4_DE))
         collect_io_breakpoints(core, port, size);
-    core_touch_clock(core);
+    core_touch_devices(core);
 }
 
 uint32_t io_read(struct core *core, uint16_t port, unsigned size)

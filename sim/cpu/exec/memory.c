@@ -218,7 +218,7 @@ static uint64_t load_spa(struct core *core, spa_t spa, unsigned size)
         return apic->read(apic->ctx, spa - apic->base, size);
     }
     if (!core->space->is_dram(core->space->ctx, spa))
-        core_touch_clock(core);
+        core_touch_devices(core);
     return spa_read(core->space, spa, size);
 }
 
@@ -232,7 +232,7 @@ static void store_spa(struct core *core, spa_t spa, unsigned size, uint64_t valu
         return;
     }
     if (!core->space->is_dram(core->space->ctx, spa))
-        core_touch_clock(core);
+        core_touch_devices(core);
     spa_write(core->space, spa, size, value);
     if (core->space->exhausted)
         core_attention(core); /* the run ends after this instruction, in both engines */

@@ -74,6 +74,7 @@ enum outcome exec_rdtsc(struct core *core, const struct insn *insn)
         return core_fault_code(core, EXC_GP, 0);
     if (intercepts(core, VMEXIT_RDTSC))
         return core_vmexit(core, VMEXIT_RDTSC, 0, 0);
+    core_observe_time(core);
     write_edx_eax(core, core_time_stamp(core));
     return OUTCOME_NEXT;
 }
@@ -85,6 +86,7 @@ enum outcome exec_rdtscp(struct core *core, const struct insn *insn)
         return core_fault_code(core, EXC_GP, 0);
     if (intercepts(core, VMEXIT_RDTSCP))
         return core_vmexit(core, VMEXIT_RDTSCP, 0, 0);
+    core_observe_time(core);
     write_edx_eax(core, core_time_stamp(core));
     core->gpr[RCX] = (uint32_t)core->tsc_aux;
     return OUTCOME_NEXT;

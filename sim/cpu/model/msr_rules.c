@@ -10,6 +10,7 @@ static uint64_t *storage_of(void *ctx, const struct msr_row *row)
 uint64_t msr_read_tsc(void *ctx, const struct msr_row *row)
 {
     (void)row;
+    core_observe_time(ctx);
     return core_time_stamp(ctx);
 }
 
