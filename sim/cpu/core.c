@@ -111,12 +111,16 @@ static void give_paging(struct core *core)
 
 void core_mode_changed(struct core *core, bool paging)
 {
+    if (core->perf.enabled)
+        perf_sync(core);
     core->mode = (uint8_t)mode_of(core);
     if (core->mode == MODE_REAL)
         core->cpl = 0; /* APM2 15.5.1: forced in real mode, and 3 in virtual-8086 mode */
     else if (core->mode == MODE_VIRTUAL_8086)
         core->cpl = 3;
     core->access = core->cpl == 3 ? MMU_USER : 0;
+    core->perf.user = core->cpl > 0;
+    core->perf.guest = core->svm.guest;
     if (core->mode == MODE_64BIT) {
         core->code_size = 4;
         core->stack_size = 8;

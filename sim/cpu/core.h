@@ -163,6 +163,7 @@ struct svm_core {
     uint64_t tsc_offset;
     uint16_t asid;
     bool np_enable;
+    bool lbr_virtual;                    /* DebugCtl and LBRs are the guest's own */
     uint64_t n_cr3;
     uint64_t host_pat;
     uint64_t host_cr0, host_cr4, host_efer; /* paging mode of the nested tables */
@@ -202,6 +203,21 @@ struct smm_core {
     uint8_t no_flags;         /* page flags of ASeg's DRAM: nobody watches it */
     struct spa_space *memory; /* the machine's; core->space is `view` */
     struct spa_space view;
+};
+
+/*
+ * The four performance counters (model/perf.h). A counter is brought up to date when software looks at it and
+ * whenever what decides about counting changes; between, the model's own counters do the work.
+ */
+#define PERF_COUNTERS 4
+struct perf_core {
+    uint64_t last[PERF_COUNTERS]; /* value of its event when the counter was last brought up to date */
+    bool user, guest;             /* who has run since */
+    bool overflowed;              /* a counter with INT did: LVT_PERFORMANCE at the next boundary */
+    /* derived from PERF_CTL by perf_changed */
+    uint8_t enabled;              /* a bit for each counter that counts something */
+    bool interrupts;              /* one of them interrupts on overflow */
+    bool exact;                   /* one of them needs a boundary behind every instruction */
 };
 
 /* ---- Flags, lazily ------------------------------------------------------------------------------- */
@@ -271,6 +287,7 @@ struct core {
     struct vmexit exit;
     struct svm_core svm;
     struct smm_core smm;
+    struct perf_core perf;
 
     /* system registers */
     struct table_register gdtr, idtr;
@@ -374,6 +391,9 @@ void core_debug_changed(struct core *core);
 
 /* SMM was entered or left, or one of its MSRs written: derived state anew, no stale native pointer (smm/smm.c). */
 void smm_changed(struct core *core);
+
+/* Bring the performance counters up to date before CPL or guest mode changes (model/perf.c). */
+void perf_sync(struct core *core);
 
 /*
  * The next boundary has something to look at: an event arrived, or IF, TF, TPR, GIF, a shadow or a wait

@@ -8,6 +8,7 @@
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/interp/block.h"
 #include "sim/cpu/model/msr.h"
+#include "sim/cpu/model/perf.h"
 #include "sim/cpu/smm/smm.h"
 #include "sim/cpu/svm/svm.h"
 
@@ -33,6 +34,7 @@ static const struct state_field core_fields[] = {
     V(smi_pending), V(mc_pending), V(halted), V(mwaiting), V(waiting_for_sipi), V(shutdown),
     V(smm.active), V(smm.internal), V(smm.was_halted), V(smm.nmi_masked), V(smm.status), V(smm.held_dr6),
     V(smm.io_valid), V(smm.io_info), V(smm.io_rip), V(smm.io_rcx), V(smm.io_rsi), V(smm.io_rdi),
+    A(perf.last), V(perf.user), V(perf.guest), V(perf.overflowed),
     V(mwait_breaks), V(intr_line), V(pending_dr6), V(monitor_line),
 };
 
@@ -61,12 +63,14 @@ static void rebuild(void *object)
 {
     struct core *core = object;
 
+    core->perf.enabled = 0; /* until perf_changed: nothing is to be brought up to date */
     rflags_write(core, core->rflags);
     core->next_rip = core->rip;
     core->breakpoint_passed = core->stop_request = false;
     core_debug_changed(core);
     core_mode_changed(core, true);
     smm_changed(core);
+    perf_changed(core);
     mmu_set_smash_1g(core->mmu, bit(core->msr->bu_cfg2, BU_CFG2_SMASH_1G));
     mmu_drop_all_native(core->mmu);
     if (core->blocks)

@@ -37,6 +37,7 @@ struct cpu_model {
     unsigned mhz;              /* P0 core frequency = TSC rate */
     bool nrip;                 /* VMCB nRIP is written */
     bool skinit, pause_filter, node_id_msr;
+    bool lbr_virtual;          /* CPUID 8000_000A EDX[1] */
     bool smm_host_if;          /* SMM save map FED8[3] holds the host's RFLAGS.IF (DA-C2 and later) */
     unsigned asids;            /* 64 */
     const struct cpuid_row *cpuid;

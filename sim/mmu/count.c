@@ -88,3 +88,83 @@ void mmu_walk_totals(const struct mmu *mmu, unsigned side, struct walk_totals *t
                 totals->refs[g][n] += count->refs[asid][side][g][n];
     }
 }
+
+/* ---- Performance events ---------------------------------------------------------------------------- */
+
+/* In mmu_event_count's `sizes`; no page size: paging is off at that level. */
+static unsigned size_bit(enum page_size size)
+{
+    static const uint8_t of[SIZES] = { [SIZE_NONE] = 0, [SIZE_4K] = 1, [SIZE_2M] = 2, [SIZE_4M] = 2, [SIZE_1G] = 4 };
+
+    return of[size];
+}
+
+/* The smaller of a guest's page and the nested one; sizes are in order in enum page_size. */
+static unsigned pair_bit(enum page_size guest, enum page_size nested)
+{
+    if (guest == SIZE_NONE || (nested != SIZE_NONE && nested < guest))
+        return size_bit(nested);
+    return size_bit(guest);
+}
+
+static uint64_t l2_hits(const struct mmu_counters *count, unsigned side, unsigned sizes)
+{
+    uint64_t sum = 0;
+
+    for (unsigned asid = 0; asid < COUNTED_ASIDS; asid++)
+        for (unsigned size = 0; size < SIZES; size++)
+            if (size_bit((enum page_size)size) & sizes)
+                sum += count->l2_hits[asid][side][size];
+    return sum;
+}
+
+static uint64_t completed_walks(const struct mmu_counters *count, unsigned side, unsigned sizes)
+{
+    uint64_t sum = 0;
+
+    for (unsigned guest = 0; guest < SIZES; guest++)
+        for (unsigned nested = 0; nested < SIZES; nested++)
+            for (unsigned asid = 0; asid < COUNTED_ASIDS; asid++)
+                if (pair_bit((enum page_size)guest, (enum page_size)nested) & sizes)
+                    sum += count->pairs[asid][side][guest][nested];
+    return sum;
+}
+
+static uint64_t references(const struct mmu *mmu)
+{
+    uint64_t sum = 0;
+
+    for (unsigned side = 0; side < SIDES; side++) {
+        struct walk_totals totals;
+
+        mmu_walk_totals(mmu, side, &totals);
+        for (unsigned g = 0; g < 5; g++)
+            for (unsigned n = 0; n < 5; n++)
+                sum += totals.refs[g][n];
+    }
+    return sum;
+}
+
+static uint64_t l1_hits(struct mmu *mmu, unsigned side)
+{
+    uint64_t sum = 0;
+
+    mmu_count_lookups(mmu);
+    for (unsigned asid = 0; asid < COUNTED_ASIDS; asid++)
+        sum += mmu->count.lookups[asid][side] - mmu->count.l1_misses[asid][side];
+    return sum;
+}
+
+uint64_t mmu_event_count(struct mmu *mmu, enum mmu_event event, unsigned side, unsigned sizes)
+{
+    const struct mmu_counters *count = &mmu->count;
+
+    switch (event) {
+    case MMU_EVENT_L1_HITS: return l1_hits(mmu, side);
+    case MMU_EVENT_L2_HITS: return l2_hits(count, side, sizes);
+    case MMU_EVENT_WALKS: return completed_walks(count, side, sizes);
+    case MMU_EVENT_REFERENCES: return references(mmu);
+    case MMU_EVENT_GLOBAL_FLUSHES: return count->flushes[FLUSH_ASID] + count->flushes[FLUSH_ALL] + count->flushes[FLUSH_MTRR];
+    }
+    return 0;
+}

@@ -153,6 +153,17 @@ typedef void walk_visit(void *ctx, const struct walk_ref *ref);
 /* NULL stops. The visitor must not change the machine. */
 void mmu_trace_walks(struct mmu *mmu, walk_visit *visit, void *ctx);
 
+/* What the performance counters count (BKDG10 3.14), over all ASIDs since the counters were cleared. */
+enum mmu_event {
+    MMU_EVENT_L1_HITS,       /* `sizes` does not apply */
+    MMU_EVENT_L2_HITS,       /* L1 misses that L2 served */
+    MMU_EVENT_WALKS,         /* both levels missed: completed walks, by size of the translation */
+    MMU_EVENT_REFERENCES,    /* table entries that walks read from memory; of both sides */
+    MMU_EVENT_GLOBAL_FLUSHES /* of everything, global entries included */
+};
+/* side: 0 data, 1 instruction. sizes: bit 0 4K, bit 1 2M and 4M, bit 2 1G. */
+uint64_t mmu_event_count(struct mmu *mmu, enum mmu_event event, unsigned side, unsigned sizes);
+
 /* Totals that a report's matrix shows; also reachable as counters. side: 0 data, 1 instruction. */
 struct walk_totals {
     uint64_t walks;             /* table walks made (both TLB levels missed) */

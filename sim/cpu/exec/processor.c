@@ -5,6 +5,7 @@
 #include "sim/cpu/isa/semantics.h"
 #include "sim/cpu/model/cpuid.h"
 #include "sim/cpu/model/msr.h"
+#include "sim/cpu/model/perf.h"
 
 #define MONITOR_LINE 64
 #define MWAIT_ECX_INTERRUPT_BREAK BIT(0)
@@ -101,7 +102,7 @@ enum outcome exec_rdpmc(struct core *core, const struct insn *insn)
         return core_fault_code(core, EXC_GP, 0);
     if (intercepts(core, VMEXIT_RDPMC))
         return core_vmexit(core, VMEXIT_RDPMC, 0, 0);
-    write_edx_eax(core, core->msr->perf_ctr[counter]);
+    write_edx_eax(core, perf_read(core, counter));
     return OUTCOME_NEXT;
 }
 

@@ -10,6 +10,7 @@
 #include "sim/cpu/exec/intercept.h"
 #include "sim/cpu/interp/interp.h"
 #include "sim/cpu/model/msr.h"
+#include "sim/cpu/model/perf.h"
 #include "sim/cpu/smm/smm.h"
 #include "sim/cpu/svm/svm.h"
 
@@ -19,12 +20,15 @@
 
 static void deliver(struct core *core, struct event event, unsigned cost)
 {
+    uint64_t from = core->rip;
     enum outcome outcome;
 
     core->next_rip = core->rip;
     outcome = event_deliver(core, &event);
-    if (outcome == OUTCOME_NEXT)
+    if (outcome == OUTCOME_NEXT) {
         core->cycles += cost;
+        record_event(core, from);
+    }
     execute_settle(core, outcome);
 }
 
@@ -42,12 +46,6 @@ static bool exit_if_intercepted(struct core *core, unsigned code, uint64_t info1
     core->next_rip = core->rip;
     execute_settle(core, core_vmexit(core, code, info1, 0));
     return true;
-}
-
-/* DebugCtl stops recording and branch stepping when a debug exception is taken (APM2 13.1.1.6). */
-void debug_exception_taken(struct core *core)
-{
-    core->msr->debug_ctl &= ~(DEBUG_CTL_BTF | DEBUG_CTL_LBR);
 }
 
 /* ---- In order ------------------------------------------------------------------------------------------ */
@@ -169,11 +167,26 @@ static bool take_virtual_intr(struct core *core)
     return true;
 }
 
+/* A counter with INT overflowed: an event of LVT_PERFORMANCE (fact sheet 2.3). */
+static void raise_overflow(struct core *core)
+{
+    if (core->perf.interrupts)
+        perf_sync(core);
+    if (!core->perf.overflowed)
+        return;
+    core->perf.overflowed = false;
+    core_touch_clock(core);
+    apic_lvt_event(core, LVT_PERFORMANCE);
+}
+
 bool boundary_take_event(struct core *core)
 {
-    bool taken = take_machine_check(core) || take_smi(core) || take_init(core) || take_debug_trap(core) ||
-                 take_nmi(core) || take_intr(core) || take_virtual_intr(core);
+    bool taken;
 
+    if (core->perf.interrupts || core->perf.overflowed)
+        raise_overflow(core);
+    taken = take_machine_check(core) || take_smi(core) || take_init(core) || take_debug_trap(core) ||
+            take_nmi(core) || take_intr(core) || take_virtual_intr(core);
     core->smm.io_valid = core->smm.was_halted = false; /* true of this boundary alone */
     return taken;
 }
@@ -220,5 +233,6 @@ bool boundary_code_breakpoint(struct core *core)
 bool boundary_is_careful(const struct core *core)
 {
     return (core->rflags & RFLAGS_TF) || core->interrupt_shadow || core->shadow_blocks_debug ||
-           core->code_breakpoints || core->data_breakpoints || core->pending_dr6 || core->hooks.breakpoints;
+           core->code_breakpoints || core->data_breakpoints || core->pending_dr6 || core->hooks.breakpoints ||
+           (core->msr->debug_ctl & DEBUG_CTL_LBR);
 }

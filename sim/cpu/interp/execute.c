@@ -24,12 +24,17 @@ static enum outcome leave_guest(struct core *core)
 static enum outcome enter_guest(struct core *core)
 {
     enum outcome outcome = svm_vmrun(core);
+    uint64_t from;
 
     core_attention(core);
     if (outcome != OUTCOME_NEXT || !core->svm.inject_valid)
         return outcome;
     core->svm.inject_valid = false;
-    return event_inject(core, &core->svm.inject);
+    from = core->rip;
+    outcome = event_inject(core, &core->svm.inject);
+    if (outcome == OUTCOME_NEXT)
+        record_event(core, from);
+    return outcome;
 }
 
 /* ---- Settling ------------------------------------------------------------------------------------------ */
@@ -46,14 +51,22 @@ static enum outcome shut_down(struct core *core)
 
 static enum outcome resolve(struct core *core, enum outcome outcome)
 {
-    if (outcome != OUTCOME_SOFT_INT && core->fault.kind == EVENT_EXCEPTION) {
+    bool software = outcome == OUTCOME_SOFT_INT;
+    uint64_t from = core->rip;
+
+    if (!software && core->fault.kind == EVENT_EXCEPTION) {
         core->count->exceptions[core->fault.vector & 31]++;
         if (core->fault.vector == EXC_DB)
             debug_exception_taken(core);
     }
     outcome = event_resolve(core, outcome);
-    if (outcome == OUTCOME_NEXT)
+    if (outcome == OUTCOME_NEXT) {
         core->cycles += core->model->costs.exception;
+        if (software)
+            record_branch(core, from);
+        else
+            record_event(core, from);
+    }
     return outcome;
 }
 
@@ -99,9 +112,12 @@ static bool single_step_due(const struct core *core, const struct before *before
 static void retire(struct core *core, const struct insn *insn, const struct before *before)
 {
     bool transfer = core->next_rip != rip_advance(core, insn->length);
+    uint64_t from = core->rip;
 
     core->rip = core->next_rip;
     core->instructions++;
+    if (transfer)
+        record_branch(core, from);
     if (before->rf)
         core->rflags &= ~RFLAGS_RF;
     if (single_step_due(core, before, transfer))
@@ -119,6 +135,7 @@ static void undo_shadow(struct core *core, const struct before *before)
 static void conclude_transfer(struct core *core, enum outcome outcome, const struct before *before)
 {
     bool task = outcome == OUTCOME_TASK;
+    uint64_t from = core->rip;
 
     undo_shadow(core, before);
     outcome = task ? event_resolve(core, outcome) : event_iret(core);
@@ -128,6 +145,7 @@ static void conclude_transfer(struct core *core, enum outcome outcome, const str
     }
     core->instructions++;
     core->rip = core->next_rip;
+    record_branch(core, from);
     core->interrupt_shadow = core->shadow_blocks_debug = false;
     if (task)
         core->cycles += core->model->costs.task_switch;

@@ -4,6 +4,7 @@
  *   run.c       core_run, core_step, waiting
  *   boundary.c  what may happen between two instructions, in order of priority
  *   execute.c   one instruction, and what its outcome comes to
+ *   record.c    last-branch recording
  *   fetch.c     from rIP to a decoded instruction
  *   fast.c      the same by decoded blocks
  */
@@ -44,6 +45,13 @@ bool boundary_code_breakpoint(struct core *core);
 bool boundary_is_careful(const struct core *core);
 /* DebugCtl's answer to any #DB. */
 void debug_exception_taken(struct core *core);
+
+/* ---- record.c ------------------------------------------------------------------------------------ */
+
+/* Control-transfer recording (APM2 13.1.1.6): a branch from `from` to rip has been taken. */
+void record_branch(struct core *core, uint64_t from);
+/* An interrupt or exception has been delivered: execution went from `from` to its handler at rip. */
+void record_event(struct core *core, uint64_t from);
 
 /* ---- fetch.c ------------------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 /* The run loop: boundary, instruction, boundary ... until a limit, a wait, a stop. */
 #include "sim/cpu/core_counters.h"
 #include "sim/cpu/interp/interp.h"
+#include "sim/cpu/model/perf.h"
 
 /* ---- Waiting ------------------------------------------------------------------------------------------ */
 
@@ -69,6 +70,14 @@ static bool returns(struct core *core, enum core_stop *why)
 
 /* ---- The loop ------------------------------------------------------------------------------------------- */
 
+/* Where the next look at the boundary is due at the latest. */
+static uint64_t horizon(const struct core *core)
+{
+    uint64_t due = core->perf.interrupts ? perf_due(core) : NEVER;
+
+    return due < core->limit - core->cycles ? core->cycles + due : core->limit;
+}
+
 /* What follows a boundary: an event, one instruction, or (fast engine, not `single`) blocks. */
 static void advance(struct core *core, bool single)
 {
@@ -79,10 +88,10 @@ static void advance(struct core *core, bool single)
     if (breakpoint_stops(core))
         return;
     core->breakpoint_passed = false;
-    core->horizon = core->limit;
+    core->horizon = horizon(core);
     if (single || core->reference || boundary_is_careful(core))
         execute_one(core);
-    else if (core->rflags & RFLAGS_RF) /* after every return from a fault, for one instruction */
+    else if (core->perf.exact || (core->rflags & RFLAGS_RF)) /* after every return from a fault, for one instruction */
         fast_step(core);
     else
         fast_run(core);

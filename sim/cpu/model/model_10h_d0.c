@@ -29,6 +29,7 @@ const struct cpu_model model_10h_d0 = {
     .pause_filter = true,
     .node_id_msr = true,
     .smm_host_if = true,
+    .lbr_virtual = true,
     .asids = 64,
     .cpuid = leaves,
     .cpuid_count = sizeof(leaves) / sizeof(leaves[0]),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/cpu/model/cpuid.h"
+#include "sim/cpu/model/perf.h"
 
 /* ---- Lookup -------------------------------------------------------------------------------------- */
 
@@ -141,8 +142,12 @@ void msr_reset(struct core *core)
 {
     struct msr_storage *storage = core->msr;
 
+    core->perf.enabled = 0;
     reset_rows(msr_core_rows, msr_core_row_count, core);
     reset_rows(msr_storage_rows, msr_storage_row_count, storage);
+    memset(storage->perf_ctr, 0, sizeof(storage->perf_ctr)); /* the rows read by code are not stored to above */
+    core->perf.overflowed = false;
+    perf_changed(core);
     storage->cpuid_features = cpuid_features(core, false);
     storage->cpuid_ext_features = cpuid_features(core, true);
     storage->node_id = core->node;

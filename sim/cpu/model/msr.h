@@ -95,8 +95,9 @@ bool msr_write_smm_source(void *storage, const struct msr_row *row, uint64_t val
 bool msr_write_bu_cfg2(void *storage, const struct msr_row *row, uint64_t value);
 bool msr_write_unmodelled(void *storage, const struct msr_row *row, uint64_t value);
 bool msr_write_perf_ctl(void *storage, const struct msr_row *row, uint64_t value);
+uint64_t msr_read_perf_ctr(void *storage, const struct msr_row *row);
+bool msr_write_perf_ctr(void *storage, const struct msr_row *row, uint64_t value);
 bool msr_write_ibs_ctl(void *storage, const struct msr_row *row, uint64_t value);
-bool msr_write_debug_ctl(void *storage, const struct msr_row *row, uint64_t value);
 bool msr_write_pstate_control(void *storage, const struct msr_row *row, uint64_t value);
 
 #endif

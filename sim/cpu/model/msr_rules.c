@@ -2,6 +2,8 @@
 /* Write rules of the core's own MSRs that a mask cannot say. Each gets the value with the row's masks applied. */
 #include "sim/cpu/model/msr.h"
 
+#include "sim/cpu/model/perf.h"
+
 static uint64_t *storage_of(void *ctx, const struct msr_row *row)
 {
     return (uint64_t *)((char *)ctx + row->offset);
@@ -131,20 +133,29 @@ static bool note_if(struct msr_storage *storage, const struct msr_row *row, uint
     return true;
 }
 
+#define PERF_CTL0 0xC0010000
+#define PERF_CTR0 0xC0010004
+
 bool msr_write_perf_ctl(void *ctx, const struct msr_row *row, uint64_t value)
 {
-    return note_if(ctx, row, value, BIT(22)); /* EN */
+    perf_select(((struct msr_storage *)ctx)->core, row->msr - PERF_CTL0, value);
+    return true;
+}
+
+uint64_t msr_read_perf_ctr(void *ctx, const struct msr_row *row)
+{
+    return perf_read(((struct msr_storage *)ctx)->core, row->msr - PERF_CTR0);
+}
+
+bool msr_write_perf_ctr(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    perf_write(((struct msr_storage *)ctx)->core, row->msr - PERF_CTR0, value);
+    return true;
 }
 
 bool msr_write_ibs_ctl(void *ctx, const struct msr_row *row, uint64_t value)
 {
     return note_if(ctx, row, value, row->msr == 0xC0011030 ? BIT(48) : BIT(17)); /* IbsFetchEn, IbsOpEn */
-}
-
-/* BTF is modelled (interp), last-branch recording is not. */
-bool msr_write_debug_ctl(void *ctx, const struct msr_row *row, uint64_t value)
-{
-    return note_if(ctx, row, value, DEBUG_CTL_LBR);
 }
 
 /* Accepted at once; values 5 to 7 are reserved and leave the state as it is (fact sheet 2.3, C001_0062). */

@@ -147,6 +147,7 @@ static const struct state_field svm_fields[] = {
     STATE_VALUE(struct core, svm.tsc_offset),
     STATE_VALUE(struct core, svm.asid),
     STATE_VALUE(struct core, svm.np_enable),
+    STATE_VALUE(struct core, svm.lbr_virtual),
     STATE_VALUE(struct core, svm.n_cr3),
     STATE_VALUE(struct core, svm.host_pat),
     STATE_VALUE(struct core, svm.host_cr0),

@@ -27,7 +27,7 @@ const struct vmcb_field vmcb_fields[] = {
     { "np_enable", VMCB_NP_ENABLE, 8, 'i' },
     { "eventinj", VMCB_EVENTINJ, 8, 'i' },
     { "n_cr3", VMCB_N_CR3, 8, 'i' },
-    { "lbr_virtualization_enable", VMCB_LBR_ENABLE, 8, '-' },
+    { "lbr_virtualization_enable", VMCB_LBR_ENABLE, 8, 'i' },
     { "nrip", VMCB_NRIP, 8, 'o' },
 #define SEGMENT(name, offset, who)                                                                   \
     { name ".selector", (offset) + VMCB_SEG_SELECTOR, 2, who }, { name ".attr", (offset) + VMCB_SEG_ATTR, 2, who }, \
@@ -66,11 +66,11 @@ const struct vmcb_field vmcb_fields[] = {
     { "sysenter_eip", VMCB_SYSENTER_EIP, 8, 'l' },
     { "cr2", VMCB_CR2, 8, 'a' },
     { "g_pat", VMCB_G_PAT, 8, 'a' },
-    { "dbgctl", VMCB_DBGCTL, 8, '-' },
-    { "br_from", VMCB_BR_FROM, 8, '-' },
-    { "br_to", VMCB_BR_TO, 8, '-' },
-    { "lastexcpfrom", VMCB_LASTEXCPFROM, 8, '-' },
-    { "lastexcpto", VMCB_LASTEXCPTO, 8, '-' },
+    { "dbgctl", VMCB_DBGCTL, 8, 'a' },
+    { "br_from", VMCB_BR_FROM, 8, 'a' },
+    { "br_to", VMCB_BR_TO, 8, 'a' },
+    { "lastexcpfrom", VMCB_LASTEXCPFROM, 8, 'a' },
+    { "lastexcpto", VMCB_LASTEXCPTO, 8, 'a' },
 };
 const size_t vmcb_field_count = COUNT_OF(vmcb_fields);
 

@@ -31,7 +31,7 @@
 #define VMCB_NP_ENABLE 0x090       /* (i) */
 #define VMCB_EVENTINJ 0x0A8        /* (i), bit 31 (a): cleared by every #VMEXIT */
 #define VMCB_N_CR3 0x0B0           /* (i) */
-#define VMCB_LBR_ENABLE 0x0B8      /* (-) */
+#define VMCB_LBR_ENABLE 0x0B8      /* (i) */
 #define VMCB_NRIP 0x0C8            /* (o) from revision C on */
 
 #define V_INTR_TPR 7, 0
@@ -78,7 +78,7 @@
 #define VMCB_SYSENTER_EIP 0x638
 #define VMCB_CR2 0x640             /* (a) */
 #define VMCB_G_PAT 0x668           /* (a) with nested paging only */
-#define VMCB_DBGCTL 0x670          /* (-) from here to LASTEXCPTO: LBR virtualization */
+#define VMCB_DBGCTL 0x670          /* (a) from here to LASTEXCPTO, with LBR virtualization only */
 #define VMCB_BR_FROM 0x678
 #define VMCB_BR_TO 0x680
 #define VMCB_LASTEXCPFROM 0x688

@@ -68,6 +68,8 @@ static void save_guest(struct core *core, const struct vmcb *vmcb)
     vmcb_save_registers(vmcb, core, vmcb_guest_only, vmcb_guest_only_count);
     if (svm->np_enable)
         vmcb_write(vmcb, VMCB_G_PAT, 8, core->pat);
+    if (svm->lbr_virtual)
+        lbr_save(core, vmcb);
     vmcb_stored(vmcb, 0x400, 0x300);
 }
 
@@ -81,6 +83,7 @@ static void forget_guest(struct svm_core *svm)
     svm->gif = false;
     svm->asid = 0;
     svm->np_enable = false;
+    svm->lbr_virtual = false;
     svm->n_cr3 = 0;
     svm->tsc_offset = 0;
     svm->v_irq = false;
@@ -94,6 +97,8 @@ static enum outcome restore_host(struct core *core)
     struct vmcb hsave = vmcb_at(core, core->svm.vm_hsave_pa);
     bool nested = core->svm.np_enable;
 
+    if (core->svm.lbr_virtual)
+        lbr_load(core, &hsave);
     forget_guest(&core->svm);
     for (unsigned i = SEG_ES; i <= SEG_DS; i++)
         core->seg[i] = vmcb_read_segment(&hsave, VMCB_SEGMENT(i));

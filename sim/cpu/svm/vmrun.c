@@ -29,6 +29,7 @@ static void save_host(struct core *core)
     vmcb_write_table(&hsave, VMCB_IDTR, &core->idtr);
     vmcb_save_registers(&hsave, core, vmcb_world, vmcb_world_count);
     vmcb_write(&hsave, VMCB_G_PAT, 8, core->pat);
+    lbr_save(core, &hsave);
     vmcb_stored(&hsave, 0x400, 0x300);
 }
 
@@ -46,6 +47,7 @@ void vmrun_read(const struct vmcb *vmcb, struct vmrun_input *in)
     in->v_intr = vmcb_read(vmcb, VMCB_V_INTR, 8);
     in->interrupt_shadow = vmcb_read(vmcb, VMCB_INTERRUPT_SHADOW, 8);
     in->np_enable = bit(vmcb_read(vmcb, VMCB_NP_ENABLE, 8), 0);
+    in->lbr_enable = bit(vmcb_read(vmcb, VMCB_LBR_ENABLE, 8), 0);
     in->eventinj = vmcb_read(vmcb, VMCB_EVENTINJ, 8);
     in->n_cr3 = vmcb_read(vmcb, VMCB_N_CR3, 8);
     in->cs_attr = vmcb_read_segment(vmcb, VMCB_SEGMENT(SEG_CS)).attr;
@@ -70,6 +72,7 @@ static void load_controls(struct core *core, const struct vmrun_input *in)
     svm->tsc_offset = in->tsc_offset;
     svm->asid = (uint16_t)in->asid;
     svm->np_enable = in->np_enable;
+    svm->lbr_virtual = in->lbr_enable && core->model->lbr_virtual;
     svm->n_cr3 = in->n_cr3;
     svm->v_tpr = (uint8_t)bits(in->v_intr, V_INTR_TPR);
     svm->v_irq = bit(in->v_intr, V_INTR_IRQ);
@@ -160,6 +163,8 @@ enum outcome svm_vmrun(struct core *core)
     remember_host(core);
     load_controls(core, &in);
     load_guest(core, &vmcb, &in);
+    if (core->svm.lbr_virtual)
+        lbr_load(core, &vmcb);
     flush_as_asked(core, in.tlb_control);
     core->svm.guest = true;
     core->svm.delivering_valid = false;

@@ -18,7 +18,7 @@ struct vmrun_input {
     uint32_t asid;
     uint8_t tlb_control;
     uint64_t v_intr, interrupt_shadow;
-    bool np_enable;
+    bool np_enable, lbr_enable;
     uint64_t eventinj, n_cr3;
     uint64_t cr0, cr2, cr3, cr4, efer, dr6, dr7, g_pat, rip;
     uint16_t cs_attr;
@@ -45,6 +45,10 @@ static inline bool pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
 
 /* Every byte of a PAT value is one of 0, 1, 4, 5, 6, 7 (APM2 7.8.1). */
 bool pat_is_legal(uint64_t pat);
+
+/* DebugCtl and the recording registers, into and from a save area (lbr.c). */
+void lbr_save(const struct core *core, const struct vmcb *vmcb);
+void lbr_load(struct core *core, const struct vmcb *vmcb);
 
 /* EXITCODE, EXITINFO1/2, EXITINTINFO, EVENTINJ.V, nRIP. */
 void vmexit_write_cause(struct core *core, const struct vmcb *vmcb);
