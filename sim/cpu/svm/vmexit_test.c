@@ -23,6 +23,7 @@ static const struct {
     { "g_pat", UINT64_C(0x0001040506070600) },
     { "gdtr.limit", 0x1357 },
     { "idtr.limit", 0x2468 },
+    { "dbgctl", 0x2A },
 };
 
 static uint64_t value_of_field(const struct vmcb_field *row, unsigned n)
@@ -43,6 +44,7 @@ START_TEST(every_field_that_the_processor_keeps_is_loaded_and_saved_again)
 
     fixture_guest(fix);
     put(fix, VMCB_PA + VMCB_NP_ENABLE, 8, 1);
+    put(fix, VMCB_PA + VMCB_LBR_ENABLE, 8, 1);
     for (unsigned i = 0; i < vmcb_field_count; i++) {
         if (vmcb_fields[i].who == 'a')
             put(fix, VMCB_PA + vmcb_fields[i].offset, vmcb_fields[i].size, value_of_field(&vmcb_fields[i], i));
