@@ -61,8 +61,10 @@ static void permission(const struct row *row)
 {
     memset(svm_msrpm, 0, sizeof(svm_msrpm));
     if (row->byte < 0) {
-        check_format(run(row, false) == VMEXIT_MSR && svm_vmcb.exitinfo1 == 0, "RDMSR %x, in no range: exits", row->msr);
-        check_format(run(row, true) == VMEXIT_MSR && svm_vmcb.exitinfo1 == 1, "WRMSR %x, in no range: exits", row->msr);
+        check_format(run(row, false) == VMEXIT_MSR && svm_vmcb.exitinfo1 == 0, "RDMSR %x, in no range: exits",
+                     row->msr);
+        check_format(run(row, true) == VMEXIT_MSR && svm_vmcb.exitinfo1 == 1, "WRMSR %x, in no range: exits",
+                     row->msr);
         return;
     }
     svm_msrpm[row->byte] = (uint8_t)(1u << row->bit);
@@ -126,7 +128,8 @@ static void tsc(void)
     check(seen - ahead > after && seen - ahead < msr_read(MSR_TSC), "RDMSR of TSC too");
     before = msr_read(MSR_TSC);
     seen = guest_tsc(at_rdtsc, (uint64_t)-1000000000000ll);
-    check(seen + 1000000000000ull > before && seen + 1000000000000ull < msr_read(MSR_TSC), "the offset may be negative");
+    check(seen + 1000000000000ull > before && seen + 1000000000000ull < msr_read(MSR_TSC),
+          "the offset may be negative");
     check(msr_read(MSR_TSC) < ahead, "the host's is not touched");
 }
 
