@@ -89,19 +89,3 @@ enum outcome exec_emms(struct core *core, const struct insn *insn)
     core->x87.full = 0;
     return OUTCOME_NEXT;
 }
-
-/* ---- Not modelled yet --------------------------------------------------------------------------------- */
-
-static enum outcome unmodelled(struct core *core, const struct insn *insn)
-{
-    unmodelled_note(core->unmodelled, "instruction %s, opcode %02X", insn->row->name, insn->opcode);
-    return core_fault(core, EXC_UD);
-}
-
-/* deviation: #UD where the instruction would execute. CR0.EM or TS: #NM (APM2 3.1.1). */
-enum outcome exec_x87_unmodelled(struct core *core, const struct insn *insn)
-{
-    if (core->cr0 & (CR0_EM | CR0_TS))
-        return core_fault(core, EXC_NM);
-    return unmodelled(core, insn);
-}

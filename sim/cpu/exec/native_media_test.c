@@ -227,6 +227,36 @@ static void image_put(uint8_t *fx, struct core *core)
     memcpy(fx + 160, core->xmm, 256);
 }
 
+/* Functions whose last bit, and with it C1, may differ; where even the exact result is native PE's matter. */
+static bool is_transcendental(const struct insn *insn)
+{
+    static exec_fn *const functions[] = { exec_fsin, exec_fcos, exec_fsincos, exec_fptan, exec_fpatan, exec_f2xm1,
+                                          exec_fyl2x, exec_fyl2xp1 };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(functions); i++)
+        if (insn->run == functions[i])
+            return true;
+    return false;
+}
+
+/* Take over `theirs` where it is at most one unit in the last place away. */
+static void forgive(uint8_t *ours, const uint8_t *theirs)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t x, y;
+
+        memcpy(&x, ours + 32 + 16 * i, 8);
+        memcpy(&y, theirs + 32 + 16 * i, 8);
+        if (x + 1 == y || y + 1 == x || (x == ~UINT64_C(0) && y == UINT64_C(1) << 63) ||
+            (y == ~UINT64_C(0) && x == UINT64_C(1) << 63))
+            memcpy(ours + 32 + 16 * i, theirs + 32 + 16 * i, 10);
+    }
+    ours[3] = (uint8_t)((ours[3] & ~2) | (theirs[3] & 2));
+    /* The sine of the smallest normal number is just below it: natively some say, it is not. */
+    if ((ours[2] ^ theirs[2]) & X87_UE)
+        memcpy(ours + 2, theirs + 2, 2);
+}
+
 /* Appends to `out` how two images differ: all but opcode, pointers, MXCSR_MASK and the reserved bytes count. */
 static void compare_images(GString *out, const uint8_t *ours, const uint8_t *theirs)
 {
@@ -275,7 +305,7 @@ static void describe(GString *out, const uint8_t *bytes, const struct insn *insn
 }
 
 /* Appends "ours/natively" of everything that differs. */
-static void compare_state(GString *out, bool long_mode)
+static void compare_state(GString *out, const struct insn *insn, bool long_mode)
 {
     uint64_t flags = rflags_read(&s->core);
     uint8_t fx[512];
@@ -290,6 +320,8 @@ static void compare_state(GString *out, bool long_mode)
     if ((flags ^ native.out->rflags) & RFLAGS_ARITH)
         g_string_append_printf(out, " flags %03" PRIx64 "/%03" PRIx64, flags, native.out->rflags);
     image_put(fx, &s->core);
+    if (is_transcendental(insn))
+        forgive(fx, native.out->fx);
     compare_images(out, fx, native.out->fx);
     if (memcmp(s->ram + SCRATCH, scratch, SCRATCH_BYTES) == 0)
         return;
@@ -331,7 +363,7 @@ static void compare_case(const struct isa_row *row, bool long_mode)
     compared++;
     out = g_string_new(NULL);
     if (signal == 0 && outcome == OUTCOME_NEXT)
-        compare_state(out, long_mode);
+        compare_state(out, &insn, long_mode);
     else if (outcome != OUTCOME_FAULT ||
              signal != (s->core.fault.vector == EXC_MF || s->core.fault.vector == EXC_XF ? SIGFPE : SIGSEGV))
         g_string_append_printf(out, " outcome %d vector %u, signal %d", outcome, s->core.fault.vector, signal);
