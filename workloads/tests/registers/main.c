@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bits of control registers and MSRs that must be zero, and MSRs that do not exist (APM2 3.1, BKDG10 chapter 3).
+ * Each bit of CR0, CR4, CR8, EFER, DR6, DR7 and RFLAGS that Family 10h reserves is written alone: #GP(0) where the
+ * manual says MBZ, otherwise ignored. Combinations: PG without PE, NW without CD, LME changed under paging, PAE off
+ * in long mode. MSRs outside the model's table are #GP(0) for reading and writing; SYSCALL's and the bases' must be
+ * canonical.
+ */
+#include "workloads/lib/check.h"
+#include "workloads/lib/instructions.h"
+
+#define MSR_EFER 0xC0000080
+#define CR4_KNOWN 0x7FFu            /* VME .. OSXMMEXCPT (fact sheet 4.1) */
+#define CR4_PAE 0x20u
+#define EFER_LME 0x100u
+#define EFER_MBZ_LOW 0x200u         /* bit 9; 63:15 */
+
+static uint64_t value;
+static uint32_t msr;
+
+static void to_cr0(void *unused) { (void)unused; __asm__ volatile("mov %0, %%cr0" : : "r"(value) : "memory"); }
+static void to_cr4(void *unused) { (void)unused; __asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory"); }
+static void to_cr8(void *unused) { (void)unused; __asm__ volatile("mov %0, %%cr8" : : "r"(value) : "memory"); }
+static void to_dr6(void *unused) { (void)unused; __asm__ volatile("mov %0, %%dr6" : : "r"(value) : "memory"); }
+static void to_dr7(void *unused) { (void)unused; __asm__ volatile("mov %0, %%dr7" : : "r"(value) : "memory"); }
+static void to_msr(void *unused) { (void)unused; msr_write(msr, value); }
+static void from_msr(void *unused) { (void)unused; msr_read(msr); }
+static void from_cr1(void *unused) { (void)unused; __asm__ volatile(".byte 0x0F, 0x20, 0xC8" : : : "rax"); }
+static void from_cr5(void *unused) { (void)unused; __asm__ volatile(".byte 0x0F, 0x20, 0xE8" : : : "rax"); }
+static void to_cr7(void *unused) { (void)unused; __asm__ volatile(".byte 0x0F, 0x22, 0xF8"); }
+static void from_cr9(void *unused) { (void)unused; __asm__ volatile(".byte 0x44, 0x0F, 0x20, 0xC8" : : : "rax"); }
+static void from_dr8(void *unused) { (void)unused; __asm__ volatile(".byte 0x44, 0x0F, 0x21, 0xC0" : : : "rax"); }
+
+static void expect(void (*function)(void *), uint64_t new_value, unsigned vector, const char *what)
+{
+    value = new_value;
+    check_raised(exception_try(function, NULL), vector, 0, what);
+}
+
+static void control_registers(void)
+{
+    uint64_t cr0 = cr0_read(), cr4 = cr4_read();
+    unsigned wrong = 0;
+
+    for (unsigned bit = 0; bit < 64; bit++) {
+        if (CR4_KNOWN >> bit & 1)
+            continue;
+        value = cr4 | 1ull << bit;
+        wrong += exception_try(to_cr4, NULL).vector != EXC_GP;
+    }
+    check_equal(wrong, 0, "each reserved bit of CR4, 63:11, is #GP");
+    check_equal(cr4_read(), cr4, "and CR4 stays");
+    wrong = 0;
+    for (unsigned bit = 32; bit < 64; bit++) {
+        value = cr0 | 1ull << bit;
+        wrong += exception_try(to_cr0, NULL).vector != EXC_GP;
+    }
+    check_equal(wrong, 0, "each of CR0 63:32 is #GP");
+    expect(to_cr0, cr0 | 1u << 6 | 1u << 17 | 1u << 28, EXC_NONE, "reserved bits of CR0's low half");
+    check_equal(cr0_read(), cr0, "are ignored");
+    expect(to_cr0, (cr0 & ~(uint64_t)0x10), EXC_NONE, "ET cannot be cleared");
+    check_equal(cr0_read(), cr0, "and stays 1");
+    expect(to_cr0, cr0 & ~1ull, EXC_GP, "PG without PE is #GP");
+    expect(to_cr0, (cr0 & ~(uint64_t)0x40000000) | 0x20000000, EXC_GP, "NW without CD is #GP");
+    expect(to_cr4, cr4 & ~(uint64_t)CR4_PAE, EXC_GP, "PAE off in long mode is #GP");
+    expect(to_cr8, 0x10, EXC_GP, "CR8 above 15 is #GP");
+    expect(to_cr8, 0, EXC_NONE, "0 is not");
+    check_raised(exception_try(from_cr1, NULL), EXC_UD, 0, "CR1 does not exist: #UD");
+    check_raised(exception_try(from_cr5, NULL), EXC_UD, 0, "nor CR5");
+    check_raised(exception_try(to_cr7, NULL), EXC_UD, 0, "nor CR7");
+    check_raised(exception_try(from_cr9, NULL), EXC_UD, 0, "nor CR9");
+    check_raised(exception_try(from_dr8, NULL), EXC_UD, 0, "nor DR8");
+}
+
+static void debug_registers(void)
+{
+    unsigned wrong = 0;
+
+    for (unsigned bit = 32; bit < 64; bit++) {
+        value = 1ull << bit;
+        wrong += exception_try(to_dr6, NULL).vector != EXC_GP;
+        wrong += exception_try(to_dr7, NULL).vector != EXC_GP;
+    }
+    check_equal(wrong, 0, "each of DR6 and DR7 63:32 is #GP");
+    expect(to_dr6, 0, EXC_NONE, "DR6 of 0");
+    __asm__ volatile("mov %%dr6, %0" : "=r"(value));
+    check_equal(value, 0xFFFF0FF0, "reads with its ones");
+    expect(to_dr7, 0xD800, EXC_NONE, "DR7's reserved bits 15, 14, 12, 11");
+    __asm__ volatile("mov %%dr7, %0" : "=r"(value));
+    check_equal(value, 0x400, "are ignored, bit 10 is 1");
+}
+
+static void efer(void)
+{
+    uint64_t old = msr_read(MSR_EFER);
+    unsigned wrong = 0;
+
+    msr = MSR_EFER;
+    for (unsigned bit = 15; bit < 64; bit++) {
+        value = old | 1ull << bit;
+        wrong += exception_try(to_msr, NULL).vector != EXC_GP;
+    }
+    check_equal(wrong, 0, "each of EFER 63:15 is #GP");
+    expect(to_msr, old | EFER_MBZ_LOW, EXC_GP, "EFER bit 9 is #GP");
+    expect(to_msr, old & ~(uint64_t)EFER_LME, EXC_GP, "LME cleared under paging is #GP");
+    expect(to_msr, old & ~(uint64_t)0x400, EXC_NONE, "LMA is read-only");
+    check_equal(msr_read(MSR_EFER), old, "and stays");
+}
+
+static void msrs(void)
+{
+    static const uint32_t absent[] = {
+        0x2, 0x12, 0x3A, 0x480, 0x800, 0x1FFF, 0x2000, 0x40000000, 0xC0000085, 0xC0000104, 0xC0002000, 0xC0011FFF,
+        0xC0012000, 0xFFFFFFFF
+    };
+    static const uint32_t canonical[] = { 0xC0000082, 0xC0000083, 0xC0000100, 0xC0000101, 0xC0000102 };
+    unsigned wrong = 0;
+
+    for (unsigned i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
+        msr = absent[i];
+        value = 0;
+        check_format(exception_try(from_msr, NULL).vector == EXC_GP && exception_try(to_msr, NULL).vector == EXC_GP,
+                     "MSR %x does not exist: #GP", msr);
+    }
+    for (unsigned i = 0; i < sizeof(canonical) / sizeof(canonical[0]); i++) {
+        uint64_t old = msr_read(canonical[i]);
+
+        msr = canonical[i];
+        value = 1ull << 47;
+        wrong += exception_try(to_msr, NULL).vector != EXC_GP || msr_read(msr) != old;
+        value = 0xFFFF800000000000;
+        wrong += exception_try(to_msr, NULL).vector != EXC_NONE || msr_read(msr) != value;
+        msr_write(msr, old);
+    }
+    check_equal(wrong, 0, "LSTAR, CSTAR and the three bases must be canonical");
+    msr = 0x277;
+    expect(to_msr, 2, EXC_GP, "PAT type 2 is #GP");
+    msr = 0x1B;
+    expect(to_msr, 1ull << 48 | 0xFEE00900, EXC_GP, "APIC_BASE above the physical limit is #GP");
+}
+
+void guest_main(void)
+{
+    exceptions_init();
+    control_registers();
+    debug_registers();
+    efer();
+    msrs();
+    check_end();
+}
