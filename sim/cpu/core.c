@@ -31,6 +31,8 @@ struct core *core_new(const struct core_wiring *wiring)
     core->clock = wiring->clock;
     core->unmodelled = wiring->unmodelled;
     core->blocks = wiring->blocks;
+    if (core->blocks)
+        block_cache_set_absent(core->blocks, core->model->absent);
     core->count = g_new0(struct core_counters, 1);
     core->mmu = mmu_new(wiring->geometry ? wiring->geometry : &wiring->model->mmu, core->space, wiring->node,
                         &core->cycles);

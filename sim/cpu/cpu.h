@@ -37,6 +37,9 @@ struct cpu_model {
     unsigned mhz;              /* P0 core frequency = TSC rate */
     bool nrip;                 /* VMCB nRIP is written */
     bool skinit, pause_filter, node_id_msr;
+    bool family_0f;            /* Family 0Fh: what Family 10h brought is not there */
+    uint32_t absent;           /* a bit for each enum isa_feature that it does not have */
+    bool nested_paging;        /* CPUID 8000_000A EDX[0]; without it VMCB 090 means nothing */
     bool lbr_virtual;          /* CPUID 8000_000A EDX[1] */
     bool smm_host_if;          /* SMM save map FED8[3] holds the host's RFLAGS.IF (DA-C2 and later) */
     unsigned asids;            /* 64 */

@@ -60,6 +60,7 @@ void mmu_set_geometry(struct mmu *mmu, const struct mmu_geometry *geometry)
     for (unsigned array = 0; array < ARRAYS; array++)
         tlb_init(&mmu->tlb[array], shape_of(geometry, array));
     mmu_state_sizes(mmu);
+    mmu_derive(mmu);
 }
 
 void mmu_set_smash_1g(struct mmu *mmu, bool smash)

@@ -65,6 +65,7 @@ struct mmu_geometry {
     struct tlb_shape l2i_4k;
     struct tlb_shape pwc;    /* page-walk cache: non-leaf entries by system-physical address */
     struct tlb_shape ntlb;   /* nested TLB: gPA of a guest table's page -> sPA */
+    bool no_1g;              /* no 1G pages at all (CPUID Page1GB): PDPE.PS is reserved */
     bool smash_1g;           /* BU_CFG2[29]: 1G pages enter the TLB as 2M */
     /* Cycles (assumed: where the model file says so). */
     unsigned cost_l2_hit, cost_ref, cost_ref_remote, cost_pwc_hit, cost_ntlb_hit, cost_ad_write;

@@ -231,6 +231,8 @@ void mmu_derive(struct mmu *mmu)
     mmu->count_asid = paging->asid % COUNTED_ASIDS;
     if (paging->cr0 & CR0_PG) {
         walk_derive(&mmu->guest, paging->cr3, paging->cr4, paging->efer);
+        if (mmu->geometry.no_1g && mmu->guest.format == &walk_long) /* nor has such a part nested paging */
+            mmu->guest.format = &walk_long_no_1g;
         mmu->guest.wp = mmu->wp;
         mmu->guest.source = paging->nested ? &guest_source : &native_source;
         /* With nested paging the PDPTEs are read in the walk (APM2 15.25.10). */

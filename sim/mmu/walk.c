@@ -47,6 +47,16 @@ const struct walk_format walk_long = {
     },
 };
 
+const struct walk_format walk_long_no_1g = {
+    .name = "long without 1G pages", .levels = 4, .entry_bytes = 8, .address_bits = 48,
+    .level = {
+        [4] = { .shift = 39, .bits = 9, .reserved = ABOVE_SPA | BITS(8, 7) },
+        [3] = { .shift = 30, .bits = 9, .reserved = ABOVE_SPA | BITS(8, 7) },
+        [2] = { .shift = 21, .bits = 9, .large = true, .reserved = ABOVE_SPA, .reserved_leaf = BITS(20, 13) },
+        [1] = { .shift = 12, .bits = 9, .reserved = ABOVE_SPA },
+    },
+};
+
 const struct walk_format *walk_format_of(uint64_t cr4, uint64_t efer)
 {
     if (efer & EFER_LMA)

@@ -66,6 +66,7 @@ extern const struct walk_format walk_legacy;     /* 4K pages only: CR4.PSE = 0 *
 extern const struct walk_format walk_legacy_pse; /* 4K, 4M */
 extern const struct walk_format walk_pae;        /* 4K, 2M */
 extern const struct walk_format walk_long;       /* 4K, 2M, 1G */
+extern const struct walk_format walk_long_no_1g; /* 4K, 2M: before Page1GB */
 
 struct walk_entry {
     spa_t spa;

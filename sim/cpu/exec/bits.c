@@ -120,6 +120,8 @@ enum outcome exec_lzcnt(struct core *core, const struct insn *insn)
     enum outcome outcome;
     uint64_t value, count;
 
+    if (core->model->absent >> ISA_FEATURE_ABM & 1) /* the prefix then means nothing (fact sheet 1.6) */
+        return exec_bsr(core, insn);
     outcome = operand_read(core, insn, 1, &value);
     if (outcome != OUTCOME_NEXT)
         return outcome;

@@ -31,6 +31,11 @@ enum outcome exec_cpuid(struct core *core, const struct insn *insn)
 
 /* ---- MSRs: the CPL first, then the intercept, then the register's own rules (fact sheet 3.11) -------------- */
 
+static bool password_is_missing(const struct core *core, uint32_t msr)
+{
+    return msr_needs_password(core, msr) && (uint32_t)core->gpr[RDI] != MSR_PASSWORD;
+}
+
 enum outcome exec_rdmsr(struct core *core, const struct insn *insn)
 {
     uint32_t msr = (uint32_t)core->gpr[RCX];
@@ -41,7 +46,7 @@ enum outcome exec_rdmsr(struct core *core, const struct insn *insn)
         return core_fault_code(core, EXC_GP, 0);
     if (svm_msr_intercepted(core, msr, false))
         return core_vmexit(core, VMEXIT_MSR, 0, 0);
-    if (!msr_read(core, msr, &value))
+    if (password_is_missing(core, msr) || !msr_read(core, msr, &value))
         return core_fault_code(core, EXC_GP, 0);
     write_edx_eax(core, value);
     return OUTCOME_NEXT;
@@ -57,6 +62,8 @@ enum outcome exec_wrmsr(struct core *core, const struct insn *insn)
         return core_fault_code(core, EXC_GP, 0);
     if (svm_msr_intercepted(core, msr, true))
         return core_vmexit(core, VMEXIT_MSR, 1, 0);
+    if (password_is_missing(core, msr))
+        return core_fault_code(core, EXC_GP, 0);
     core_touch_clock(core); /* the APIC's and the northbridge's registers know the time */
     return msr_write(core, msr, value) ? OUTCOME_NEXT : core_fault_code(core, EXC_GP, 0);
 }

@@ -35,6 +35,7 @@ struct chunk {
 
 struct block_cache {
     struct spa_space *space;
+    uint32_t absent; /* what the processor lacks: all cores of a machine are of one model */
     struct core *running;
     struct block *hash[HASH_BUCKETS];
     struct code_page *pages[PAGE_BUCKETS];
@@ -165,6 +166,11 @@ void block_cache_free(struct block_cache *cache)
     g_free(cache);
 }
 
+void block_cache_set_absent(struct block_cache *cache, uint32_t absent)
+{
+    cache->absent = absent;
+}
+
 void block_cache_run(struct block_cache *cache, struct core *core)
 {
     cache->running = core;
@@ -186,10 +192,21 @@ static enum outcome run_undefined(struct core *core, const struct insn *insn)
     return core_fault(core, EXC_UD);
 }
 
-enum decode_result insn_prepare(const uint8_t *bytes, size_t size, struct decode_mode mode, struct insn *insn)
+/* LAHF and SAHF are only announced for 64-bit mode; without ABM LZCNT is BSR (exec_lzcnt). */
+static bool is_absent(const struct isa_row *row, struct decode_mode mode, uint32_t absent)
+{
+    if (row->feature == ISA_FEATURE_ABM || (row->feature == ISA_FEATURE_LAHF64 && mode.code_bits != 64))
+        return false;
+    return absent >> row->feature & 1;
+}
+
+enum decode_result insn_prepare(const uint8_t *bytes, size_t size, struct decode_mode mode, uint32_t absent,
+                                struct insn *insn)
 {
     enum decode_result result = decode(bytes, size, mode, insn);
 
+    if (result == DECODE_OK && is_absent(insn->row, mode, absent))
+        return DECODE_INVALID;
     if (result == DECODE_OK && insn->row->intercept.stage == ISA_STAGE_PRE)
         insn->run = run_after_intercept;
     if (result != DECODE_INVALID)
@@ -206,7 +223,7 @@ static bool insn_ends_block(const struct insn *insn)
 }
 
 /* Fill `block` from the bytes of its page. false: not even one instruction fits. */
-static bool block_decode(struct block *block, const uint8_t *page, struct decode_mode mode)
+static bool block_decode(struct block *block, const uint8_t *page, struct decode_mode mode, uint32_t absent)
 {
     unsigned at = (unsigned)(block->spa & PAGE_MASK), start = at;
 
@@ -216,7 +233,7 @@ static bool block_decode(struct block *block, const uint8_t *page, struct decode
         struct insn *insn = &block->insn[block->count];
         size_t rest = PAGE_BYTES - at;
 
-        if (insn_prepare(page + at, rest < 15 ? rest : 15, mode, insn) != DECODE_OK)
+        if (insn_prepare(page + at, rest < 15 ? rest : 15, mode, absent, insn) != DECODE_OK)
             break;
         at += insn->length;
         block->count++;
@@ -265,7 +282,7 @@ static struct block *block_build(struct block_cache *cache, spa_t spa, struct de
         return NULL; /* a device, or absent memory that reads as zero */
     scratch->spa = spa;
     scratch->mode = (uint8_t)block_mode_key(mode);
-    if (!block_decode(scratch, page, mode))
+    if (!block_decode(scratch, page, mode, cache->absent))
         return NULL;
     scratch->size_class = (uint8_t)size_class_of(scratch->count);
     block = block_take(cache, scratch->size_class);

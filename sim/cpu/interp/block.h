@@ -51,6 +51,9 @@ void block_cache_run(struct block_cache *cache, struct core *core);
  * Decode one instruction and arrange that its first step tests the row's early intercept. What the decoder
  * calls invalid comes back as an instruction without a row that raises #UD.
  */
-enum decode_result insn_prepare(const uint8_t *bytes, size_t size, struct decode_mode mode, struct insn *insn);
+enum decode_result insn_prepare(const uint8_t *bytes, size_t size, struct decode_mode mode, uint32_t absent,
+                                struct insn *insn);
+/* A bit for each enum isa_feature that the machine's processors do not have: its rows are #UD. */
+void block_cache_set_absent(struct block_cache *cache, uint32_t absent);
 
 #endif

@@ -84,14 +84,14 @@ enum outcome fetch_insn_at(struct core *core, spa_t spa, struct insn *insn)
     if (first > room)
         first = room;
     read_code(core, spa, bytes, first);
-    result = insn_prepare(bytes, first, mode, insn);
+    result = insn_prepare(bytes, first, mode, core->model->absent, insn);
     if (result == DECODE_TRUNCATED && first < room) {
         gva_t next = core->mode == MODE_64BIT ? core->rip + first : core->seg[SEG_CS].base + core->rip + first;
 
         outcome = fetch_second(core, next, bytes + first, room - first);
         if (outcome != OUTCOME_NEXT)
             return outcome;
-        result = insn_prepare(bytes, room, mode, insn);
+        result = insn_prepare(bytes, room, mode, core->model->absent, insn);
     }
     switch (result) {
     case DECODE_OK:

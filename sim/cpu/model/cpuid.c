@@ -13,7 +13,7 @@
 #define EXT1_ECX_SSE4A BIT(6)
 #define EXT1_ECX_MISALIGN_SSE BIT(7)
 
-static struct cpuid_values model_leaf(const struct cpu_model *model, uint32_t leaf)
+struct cpuid_values cpuid_model_leaf(const struct cpu_model *model, uint32_t leaf)
 {
     for (size_t i = 0; i < model->cpuid_count; i++) {
         const struct cpuid_row *row = &model->cpuid[i];
@@ -26,7 +26,7 @@ static struct cpuid_values model_leaf(const struct cpu_model *model, uint32_t le
 
 uint64_t cpuid_features(const struct core *core, bool extended)
 {
-    struct cpuid_values v = model_leaf(core->model, extended ? 0x80000001 : 1);
+    struct cpuid_values v = cpuid_model_leaf(core->model, extended ? 0x80000001 : 1);
 
     if (core->cores_in_node <= 1) {
         if (extended)
@@ -76,7 +76,7 @@ static void name_leaf(const struct core *core, struct cpuid_values *v, unsigned 
 
 struct cpuid_values cpuid_read(const struct core *core, uint32_t leaf)
 {
-    struct cpuid_values v = model_leaf(core->model, leaf);
+    struct cpuid_values v = cpuid_model_leaf(core->model, leaf);
     bool limited = (core->hwcr & HWCR_LIMIT_CPUID) != 0;
 
     if (leaf < 0x80000000 && leaf > 1 && limited)

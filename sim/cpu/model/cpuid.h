@@ -9,6 +9,8 @@ struct cpuid_values {
     uint32_t eax, ebx, ecx, edx;
 };
 
+/* The leaf as the model's table has it; zero where it has none. */
+struct cpuid_values cpuid_model_leaf(const struct cpu_model *model, uint32_t leaf);
 /* What CPUID of `leaf` (EAX; no leaf of Family 10h has subleaves) returns on this core now. */
 struct cpuid_values cpuid_read(const struct core *core, uint32_t leaf);
 /* Reset values of MSR C001_1004 and C001_1005: ECX in the high half, EDX in the low one. */

@@ -23,6 +23,7 @@ const struct cpu_model model_10h_b3 = {
     .signature = 0x00100F23,
     .max_cores = 4,
     .mhz = 2300,
+    .nested_paging = true,
     .lbr_virtual = true,
     .asids = 64,
     .cpuid = leaves,

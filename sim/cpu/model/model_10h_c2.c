@@ -26,6 +26,7 @@ const struct cpu_model model_10h_c2 = {
     .mhz = 2300,
     .nrip = true,
     .skinit = true,
+    .nested_paging = true,
     .lbr_virtual = true,
     .asids = 64,
     .cpuid = leaves,

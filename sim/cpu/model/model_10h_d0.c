@@ -29,6 +29,7 @@ const struct cpu_model model_10h_d0 = {
     .pause_filter = true,
     .node_id_msr = true,
     .smm_host_if = true,
+    .nested_paging = true,
     .lbr_virtual = true,
     .asids = 64,
     .cpuid = leaves,

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "sim/cpu/isa/isa.h"
 #include "sim/cpu/model/cpuid.h"
 #include "sim/cpu/model/perf.h"
 
@@ -17,9 +18,50 @@ static const struct msr_row *find_in(const struct msr_bank *bank, uint32_t msr)
     return NULL;
 }
 
+/*
+ * What Family 0Fh does not have of Family 10h's list. A feature: only where the model lacks it too.
+ * deviation: FIDVID_CTL and FIDVID_STATUS (C001_0041, 0042), which it has instead of P-states, are not modelled.
+ */
+static const struct {
+    uint32_t first, last;
+    uint8_t feature; /* enum isa_feature; BASE: none */
+} not_in_0fh[] = {
+    { 0xC0000103, 0xC0000103, ISA_FEATURE_RDTSCP }, /* TSC_AUX */
+    { 0xC0000408, 0xC000040F, ISA_FEATURE_BASE },   /* MC4_MISC1 .. */
+    { 0xC0010058, 0xC0010058, ISA_FEATURE_BASE },   /* MMIO configuration base */
+    { 0xC0010061, 0xC0010071, ISA_FEATURE_BASE },   /* P-states */
+    { 0xC0010114, 0xC0010117, ISA_FEATURE_SVM },    /* VM_CR, IGNNE, SMM_CTL, VM_HSAVE_PA */
+    { 0xC0010118, 0xC0010118, ISA_FEATURE_BASE },   /* SVM_KEY: came with SVML */
+    { 0xC001011A, 0xC001011A, ISA_FEATURE_SVM },
+    { 0xC0010140, 0xC0010141, ISA_FEATURE_BASE },   /* OSVW */
+    { 0xC001100C, 0xC001100C, ISA_FEATURE_BASE },   /* node id */
+    { 0xC001102A, 0xC001102A, ISA_FEATURE_BASE },   /* BU_CFG2 */
+    { 0xC0011030, 0xC001103A, ISA_FEATURE_BASE },   /* IBS */
+};
+
+static bool is_absent(const struct cpu_model *model, uint32_t msr)
+{
+    if (!model->family_0f)
+        return false;
+    for (size_t i = 0; i < sizeof(not_in_0fh) / sizeof(not_in_0fh[0]); i++) {
+        unsigned feature = not_in_0fh[i].feature;
+
+        if (msr >= not_in_0fh[i].first && msr <= not_in_0fh[i].last)
+            return feature == ISA_FEATURE_BASE || (model->absent >> feature & 1);
+    }
+    return false;
+}
+
+bool msr_needs_password(const struct core *core, uint32_t msr)
+{
+    return core->model->family_0f && (msr == 0xC0011004 || msr == 0xC0011005);
+}
+
 /* A later bank does not hide an earlier one. */
 static const struct msr_row *find(const struct core *core, uint32_t msr, void **ctx)
 {
+    if (is_absent(core->model, msr))
+        return NULL;
     for (size_t i = 0; i < core->bank_count; i++) {
         const struct msr_row *row = find_in(&core->banks[i], msr);
 
@@ -166,6 +208,10 @@ void msr_enter(struct core *core)
     core->hwcr = HWCR_TSC_FREQ_SEL | HWCR_INVD_WBINVD;
     memset(storage->name, 0, sizeof(storage->name));
     memcpy(storage->name, core->model->brand, strnlen(core->model->brand, sizeof(storage->name)));
+    if (core->model->family_0f) {
+        core->hwcr = HWCR_INVD_WBINVD;
+        return;
+    }
     storage->mc_ctl_mask[4] = 0x00780400;                                  /* GART walk, HT retries */
     storage->dc_cfg = bits_put(storage->dc_cfg, 35, 34, 1) | BIT(24);      /* REQ_CTR, #261 */
     storage->osvw_length = 4;

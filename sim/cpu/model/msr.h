@@ -70,6 +70,9 @@ void msr_reset(struct core *core);
 /* What firmware leaves in the registers of this part (fact sheet 11.4). */
 void msr_enter(struct core *core);
 
+/* Family 0Fh: RDMSR and WRMSR of the CPUID override MSRs are #GP(0) unless EDI holds this. */
+#define MSR_PASSWORD UINT32_C(0x9C5A203A)
+bool msr_needs_password(const struct core *core, uint32_t msr);
 /* RDMSR and WRMSR without their privilege and intercept checks. false: #GP(0). */
 bool msr_read(struct core *core, uint32_t msr, uint64_t *value);
 bool msr_write(struct core *core, uint32_t msr, uint64_t value);

@@ -2,6 +2,8 @@
 /* Write rules of the core's own MSRs that a mask cannot say. Each gets the value with the row's masks applied. */
 #include "sim/cpu/model/msr.h"
 
+#include "sim/cpu/isa/isa.h"
+#include "sim/cpu/model/cpuid.h"
 #include "sim/cpu/model/perf.h"
 
 static uint64_t *storage_of(void *ctx, const struct msr_row *row)
@@ -25,6 +27,18 @@ bool msr_write_tsc(void *ctx, const struct msr_row *row, uint64_t value)
     return true;
 }
 
+#define EXT_EDX_FFXSR 25
+
+/* Bits whose feature the model does not have. assumed: LMSLE came with FFXSR, in Family 0Fh revision D. */
+static uint64_t efer_reserved(const struct cpu_model *model)
+{
+    uint64_t reserved = 0;
+
+    if (!bit(cpuid_model_leaf(model, 0x80000001).edx, EXT_EDX_FFXSR))
+        reserved |= EFER_FFXSE | EFER_LMSLE;
+    return model->absent >> ISA_FEATURE_SVM & 1 ? reserved | EFER_SVME : reserved;
+}
+
 /* LMA keeps its value by the row's mask. LME may not change under paging; SVME needs VM_CR[4] = 0. */
 bool msr_write_efer(void *ctx, const struct msr_row *row, uint64_t value)
 {
@@ -34,6 +48,8 @@ bool msr_write_efer(void *ctx, const struct msr_row *row, uint64_t value)
     if (((value ^ core->efer) & EFER_LME) && (core->cr0 & CR0_PG))
         return false;
     if ((value & EFER_SVME) && (core->svm.vm_cr & VM_CR_SVMDIS))
+        return false;
+    if ((value & ~core->efer) & efer_reserved(core->model))
         return false;
     core->efer = value;
     core_mode_changed(core, true);

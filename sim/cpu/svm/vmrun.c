@@ -158,6 +158,7 @@ enum outcome svm_vmrun(struct core *core)
     core->cycles += VMRUN_CYCLES;
     save_host(core);
     vmrun_read(&vmcb, &in);
+    in.np_enable = in.np_enable && core->model->nested_paging;
     if (vmrun_first_illegal(core, &in))
         return refuse(core, &vmcb, &in);
     remember_host(core);
