@@ -7,6 +7,7 @@
 #include "hv/core/options.h"
 #include "hv/core/percore.h"
 #include "hv/core/smp.h"
+#include "hv/vm/interrupts.h"
 #include "hv/vm/schedule.h"
 
 #define SLICE_MS_DEFAULT 1
@@ -102,11 +103,15 @@ static void start_cores(const char *options, uint32_t ticks_per_ms)
 static void read_options(const char *options, uint32_t ticks_per_ms)
 {
     uint64_t slice = number_option(options, "sched_credit_tslice_ms", SLICE_MS_DEFAULT);
+    uint64_t cr8 = number_option(options, "cr8", CR8_NEVER);
 
     if (!option_flag(options, "hap", true))
         panic("hap=off: shadow paging is not built");
     if (slice < 1 || slice > SLICE_MS_MAX)
         panic("sched_credit_tslice_ms= must be 1 to %u", SLICE_MS_MAX);
+    if (cr8 >= CR8_GENERATIONS)
+        panic("cr8= must be 0, 1 or 2");
+    interrupts_init((enum cr8_generation)cr8);
     schedule_options = (struct schedule_options){
         .asids = option_flag(options, "asid", true),
         .switch_bumps = option_flag(options, "asid_switch_bump", false),

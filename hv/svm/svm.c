@@ -212,6 +212,15 @@ uint64_t svm_gpr(const struct svm_vcpu *vcpu, unsigned number)
     return values[number & 15];
 }
 
+void svm_set_gpr(struct svm_vcpu *vcpu, unsigned number, uint64_t value)
+{
+    struct svm_registers *r = &vcpu->registers;
+    uint64_t *const places[16] = { &vcpu->vmcb->rax, &r->rcx, &r->rdx, &r->rbx, &vcpu->vmcb->rsp, &r->rbp, &r->rsi,
+                                   &r->rdi, &r->r8, &r->r9, &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15 };
+
+    *places[number & 15] = value;
+}
+
 bool svm_set_guest_cr3(struct svm_vcpu *vcpu, uint64_t value)
 {
     if (vcpu->vmcb->efer & EFER_LMA && value & CR3_RESERVED_LONG)
@@ -273,7 +282,9 @@ const char *svm_exit_name(uint64_t exitcode)
 {
     switch (exitcode) {
 #define NAME(code) case code: return #code
+    NAME(VMEXIT_CR8_READ);
     NAME(VMEXIT_CR3_WRITE);
+    NAME(VMEXIT_CR8_WRITE);
     NAME(VMEXIT_INTR);
     NAME(VMEXIT_NMI);
     NAME(VMEXIT_INIT);

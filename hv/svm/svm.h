@@ -71,6 +71,7 @@ struct svm_context {
 void svm_set_context(struct svm_vcpu *vcpu, const struct svm_context *context);
 /* By the number in ModRM and REX.B. */
 uint64_t svm_gpr(const struct svm_vcpu *vcpu, unsigned number);
+void svm_set_gpr(struct svm_vcpu *vcpu, unsigned number, uint64_t value);
 /* An intercepted CR3 write: no hardware flush happened, so the vCPU loses its ASID. False: reserved bits. */
 bool svm_set_guest_cr3(struct svm_vcpu *vcpu, uint64_t value);
 bool svm_guest_in_64bit(const struct svm_vcpu *vcpu);
@@ -79,6 +80,25 @@ void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code,
 uint64_t svm_guest_efer(const struct svm_vcpu *vcpu);
 /* False: reserved bits, or LME changed under paging; the guest then gets #GP. */
 bool svm_set_guest_efer(struct svm_vcpu *vcpu, uint64_t value, bool long_mode_allowed);
+
+/* ---- Interrupts (interrupt.c) ------------------------------------------------------------------------- */
+
+/* An event that this exit cut off in its delivery is injected again; a software interrupt repeats itself. */
+void svm_requeue_event(struct svm_vcpu *vcpu);
+/* RFLAGS.IF, and no event waits for injection, nor is there a shadow. */
+bool svm_can_take_interrupt(const struct svm_vcpu *vcpu);
+bool svm_interrupts_enabled(const struct svm_vcpu *vcpu);
+void svm_inject_interrupt(struct svm_vcpu *vcpu, uint8_t vector);
+/*
+ * Ask for VMEXIT_VINTR once the guest could take an interrupt of this class: IF set, no shadow, and unless
+ * ignore_tpr the class above V_TPR (APM2 15.21.4).
+ */
+void svm_open_window(struct svm_vcpu *vcpu, unsigned priority, bool ignore_tpr);
+void svm_close_window(struct svm_vcpu *vcpu);
+/* What the guest reads and writes as CR8. */
+unsigned svm_v_tpr(const struct svm_vcpu *vcpu);
+void svm_set_v_tpr(struct svm_vcpu *vcpu, unsigned value);
+void svm_intercept_cr8(struct svm_vcpu *vcpu, bool reads, bool writes);
 
 /* VMEXIT_name; the exception exits all share one name per vector. NULL for codes no processor gives. */
 const char *svm_exit_name(uint64_t exitcode);

@@ -33,7 +33,9 @@
 #define INTERCEPT_MONITOR (1u << 10)
 #define INTERCEPT_MWAIT (1u << 11)
 
+#define VMEXIT_CR8_READ 0x008
 #define VMEXIT_CR3_WRITE 0x013
+#define VMEXIT_CR8_WRITE 0x018
 #define VMEXIT_EXCEPTION 0x040
 #define VMEXIT_INTR 0x060
 #define VMEXIT_NMI 0x061
@@ -76,7 +78,14 @@
 #define EVENT_EV (1ull << 11)
 #define EVENT_V (1ull << 31)
 
+/* Quadword at 060h. */
+#define V_TPR 0xFFull
+#define V_IRQ (1ull << 8)
+#define V_INTR_PRIO_SHIFT 16
+#define V_INTR_PRIO (0xFull << V_INTR_PRIO_SHIFT)
+#define V_IGN_TPR (1ull << 20)
 #define V_INTR_MASKING (1ull << 24)
+#define INTERRUPT_SHADOW (1ull << 0) /* quadword at 068h */
 
 struct vmcb_segment {
     uint16_t selector, attributes;

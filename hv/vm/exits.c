@@ -2,6 +2,7 @@
 #include "hv/vm/exits.h"
 
 #include "hv/vm/hypercall.h"
+#include "hv/vm/interrupts.h"
 
 #define EXC_UD 6
 #define EXC_GP 13
@@ -63,6 +64,8 @@ enum exit_result vmexit_npf(struct vcpu *vcpu)
 {
     const struct vmcb *vmcb = vcpu->svm.vmcb;
 
+    if (vmcb->exitinfo2 >> 12 == VLAPIC_BASE >> 12 && vmcb->exitinfo1 & NPF_FINAL)
+        return vmexit_apic_page(vcpu);
     if (!(vmcb->exitinfo1 & NPF_P) && guest_populate(vcpu->guest, vmcb->exitinfo2))
         return EXIT_RESUME; /* a page that was not present is in no TLB: nothing to flush */
     return exit_crash(vcpu, "access outside its memory");
@@ -90,7 +93,11 @@ enum exit_result exit_handle(struct vcpu *vcpu)
     case VMEXIT_INTR: /* hv's own handlers have run by now */
     case VMEXIT_NMI:
     case VMEXIT_INIT:
+    case VMEXIT_VINTR: /* the guest can take an interrupt now: the next entry injects it */
         return EXIT_RESUME;
+    case VMEXIT_CR8_READ:
+    case VMEXIT_CR8_WRITE:
+        return vmexit_cr8(vcpu);
     case VMEXIT_CR3_WRITE:
         return vmexit_cr3_write(vcpu);
     case VMEXIT_CPUID:
@@ -104,7 +111,7 @@ enum exit_result exit_handle(struct vcpu *vcpu)
     case VMEXIT_NPF:
         return vmexit_npf(vcpu);
     case VMEXIT_HLT:
-        return exit_skip(vcpu, INSTRUCTION_HLT) ? EXIT_BLOCK : EXIT_RESUME;
+        return exit_skip(vcpu, INSTRUCTION_HLT) && !interrupts_wake(vcpu) ? EXIT_BLOCK : EXIT_RESUME;
     case VMEXIT_INVD: /* the guest's caches are the machine's: nothing that may be thrown away */
         exit_skip(vcpu, INSTRUCTION_INVD);
         return EXIT_RESUME;

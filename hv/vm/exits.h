@@ -20,6 +20,9 @@ enum exit_result vmexit_ioio(struct vcpu *vcpu);
 enum exit_result vmexit_msr(struct vcpu *vcpu);
 enum exit_result vmexit_vmmcall(struct vcpu *vcpu);
 enum exit_result vmexit_npf(struct vcpu *vcpu);
+enum exit_result vmexit_cr8(struct vcpu *vcpu);
+/* A VMEXIT_NPF on the local APIC's page. */
+enum exit_result vmexit_apic_page(struct vcpu *vcpu);
 /* Step over the instruction that exited; false: its bytes are another one's by now, #GP is injected. */
 bool exit_skip(struct vcpu *vcpu, enum instruction which);
 /* Up to 15 bytes at CS:RIP; returns how many can be read. */

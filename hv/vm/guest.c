@@ -210,6 +210,7 @@ static void create_vcpus(struct guest *guest, uint32_t entry)
         vcpu->id = i;
         svm_vcpu_init(&vcpu->svm, guest->npt.root);
         counts_init(&vcpu->counts);
+        vlapic_init(&vcpu->apic, (uint8_t)i);
     }
     svm_vcpu_set_entry(&guest->vcpus[0].svm, entry, BOOT_STACK);
     svm_set_rax(&guest->vcpus[0].svm, MULTIBOOT_LOADER_MAGIC);

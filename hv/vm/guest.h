@@ -9,6 +9,7 @@
 #include "hv/svm/svm.h"
 #include "hv/vm/counts.h"
 #include "hv/vm/guest_spec.h"
+#include "hv/vm/vlapic.h"
 #include "hv/x86/lock.h"
 
 #define GUESTS_MAX 32
@@ -32,6 +33,8 @@ struct vcpu {
     bool initialised;          /* has a context to run */
     uint64_t halted_since;     /* TSC, 0: not halted */
     struct exit_counts counts;
+    struct vlapic apic;
+    bool cr8_armed;            /* generation 1: the next CR8 write exits */
 };
 
 enum guest_outcome { GUEST_RUNS, GUEST_FINISHED, GUEST_CRASHED };

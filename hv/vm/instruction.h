@@ -20,4 +20,19 @@ unsigned instruction_length(const uint8_t *bytes, size_t count, bool in_64bit, e
 /* MOV CR3, register: its length, and the register's number (REX.B included). 0: something else. */
 unsigned instruction_mov_cr3(const uint8_t *bytes, size_t count, bool in_64bit, unsigned *gpr);
 
+/* MOV to or from CR8, LOCK MOV CR0 included (AltMovCr8). */
+struct instruction_cr8 {
+    bool is_write;
+    unsigned gpr;
+};
+unsigned instruction_mov_cr8(const uint8_t *bytes, size_t count, bool in_64bit, struct instruction_cr8 *mov);
+
+/* MOV of 32 bits between memory and a register, or of an immediate: what local APIC registers are reached with. */
+struct instruction_move {
+    bool is_write, immediate;
+    unsigned gpr;
+    uint32_t value; /* the immediate */
+};
+unsigned instruction_move(const uint8_t *bytes, size_t count, bool in_64bit, struct instruction_move *move);
+
 #endif

@@ -5,6 +5,7 @@
 #include "hv/core/percore.h"
 #include "hv/core/traps.h"
 #include "hv/vm/exits.h"
+#include "hv/vm/interrupts.h"
 #include "hv/vm/report.h"
 
 static struct lock schedule_lock;
@@ -150,12 +151,14 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
         vcpu->halted_since = 0;
     }
     while (result == EXIT_RESUME && !core->reschedule && !vcpu->down_wanted && vcpu->guest->outcome == GUEST_RUNS) {
+        interrupts_enter(vcpu);
         counts_handled(&vcpu->counts, tsc_read());
         vcpu->counts.runs++;
         if (svm_core->asids.assignments < asid_bench)
             asid_drop(&vcpu->svm.asid);
         tsc = svm_run(svm_core, &vcpu->svm);
         counts_exit(&vcpu->counts, vcpu->svm.vmcb->exitcode, tsc);
+        interrupts_leave(vcpu);
         result = exit_handle(vcpu);
     }
     if (result == EXIT_BLOCK) {

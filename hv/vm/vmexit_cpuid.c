@@ -11,8 +11,8 @@
 
 #define ECX1_MONITOR (1u << 3)
 #define ECX1_HYPERVISOR (1u << 31)
-/* In EDX of 1 and 8000_0001: machine check, local APIC, MTRRs; hv gives its guests none of them. */
-#define EDX_ABSENT (1u << 7 | 1u << 9 | 1u << 12 | 1u << 14)
+/* In EDX of 1 and 8000_0001: machine check, MTRRs; hv gives its guests none of them. */
+#define EDX_ABSENT (1u << 7 | 1u << 12 | 1u << 14)
 #define ECX81_LAHF64 (1u << 0)
 /* LAHF64, CmpLegacy, AltMovCr8, ABM, SSE4A, MisAlignSse, prefetch; not SVM, ExtApic, OSVW, IBS, SKINIT, WDT, NodeId. */
 #define ECX81_PRESENT (ECX81_LAHF64 | 1u << 1 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8)

@@ -5,12 +5,23 @@
 #include "hv/x86/cpu.h"
 
 #define MSR_TSC 0x10
+#define APIC_BASE_BSC (1u << 8)
+#define APIC_BASE_ENABLE (1u << 11)
+
+/* The page cannot be moved, nor the APIC switched off: other values are #GP. */
+static uint64_t apic_base(const struct vcpu *vcpu)
+{
+    return VLAPIC_BASE | APIC_BASE_ENABLE | (vcpu->id == 0 ? APIC_BASE_BSC : 0);
+}
 
 static bool read_msr(const struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
     switch (msr) {
     case MSR_TSC:
         *value = tsc_read() + vcpu->svm.vmcb->tsc_offset;
+        return true;
+    case MSR_APIC_BASE:
+        *value = apic_base(vcpu);
         return true;
     case MSR_EFER:
         *value = svm_guest_efer(&vcpu->svm);
@@ -24,7 +35,7 @@ static bool write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
     if (msr == MSR_EFER)
         return svm_set_guest_efer(&vcpu->svm, value, vcpu->guest->spec.width == 64);
-    return false;
+    return msr == MSR_APIC_BASE && value == apic_base(vcpu);
 }
 
 enum exit_result vmexit_msr(struct vcpu *vcpu)

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* What the three generations arrange in the VMCB before an entry. */
+#include "hv/vm/interrupts.h"
+
+#include "sim/unit_test.h"
+
+#define IF 0x200u
+#define CR8_BIT 0x100u
+#define SELF_2F 0x4002Fu
+
+static struct vmcb vmcb;
+
+static struct vcpu vcpu_at(unsigned level, bool request)
+{
+    struct vcpu vcpu = { .svm.vmcb = &vmcb };
+
+    vmcb = (struct vmcb){ .v_intr = V_INTR_MASKING, .rflags = IF };
+    vlapic_init(&vcpu.apic, 0);
+    vlapic_write(&vcpu.apic, 0x0F0, 0x1FF);
+    interrupts_set_tpr(&vcpu, (uint8_t)(level << 4));
+    if (request)
+        vlapic_write(&vcpu.apic, 0x300, SELF_2F);
+    return vcpu;
+}
+
+START_TEST(generation_0_intercepts_reads_and_writes_always)
+{
+    struct vcpu vcpu = vcpu_at(0, false);
+
+    interrupts_init(CR8_ALWAYS);
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.intercept_cr_read, CR8_BIT);
+    ck_assert_uint_eq(vmcb.intercept_cr_write, CR8_BIT);
+}
+END_TEST
+
+START_TEST(generation_1_intercepts_writes_while_tpr_masks_a_request)
+{
+    static const struct { unsigned level; bool request, armed; } rows[] = {
+        { 0, false, false }, { 2, false, false }, { 1, true, false }, { 2, true, true }, { 13, true, true },
+    };
+
+    interrupts_init(CR8_WHILE_MASKED);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct vcpu vcpu = vcpu_at(rows[i].level, rows[i].request);
+
+        interrupts_enter(&vcpu);
+        ck_assert_uint_eq(vmcb.intercept_cr_read, 0);
+        ck_assert_uint_eq(vmcb.intercept_cr_write, rows[i].armed ? CR8_BIT : 0);
+        ck_assert_uint_eq(vmcb.v_intr & V_IRQ, 0);
+        ck_assert_uint_eq(vmcb.eventinj, rows[i].request && !rows[i].armed ? EVENT_V | 0x2F : 0);
+    }
+}
+END_TEST
+
+START_TEST(generation_1_disarms_when_the_write_let_it_in)
+{
+    struct vcpu vcpu = vcpu_at(2, true);
+
+    interrupts_init(CR8_WHILE_MASKED);
+    interrupts_enter(&vcpu);
+    interrupts_leave(&vcpu);
+    interrupts_set_tpr(&vcpu, 0);
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.intercept_cr_write, 0);
+    ck_assert_uint_eq(vmcb.eventinj, EVENT_V | 0x2F);
+}
+END_TEST
+
+START_TEST(generation_1_leaves_what_if_blocks_to_the_window)
+{
+    struct vcpu vcpu = vcpu_at(0, true);
+
+    interrupts_init(CR8_WHILE_MASKED);
+    vmcb.rflags = 0;
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.intercept_cr_write, 0);
+    ck_assert_uint_eq(vmcb.v_intr, V_INTR_MASKING | V_IRQ | V_IGN_TPR | 2u << 16);
+    ck_assert_uint_eq(vmcb.intercept_1, INTERCEPT_VINTR);
+    ck_assert_uint_eq(vmcb.eventinj, 0);
+}
+END_TEST
+
+START_TEST(generation_2_gives_the_processor_the_class_and_no_cr8_intercept)
+{
+    struct vcpu vcpu = vcpu_at(2, true);
+
+    interrupts_init(CR8_NEVER);
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.intercept_cr_read | vmcb.intercept_cr_write, 0);
+    ck_assert_uint_eq(vmcb.v_intr, V_INTR_MASKING | V_IRQ | 2u << 16 | 2u); /* V_IGN_TPR clear, V_TPR 2 */
+    ck_assert_uint_eq(vmcb.intercept_1, INTERCEPT_VINTR);
+    vmcb.v_intr &= ~(uint64_t)V_TPR; /* the guest lowered CR8, VMEXIT_VINTR */
+    interrupts_leave(&vcpu);
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, EVENT_V | 0x2F);
+    ck_assert_uint_eq(vmcb.v_intr, V_INTR_MASKING | 2u << 16);
+    ck_assert_uint_eq(vmcb.intercept_1, 0);
+}
+END_TEST
+
+START_TEST(a_vector_in_service_alone_opens_no_window)
+{
+    for (unsigned generation = 0; generation < CR8_GENERATIONS; generation++) {
+        struct vcpu vcpu = vcpu_at(0, true);
+
+        interrupts_init((enum cr8_generation)generation);
+        interrupts_enter(&vcpu);
+        vmcb.eventinj = 0;
+        vlapic_write(&vcpu.apic, 0x300, SELF_2F);
+        interrupts_leave(&vcpu);
+        interrupts_enter(&vcpu);
+        ck_assert_uint_eq(vmcb.v_intr & V_IRQ, 0);
+        ck_assert_uint_eq(vmcb.eventinj, 0);
+        vlapic_write(&vcpu.apic, 0x0B0, 0);
+        interrupts_enter(&vcpu);
+        ck_assert_uint_eq(vmcb.eventinj, EVENT_V | 0x2F);
+    }
+}
+END_TEST
+
+START_TEST(tpr_follows_cr8_and_loses_its_low_bits_at_an_exit)
+{
+    struct vcpu vcpu = vcpu_at(0, false);
+
+    interrupts_init(CR8_WHILE_MASKED);
+    vlapic_write(&vcpu.apic, 0x080, 0x5A);
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(svm_v_tpr(&vcpu.svm), 5);
+    interrupts_leave(&vcpu);
+    ck_assert_uint_eq(vlapic_read(&vcpu.apic, 0x080), 0x50);
+    svm_set_v_tpr(&vcpu.svm, 9); /* the guest wrote CR8 */
+    interrupts_leave(&vcpu);
+    ck_assert_uint_eq(vlapic_read(&vcpu.apic, 0x080), 0x90);
+}
+END_TEST
+
+START_TEST(an_interrupt_cut_off_in_delivery_goes_again)
+{
+    struct vcpu vcpu = vcpu_at(0, false);
+
+    vmcb.exitintinfo = EVENT_V | 0x2F;
+    interrupts_leave(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, EVENT_V | 0x2F);
+    vmcb.eventinj = 0;
+    vmcb.exitintinfo = EVENT_V | 4u << 8 | 0x80; /* INT 80h */
+    interrupts_leave(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, 0);
+}
+END_TEST
+
+START_TEST(the_window_waits_for_an_event_before_it)
+{
+    struct vcpu vcpu = vcpu_at(0, true);
+
+    interrupts_init(CR8_NEVER);
+    vmcb.eventinj = EVENT_V | EVENT_TYPE_EXCEPTION << 8 | 6;
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, EVENT_V | EVENT_TYPE_EXCEPTION << 8 | 6);
+    ck_assert_uint_eq(vmcb.v_intr & V_IRQ, V_IRQ);
+}
+END_TEST
+
+UNIT_TESTS("interrupts", generation_0_intercepts_reads_and_writes_always,
+           generation_1_intercepts_writes_while_tpr_masks_a_request, generation_1_disarms_when_the_write_let_it_in,
+           generation_1_leaves_what_if_blocks_to_the_window,
+           generation_2_gives_the_processor_the_class_and_no_cr8_intercept, a_vector_in_service_alone_opens_no_window,
+           tpr_follows_cr8_and_loses_its_low_bits_at_an_exit, an_interrupt_cut_off_in_delivery_goes_again,
+           the_window_waits_for_an_event_before_it)
