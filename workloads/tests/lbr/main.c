@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Last-branch recording (APM2 13.1.1.5 to 13.1.1.8): with DebugCtl.LBR the processor keeps source and target of the
+ * last control transfer, and for the last exception those of the one before it. The registers are read-only.
+ */
+#include "workloads/lib/check.h"
+#include "workloads/lib/instructions.h"
+
+#define MSR_DEBUG_CTL 0x1D9
+#define MSR_BR_FROM 0x1DB
+#define MSR_BR_TO 0x1DC
+#define MSR_LASTEXC_FROM 0x1DD
+#define MSR_LASTEXC_TO 0x1DE
+#define DEBUG_CTL_LBR 1
+
+static uintptr_t from, to;
+
+/* A jump, then WRMSR stops recording before anything else branches. */
+static void jump(void)
+{
+    __asm__ volatile("lea 1f(%%rip), %0\n\tlea 2f(%%rip), %1\n\t"
+                     "movl %2, %%ecx\n\txorl %%edx, %%edx\n\tmovl $1, %%eax\n\twrmsr\n"
+                     "1:\tjmp 2f\n\tnop\n2:\txorl %%eax, %%eax\n\twrmsr"
+                     : "=&r"(from), "=&r"(to) : "i"(MSR_DEBUG_CTL) : "eax", "ecx", "edx", "memory");
+}
+
+static void undefined(void *unused)
+{
+    (void)unused;
+    __asm__ volatile("lea 1f(%%rip), %0\n\tlea 2f(%%rip), %1\n\t"
+                     "movl %2, %%ecx\n\txorl %%edx, %%edx\n\tmovl $1, %%eax\n\twrmsr\n"
+                     "1:\tjmp 2f\n\tnop\n2:\tud2"
+                     : "=&r"(from), "=&r"(to) : "i"(MSR_DEBUG_CTL) : "eax", "ecx", "edx", "memory");
+}
+
+static void write_record(void *msr)
+{
+    msr_write((uint32_t)(uintptr_t)msr, 0);
+}
+
+void guest_main(void)
+{
+    struct exception e;
+
+    exceptions_init();
+    jump();
+    check_equal(msr_read(MSR_BR_FROM), from, "BR_FROM is the jump");
+    check_equal(msr_read(MSR_BR_TO), to, "BR_TO is its target");
+    jump();
+    check_equal(msr_read(MSR_DEBUG_CTL), 0, "recording is off again");
+    e = exception_try(undefined, NULL);
+    msr_write(MSR_DEBUG_CTL, 0);
+    /* The asm's outputs are lost with the exception: the faulting instruction says where they were. */
+    check_raised(e, EXC_UD, 0, "UD2 after a recorded jump");
+    check_equal(msr_read(MSR_LASTEXC_TO), e.ip, "LASTEXC_TO: the jump that led to the exception went there");
+    check_equal(msr_read(MSR_LASTEXC_FROM), e.ip - 3, "LASTEXC_FROM: and came from three bytes before");
+    check_raised(exception_try(write_record, (void *)MSR_BR_FROM), EXC_GP, 0, "BR_FROM is read-only");
+    check_raised(exception_try(write_record, (void *)MSR_LASTEXC_TO), EXC_GP, 0, "LASTEXC_TO is read-only");
+    check_end();
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Performance counters (BKDG10 3.14): PERF_CTL0-3 select events, RDPMC reads the counts. Known pieces of code show
+ * retired instructions (0C0h), cycles (076h), data TLB misses (046h) and table-walk references (07Dh), and that EN,
+ * USR and OS decide. The fourth counter is the last.
+ */
+#include "workloads/lib/check.h"
+#include "workloads/lib/instructions.h"
+#include "workloads/lib/paging64.h"
+
+#define MSR_PERF_CTL 0xC0010000u
+#define MSR_PERF_CTR 0xC0010004u
+#define USR (1ull << 16)
+#define OS (1ull << 17)
+#define EN (1ull << 22)
+#define UNITS(mask) ((uint64_t)(mask) << 8)
+#define WINDOW 0x20000000000ull
+
+static uint32_t page[1024] __attribute__((aligned(4096)));
+
+static void start(unsigned counter, uint64_t control)
+{
+    msr_write(MSR_PERF_CTL + counter, 0);
+    msr_write(MSR_PERF_CTR + counter, 0);
+    msr_write(MSR_PERF_CTL + counter, control);
+}
+
+static uint64_t count(unsigned counter)
+{
+    uint32_t low, high;
+
+    __asm__ volatile("rdpmc" : "=a"(low), "=d"(high) : "c"(counter));
+    return (uint64_t)high << 32 | low;
+}
+
+/* Counter 0 across ten NOPs: the first RDPMC, MOV and the NOPs. */
+static uint32_t across_nops(void)
+{
+    uint32_t before, after;
+
+    __asm__ volatile("xorl %%ecx, %%ecx\n\trdpmc\n\tmovl %%eax, %0\n\t"
+                     "nop; nop; nop; nop; nop; nop; nop; nop; nop; nop\n\trdpmc"
+                     : "=&r"(before), "=&a"(after) : : "ecx", "edx");
+    return after - before;
+}
+
+static void read_fifth(void *unused)
+{
+    (void)unused;
+    count(4);
+}
+
+static void instructions(void)
+{
+    start(0, 0x0C0 | OS | EN);
+    check_equal(across_nops(), 12, "retired instructions are exact");
+    start(0, 0x0C0 | OS);
+    check_equal(across_nops(), 0, "EN = 0 counts nothing");
+    start(0, 0x0C0 | USR | EN);
+    check_equal(across_nops(), 0, "nor does USR at CPL 0");
+    start(0, 0x076 | OS | EN);
+    check(across_nops() >= 12, "cycles: at least one for each instruction");
+    msr_write(MSR_PERF_CTL, 0);
+    msr_write(MSR_PERF_CTR, 0xFFFFFFFFFFFFFFFFull);
+    check_equal(msr_read(MSR_PERF_CTR), 0xFFFFFFFFFFFFull, "a counter has 48 bits");
+}
+
+static void walks(void)
+{
+    uint64_t misses, references;
+
+    *paging_entry(WINDOW, 1) = (uintptr_t)page | PTE_P | PTE_RW;
+    load32((uintptr_t)page);
+    start(1, 0x046 | UNITS(1) | OS | EN);
+    start(2, 0x07D | UNITS(4) | OS | EN);
+    misses = count(1);
+    references = count(2);
+    tlb_invalidate(WINDOW);
+    load32(WINDOW);
+    misses = count(1) - misses;
+    references = count(2) - references;
+    check_equal(misses, 1, "an access after INVLPG misses both levels of the data TLB once");
+    check(references >= 4, "its walk reads four entries: INVLPG has dropped the upper levels too");
+    misses = count(1);
+    load32(WINDOW + 8);
+    check_equal(count(1) - misses, 0, "the next access does not miss");
+}
+
+void guest_main(void)
+{
+    exceptions_init();
+    instructions();
+    walks();
+    check_raised(exception_try(read_fifth, NULL), EXC_GP, 0, "there is no fifth counter");
+    check_end();
+}
