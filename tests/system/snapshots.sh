@@ -26,12 +26,12 @@ saved() {
     same "$1: saved at $2, restored for the $3 engine"
 }
 
-# images and how many instructions each runs
-cut_images="hv:40000000 walkbench:3000000 svm:60000"
 echo 1..$((3 * (CUTS + 3) + 1))
-for entry in $cut_images; do
-    name=${entry%:*} length=${entry#*:} i=0
+for name in hv walkbench svm; do
+    i=0
     image "$name" >"$work/straight" 2>"$work/errors" || comment "$work/errors"
+    # how many instructions it runs, less the one that ends it
+    length=$(($(sed -n 's/^    "instructions" : \([0-9]*\).*/\1/p' "$work/straight") - 1))
     while [ $i -lt "$CUTS" ]; do
         random "$length"
         [ $((i % 4)) -eq 3 ] && engine=reference || engine=fast
