@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Self-modifying code on one core (APM2 7.6.1): a store to code is seen by the next instruction that is fetched
+ * from there, without a serialising instruction. The next instruction, a later one of the same straight line, the
+ * instruction's own bytes, code behind a branch, code on the next page and across a page boundary, through another
+ * linear address of the same page, by REP STOS, inside a loop, and a page-table change with INVLPG that puts other
+ * code under the same address.
+ */
+#include "workloads/lib/check.h"
+#include "workloads/lib/instructions.h"
+#include "workloads/lib/paging64.h"
+
+#define ALIAS 0x20000000000ull
+#define RETURN 0xC3
+#define MOV_EAX 0xB8
+
+static uint8_t pages[3][4096] __attribute__((aligned(4096)));
+
+/* mov $value, %eax; ret */
+static void put(uint8_t *at, uint32_t value)
+{
+    at[0] = MOV_EAX;
+    memcpy(at + 1, &value, sizeof(value));
+    at[5] = RETURN;
+}
+
+static uint32_t call(const void *at)
+{
+    return ((uint32_t(*)(void))(uintptr_t)at)();
+}
+
+/* Each stores 2 over the immediate of an instruction further on and returns what that loaded. */
+#define PATCH(name, between)                                                                             \
+    static uint32_t name(void)                                                                           \
+    {                                                                                                    \
+        uint32_t value;                                                                                  \
+        __asm__ volatile("leaq 2f+1(%%rip), %%rdx\nmovl $1, (%%rdx)\njmp 1f\n1: movl $2, (%%rdx)\n" between \
+                         "2: movl $1, %%eax" : "=a"(value) : : "rdx", "memory");                          \
+        return value;                                                                                    \
+    }
+PATCH(patch_next, "")
+PATCH(patch_later, "nop\nnop\nnop\naddl $1, %%eax\n")
+PATCH(patch_behind_jump, "jmp 2f\n.skip 200, 0x90\n")
+
+static uint32_t patch_in_loop(void)
+{
+    uint32_t sum;
+
+    /* 05: add $imm32, %eax */
+    __asm__ volatile("xorl %%eax, %%eax\nmovl $10, %%ecx\nleaq 2f+1(%%rip), %%rdx\nmovl $0, (%%rdx)\n"
+                     "1: incl (%%rdx)\n2: .byte 0x05\n.long 0\nloop 1b" : "=a"(sum) : : "rcx", "rdx", "memory");
+    return sum;
+}
+
+/* The store's own last byte: it has been fetched already, so the value of this time is the old one. */
+static uint32_t patch_itself(void)
+{
+    uint32_t first, second;
+
+    __asm__ volatile("leaq 1f(%%rip), %%rdx\nmovl $2, %%ecx\nxorl %%esi, %%esi\n"
+                     "0: .byte 0xC6, 0x42, 0xFF\n.byte 0x11\n1: movzbl -1(%%rdx), %%eax\n"
+                     "incl %%esi\ncmpl $1, %%esi\njne 2f\nmovl %%eax, %%edi\nmovb $0x22, -1(%%rdx)\n2: loop 0b"
+                     : "=D"(first), "=a"(second) : : "rcx", "rdx", "rsi", "memory");
+    return first << 8 | second;
+}
+
+static void across_pages(void)
+{
+    uint8_t *boundary = pages[1] - 3; /* the immediate lies in both pages */
+
+    put(boundary, 0x11223344);
+    check_equal(call(boundary), 0x11223344, "an instruction across a page boundary");
+    pages[1][0] = 0x99;
+    check_equal(call(boundary), 0x11993344, "changed in its second page");
+    boundary[1] = 0x55;
+    check_equal(call(boundary), 0x11993355, "and in its first");
+    put(pages[2], 7);
+    check_equal(call(pages[2]), 7, "code of another page");
+    __asm__ volatile("rep stosb" : : "D"(pages[2] + 1), "a"(8), "c"(1) : "memory");
+    check_equal(call(pages[2]), 8, "changed by REP STOS");
+}
+
+static void aliases(void)
+{
+    uint64_t *entry = paging_entry(ALIAS, 1);
+    volatile uint8_t *alias = (uint8_t *)ALIAS;
+
+    put(pages[0], 1);
+    put(pages[2], 2);
+    *entry = (uintptr_t)pages[0] | PTE_P | PTE_RW;
+    tlb_invalidate(ALIAS);
+    check_equal(call(pages[0]), 1, "a page that has another address, too");
+    alias[1] = 5;
+    check_equal(call(pages[0]), 5, "changed through the other address");
+    pages[0][1] = 6;
+    check_equal(call((const void *)ALIAS), 6, "and the other way round");
+    *entry = (uintptr_t)pages[2] | PTE_P | PTE_RW;
+    tlb_invalidate(ALIAS);
+    check_equal(call((const void *)ALIAS), 2, "another page under the same address, with INVLPG");
+}
+
+void guest_main(void)
+{
+    exceptions_init();
+    check_equal(patch_next(), 2, "the next instruction is the changed one");
+    check_equal(patch_later(), 2, "so is a later one of the same line");
+    check_equal(patch_behind_jump(), 2, "and one behind a jump");
+    check_equal(patch_in_loop(), 55, "in a loop each turn sees its own store: 1 + 2 .. + 10");
+    check_equal(patch_itself(), 0x1122, "an instruction that overwrites itself runs as it was fetched");
+    across_pages();
+    aliases();
+    check_end();
+}
