@@ -175,6 +175,11 @@ struct svm_core {
     bool delivering_valid;
     struct event inject;                 /* EVENTINJ of the VMRUN just done: interp delivers it before the */
     bool inject_valid;                   /* first guest instruction and clears the flag; no intercept applies */
+    /* the last MOV to CR8 in a guest, carried out or intercepted: for cr8.unmasked alone */
+    bool cr8_valid;                      /* no interrupt has been counted for it */
+    spa_t cr8_vmcb;                      /* whose */
+    uint64_t cr8_next_rip;
+    uint8_t cr8_before;                  /* the level until then */
     /* MSRs */
     uint64_t vm_cr, vm_hsave_pa, svm_key;
     bool gif;

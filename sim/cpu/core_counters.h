@@ -15,6 +15,8 @@ struct core_counters {
     uint64_t interrupts;         /* physical, acknowledged */
     uint64_t virtual_interrupts; /* V_IRQ taken */
     uint64_t nmis;
+    uint64_t cr8[2][3];          /* retired reads and writes: in the host, of V_TPR, of the APIC's TPR by a guest */
+    uint64_t cr8_unmasked;       /* interrupts that a guest's MOV to CR8 let in */
     uint64_t waited_cycles;      /* in HLT, MWAIT or wait-for-SIPI */
 };
 

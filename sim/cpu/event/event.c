@@ -165,11 +165,15 @@ enum outcome event_deliver(struct core *core, const struct event *event)
 {
     enum outcome outcome = exception_raised(core, event, false);
 
+    if (event->kind == EVENT_INTR)
+        cr8_interrupt_arrives(core, event->vector);
     return outcome == OUTCOME_NEXT ? deliver_all(core, event, false) : outcome;
 }
 
 enum outcome event_inject(struct core *core, const struct event *event)
 {
+    if (event->kind == EVENT_INTR)
+        cr8_interrupt_arrives(core, event->vector);
     return deliver_all(core, event, true);
 }
 

@@ -3,6 +3,8 @@
 
 #include "sim/spa.h"
 
+#include "sim/cpu/core_counters.h"
+
 /* ---- Permission maps ------------------------------------------------------------------------------- */
 
 /* The MSRPM's three ranges of 2000h MSRs, two bits each: read, then write (APM2 15.11). */
@@ -170,4 +172,35 @@ const char *vmexit_name(uint64_t code)
     unsigned kind = vmexit_kind(code);
 
     return kind < VMEXIT_KINDS ? vmexit_names[kind] : NULL;
+}
+
+/* ---- CR8 ---------------------------------------------------------------------------------------------- */
+
+void cr8_count(struct core *core, bool write)
+{
+    unsigned of = !core->svm.guest ? 0 : core->svm.v_intr_masking ? 1 : 2;
+
+    core->count->cr8[write][of]++;
+}
+
+void cr8_write_begins(struct core *core)
+{
+    if (!core->svm.guest)
+        return;
+    core->svm.cr8_valid = true;
+    core->svm.cr8_vmcb = core->svm.vmcb;
+    core->svm.cr8_next_rip = core->next_rip;
+    core->svm.cr8_before = (uint8_t)cr8_read(core);
+}
+
+void cr8_interrupt_arrives(struct core *core, uint8_t vector)
+{
+    struct svm_core *svm = &core->svm;
+
+    if (!svm->guest || !svm->cr8_valid || svm->cr8_vmcb != svm->vmcb || svm->cr8_next_rip != core->rip)
+        return;
+    if (vector >> 4 > svm->cr8_before || vector >> 4 <= cr8_read(core))
+        return;
+    core->count->cr8_unmasked++;
+    svm->cr8_valid = false; /* one delivery cut off and made again is one */
 }

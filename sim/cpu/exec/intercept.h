@@ -130,4 +130,16 @@ static inline void cr8_write(struct core *core, uint64_t value)
     core_attention(core);
 }
 
+/* What a completed MOV to or from CR8 counts as. */
+void cr8_count(struct core *core, bool write);
+/* A guest is about to write CR8, be that intercepted or not; next_rip is behind the MOV. Counting only. */
+void cr8_write_begins(struct core *core);
+/*
+ * An external interrupt is about to be given to the guest, by V_IRQ or EVENTINJ. cr8.unmasked counts it if nothing
+ * ran since the guest's last MOV to CR8, and that lowered the level from one that masks the vector to one that
+ * does not. All of it is what the guest does and gets, nothing is what the hypervisor keeps: an independent count.
+ * deviation: one is missed if its vCPU left the core, or shared it with another's MOV to CR8, in between.
+ */
+void cr8_interrupt_arrives(struct core *core, uint8_t vector);
+
 #endif

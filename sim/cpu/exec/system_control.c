@@ -29,7 +29,10 @@ enum outcome exec_mov_from_control(struct core *core, const struct insn *insn)
     case 2: value = core->cr2; break;
     case 3: value = core->cr3; break;
     case 4: value = core->cr4; break;
-    default: value = cr8_read(core); break;
+    default:
+        value = cr8_read(core);
+        cr8_count(core, false);
+        break;
     }
     return operand_write(core, insn, 0, value);
 }
@@ -51,7 +54,10 @@ static enum outcome control_write(struct core *core, unsigned reg, uint64_t valu
     case 0: return cr0_write(core, value);
     case 3: return cr3_write(core, value);
     case 4: return cr4_write(core, value);
-    case 8: cr8_write(core, value); break;
+    case 8:
+        cr8_count(core, true);
+        cr8_write(core, value);
+        break;
     default: core->cr2 = value; break;
     }
     return OUTCOME_NEXT;
@@ -67,6 +73,8 @@ enum outcome exec_mov_to_control(struct core *core, const struct insn *insn)
     operand_read(core, insn, 1, &value); /* a register: cannot fail */
     if (core->cpl != 0 || !control_value_is_legal(core, reg, value))
         return core_fault_code(core, EXC_GP, 0);
+    if (reg == 8)
+        cr8_write_begins(core);
     if (reg == 0 ? svm_cr0_write_intercepted(core, value, CR0_BY_MOV, &code) : intercepts(core, (unsigned)code))
         return core_vmexit(core, code, 0, 0);
     return control_write(core, reg, value);

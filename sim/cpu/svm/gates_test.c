@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Permission maps, single intercepts, interrupt gates, CR8 and SVM's MSRs. */
+#include "sim/cpu/core_counters.h"
 #include "sim/cpu/model/msr.h"
 #include "sim/cpu/svm/svm_fixture.h"
 
@@ -205,6 +206,50 @@ START_TEST(physical_interrupts_obey_gif_and_the_if_that_v_intr_masking_selects)
 }
 END_TEST
 
+/* The counters see a guest's accesses and what they let in: level 2 -> 0 lets 2Fh in, and not 3Fh or 0Fh. */
+START_TEST(an_interrupt_that_a_lower_cr8_let_in_is_counted_once)
+{
+    struct fixture *fix = fixture_new("10h-b3");
+    struct core *core = fix->core[0];
+    static const struct { uint8_t before, after, vector; bool same_rip, counted; } rows[] = {
+        { 2, 0, 0x2F, true, true },  { 2, 0, 0x3F, true, false }, { 2, 0, 0x0F, true, false },
+        { 2, 2, 0x2F, true, false }, { 0, 2, 0x2F, true, false }, { 2, 0, 0x2F, false, false },
+    };
+    uint64_t expected = 0;
+
+    core->svm.guest = core->svm.v_intr_masking = true;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        core->svm.v_tpr = rows[i].before;
+        core->next_rip = 0x1004;
+        cr8_write_begins(core);
+        core->svm.v_tpr = rows[i].after; /* by the processor, or by the hypervisor */
+        core->rip = rows[i].same_rip ? 0x1004 : 0x1008;
+        cr8_interrupt_arrives(core, rows[i].vector);
+        cr8_interrupt_arrives(core, rows[i].vector);
+        expected += rows[i].counted;
+        ck_assert_uint_eq(core->count->cr8_unmasked, expected);
+    }
+    fixture_free(fix);
+}
+END_TEST
+
+START_TEST(cr8_accesses_are_counted_by_the_register_they_reach)
+{
+    struct fixture *fix = fixture_new("10h-b3");
+    struct core *core = fix->core[0];
+
+    cr8_count(core, true);
+    core->svm.guest = true;
+    cr8_count(core, true); /* V_INTR_MASKING = 0: the guest reaches the physical TPR */
+    core->svm.v_intr_masking = true;
+    cr8_count(core, false);
+    ck_assert_uint_eq(core->count->cr8[1][0], 1);
+    ck_assert_uint_eq(core->count->cr8[1][2], 1);
+    ck_assert_uint_eq(core->count->cr8[0][1], 1);
+    fixture_free(fix);
+}
+END_TEST
+
 START_TEST(cr8_is_tpr_or_v_tpr)
 {
     struct fixture *fix = fixture_new("10h-b3");
@@ -306,6 +351,8 @@ UNIT_TESTS("svm gates", msrpm_has_two_bits_for_each_msr_of_three_ranges,
            the_selective_cr0_intercept_follows_its_own_rule, only_exceptions_match_the_exception_word,
            exit_codes_have_the_manuals_names, a_virtual_interrupt_needs_every_condition,
            physical_interrupts_obey_gif_and_the_if_that_v_intr_masking_selects, cr8_is_tpr_or_v_tpr,
+           an_interrupt_that_a_lower_cr8_let_in_is_counted_once,
+           cr8_accesses_are_counted_by_the_register_they_reach,
            vm_cr_obeys_lock_svmdis_and_its_reserved_bits,
            vm_hsave_pa_takes_pages_below_the_limit_and_outside_the_ht_range,
            svm_key_opens_the_lock_only_with_the_key_set_before)
