@@ -36,7 +36,7 @@
  * modes       ANY; NOT64; ONLY64; PROT (protected and 64-bit: #UD in real and virtual-8086 mode);
  *             PROT_NOT64. Elsewhere the bytes are #UD.
  * feature     what CPUID bit announces it (enum isa_feature). All Family 10h models have all but SKINIT;
- *             semantics test that one.
+ *             semantics test that one. Family 0Fh models lack more (cpu_model.absent): #UD before they run.
  * attributes  A_... below, or 0.
  * intercept   X_NONE; X_PRE(code): the interpreter tests it before the semantics run; X_SEM(code): the
  *             semantics test it, after their own exception checks (fact sheet 3.11). code: VMEXIT code,

@@ -3,7 +3,7 @@
 #include "sim/cpu/core_counters.h"
 #include "sim/cpu/decode/insn.h"
 #include "sim/cpu/exec/flags.h"
-#include "sim/cpu/interp/test_board.h"
+#include "sim/cpu/interp/test_worlds.h"
 #include "sim/cpu/isa/evidence_setup.h"
 #include "sim/cpu/model/msr.h"
 #include "sim/unit_test.h"
@@ -309,6 +309,43 @@ START_TEST(an_illegal_state_in_the_map_shuts_the_core_down)
 }
 END_TEST
 
+/* Whatever lies in the map: a shutdown, or a state that runs on. Some fields legal, or every one would shut down. */
+START_TEST(no_save_map_breaks_the_simulator)
+{
+    uint64_t seed = 0x5A5A1234;
+    unsigned survived = 0;
+
+    for (unsigned round = 0; round < 400; round++) {
+        struct board *board = board_new(round % 2 ? "10h-d0" : "10h-b3", 1, round % 3 == 0);
+        struct core *core = board->core[0];
+
+        world_enter(board, WORLD_GUEST, seed);
+        board_put(board, HANDLER, RSM);
+        core->smi_pending = true;
+        core_step(core);
+        for (unsigned offset = 0xFE00; offset < 0x10000; offset += 8)
+            if (next_random(&seed) % 4 == 0)
+                spa_write(&board->space, SMM_BASE + offset, 8, next_random(&seed));
+        if (round % 4) {
+            spa_write(&board->space, SMM_BASE + 0xFF48, 8, next_random(&seed) & 0x7FF);
+            spa_write(&board->space, SMM_BASE + 0xFF50, 8, next_random(&seed) & 0xFFFFFF);
+            spa_write(&board->space, SMM_BASE + 0xFF58, 8, next_random(&seed) & 0x8005003F);
+            spa_write(&board->space, SMM_BASE + 0xFED0, 8, next_random(&seed) & 0x7D01);
+            spa_write(&board->space, SMM_BASE + 0xFF60, 8, next_random(&seed) & 0xFFFF27FF);
+            spa_write(&board->space, SMM_BASE + 0xFF68, 8, 0xFFFF0FF0);
+            spa_write(&board->space, SMM_BASE + 0xFEE0, 8, WORLD_VMCB);
+            spa_write(&board->space, SMM_BASE + 0xFED8, 8, next_random(&seed) & 7);
+        }
+        core_step(core);
+        survived += !core->shutdown;
+        core->smi_pending = true;
+        core_run(core, core->cycles + 5000);
+        board_free(board);
+    }
+    ck_assert_uint_gt(survived, 50);
+}
+END_TEST
+
 /* SMMMask: AValid, TValid, AClose, TClose in bits 3:0; TSEG of 128 KiB at 2 MiB. */
 #define SMM_MASK_TSEG (UINT64_C(0xFFFFFFFE0000))
 #define TSEG 0x200000
@@ -448,6 +485,7 @@ UNIT_TESTS("smm", an_smi_enters_at_smm_base_in_big_real_mode, the_save_map_has_e
            a_halted_core_halts_again_unless_the_handler_says_no, nmi_init_and_another_smi_wait_for_rsm,
            an_io_trap_raises_an_smi_behind_the_instruction,
            io_restart_goes_back_to_the_string_step_that_was_trapped, an_illegal_state_in_the_map_shuts_the_core_down,
+           no_save_map_breaks_the_simulator,
            aseg_and_tseg_are_dram_in_smm_alone, the_close_bits_hide_the_segments_from_data_but_not_from_fetches,
            smm_lock_makes_the_registers_read_only, smm_ctl_enters_dismisses_and_leaves,
            every_byte_of_smm_state_is_in_the_hash)
