@@ -88,8 +88,12 @@ static void make_bytes(uint8_t bytes[15], const struct isa_form *form)
         bytes[at++] = 0x41;
     if (form->map)
         bytes[at++] = 0x0F;
+    if (form->map == 2) { /* 3DNow!: ModRM, and after it the suffix */
+        bytes[at++] = 0x0F;
+        bytes[at++] = 0xC0;
+    }
     bytes[at++] = form->first;
-    if (form->modrm) /* the longest: SIB and disp32 */
+    if (form->modrm && form->map != 2) /* the longest: SIB and disp32 */
         bytes[at++] = (uint8_t)((form->mods & 1 ? 0x84 : 0xC0 | __builtin_ctz(form->rms)) |
                                 __builtin_ctz(form->regs) << 3);
 }
