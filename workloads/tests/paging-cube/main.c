@@ -194,8 +194,8 @@ static void one(struct state *s)
         right = got.vector == EXC_PF && (int)got.error_code == want && got.cr2 == linear;
     if (!right && wrong++ < 4)
         guest_print("# leaf %u level %u P%u W%u U%u NX%u R%u access %u user %u wp %u nxe %u: vector %u code %lx, "
-                    "want %d", s->leaf, s->level, s->present, s->writable, s->user, s->nx, s->reserved, s->access, s->as_user,
-                    s->wp, s->nxe, got.vector, (unsigned long)got.error_code, want);
+                    "want %d", s->leaf, s->level, s->present, s->writable, s->user, s->nx, s->reserved, s->access,
+                    s->as_user, s->wp, s->nxe, got.vector, (unsigned long)got.error_code, want);
     if (right && !walked_right(s, want) && wrong_bits++ < 4)
         guest_print("# A/D: leaf %u level %u P%u R%u access %u user %u code %d", s->leaf, s->level, s->present,
                     s->reserved, s->access, s->as_user, want);
