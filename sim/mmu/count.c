@@ -164,7 +164,8 @@ uint64_t mmu_event_count(struct mmu *mmu, enum mmu_event event, unsigned side, u
     case MMU_EVENT_L2_HITS: return l2_hits(count, side, sizes);
     case MMU_EVENT_WALKS: return completed_walks(count, side, sizes);
     case MMU_EVENT_REFERENCES: return references(mmu);
-    case MMU_EVENT_GLOBAL_FLUSHES: return count->flushes[FLUSH_ASID] + count->flushes[FLUSH_ALL] + count->flushes[FLUSH_MTRR];
+    case MMU_EVENT_GLOBAL_FLUSHES:
+        return count->flushes[FLUSH_ASID] + count->flushes[FLUSH_ALL] + count->flushes[FLUSH_MTRR];
     }
     return 0;
 }

@@ -113,7 +113,9 @@ static bool io_trap_matches(struct core *core, uint64_t trap, uint16_t port, boo
 {
     uint64_t address = port;
 
-    if (!bit(trap, in ? IO_TRAP_READ : IO_TRAP_WRITE) || (bit(trap, IO_TRAP_CONFIG) && !config_address(core, port, &address)))
+    if (!bit(trap, in ? IO_TRAP_READ : IO_TRAP_WRITE))
+        return false;
+    if (bit(trap, IO_TRAP_CONFIG) && !config_address(core, port, &address))
         return false;
     return ((address ^ bits(trap, IO_TRAP_ADDRESS)) & bits(trap, IO_TRAP_MASK)) == 0;
 }

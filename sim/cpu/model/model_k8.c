@@ -38,7 +38,8 @@
 static const struct cpuid_row leaves_c[] = { K8_LEAVES(0x00000F5A, 0, 0x078BFBFF, 0, 0xE1D3FBFF, 0x0F) };
 static const struct cpuid_row leaves_d[] = { K8_LEAVES(0x00010F50, 0, 0x078BFBFF, 1, 0xE3D3FBFF, 0x0F) };
 static const struct cpuid_row leaves_e[] = { K8_LEAVES(0x00020F12, 1, 0x178BFBFF, 3, 0xE3D3FBFF, 0x0F) };
-static const struct cpuid_row leaves_f[] = { K8_LEAVES(0x00040F13, 0x2001, 0x178BFBFF, 0x1F, 0xEBD3FBFF, 0x3F), K8_SVM };
+static const struct cpuid_row leaves_f[] = { K8_LEAVES(0x00040F13, 0x2001, 0x178BFBFF, 0x1F, 0xEBD3FBFF, 0x3F),
+                                             K8_SVM };
 static const struct cpuid_row leaves_g[] = { K8_LEAVES(0x00060FB1, 0x2001, 0x178BFBFF, 0x11F, 0xEBD3FBFF, 0x7F),
                                              K8_SVM };
 

@@ -26,7 +26,8 @@ extern const struct cpu_model model_k8_c, model_k8_d, model_k8_e, model_k8_f, mo
 
 /*
  * assumed: VMRUN and #VMEXIT together with the instruction's own 250 cycles make about 1200, inside the
- * 1000 to 1400 of fact sheet 1.5; SMI and RSM move somewhat more to and from memory; delivery through a gate and a task switch in the usual proportions.
+ * 1000 to 1400 of fact sheet 1.5; SMI and RSM move somewhat more to and from memory; delivery through a
+ * gate and a task switch in the usual proportions.
  */
 #define FAMILY_10H_COSTS { .exception = 80, .interrupt = 90, .task_switch = 300, .vmrun = 450, .vmexit = 500, \
                            .smi = 700, .rsm = 500 }

@@ -77,7 +77,8 @@ START_TEST(rdpmc_sees_every_instruction_before_it)
         struct core *core = board->core[0];
 
         /* nop x 5; xor ecx,ecx; rdpmc; mov esi,eax; nop; rdpmc; hlt */
-        board_put(board, CODE, 0x90, 0x90, 0x90, 0x90, 0x90, 0x31, 0xC9, 0x0F, 0x33, 0x89, 0xC6, 0x90, 0x0F, 0x33, 0xF4);
+        board_put(board, CODE, 0x90, 0x90, 0x90, 0x90, 0x90, 0x31, 0xC9, 0x0F, 0x33, 0x89, 0xC6, 0x90,
+                  0x0F, 0x33, 0xF4);
         board_enter_flat(board, 0, CODE);
         start(core, 0, 0x0C0 | OS);
         core_run(core, 10000);
@@ -115,7 +116,8 @@ START_TEST(tlb_and_walk_events_agree_with_the_models_counters)
         struct board *board = board_new("10h-b3", 1, engine);
         struct core *core = board->core[0];
 
-        /* outer: mov esi,20000h; mov edi,64; inner: mov eax,[rsi]; add esi,1000h; dec edi; jnz inner; dec ecx; jnz; hlt */
+        /* outer: mov esi,20000h; mov edi,64
+         * inner: mov eax,[rsi]; add esi,1000h; dec edi; jnz inner; dec ecx; jnz outer; hlt */
         board_put(board, CODE, 0xBE, 0x00, 0x00, 0x02, 0x00, 0xBF, 0x40, 0x00, 0x00, 0x00, 0x8B, 0x06, 0x81, 0xC6, 0x00,
                   0x10, 0x00, 0x00, 0xFF, 0xCF, 0x75, 0xF4, 0xFF, 0xC9, 0x75, 0xE6, 0xF4);
         board_enter_long(board, 0, CODE);

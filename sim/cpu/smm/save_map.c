@@ -158,7 +158,7 @@ static struct table_register load_table(struct core *core, unsigned offset)
                                     .base = canonical(base) };
 }
 
-/* ---- The whole map ------------------------------------------------------------------------------------------------ */
+/* ---- The whole map ----------------------------------------------------------------------------------------- */
 
 void save_map_store(struct core *core)
 {
@@ -206,7 +206,7 @@ struct svm_suspended save_map_load_guest(struct core *core)
     };
 }
 
-/* ---- Illegal states ------------------------------------------------------------------------------------------------- */
+/* ---- Illegal states ---------------------------------------------------------------------------------------- */
 
 struct image {
     uint64_t reg[ROW_CHECKED];

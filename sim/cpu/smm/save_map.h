@@ -5,7 +5,8 @@
 
 #include "sim/cpu/svm/svm.h"
 
-#define SAVE_SEGMENT(n) (0xFE00 + 0x10 * (n)) /* ES CS SS DS FS GS: selector; FS, GS base 47:32 at +4; descriptor at +8 */
+/* ES CS SS DS FS GS: selector; FS and GS base 47:32 at +4; descriptor at +8 */
+#define SAVE_SEGMENT(n) (0xFE00 + 0x10 * (n))
 #define SAVE_GDTR 0xFE60                      /* limit at +4, base at +8 */
 #define SAVE_LDTR 0xFE70                      /* selector, attributes, limit, base */
 #define SAVE_IDTR 0xFE80

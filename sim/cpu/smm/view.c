@@ -2,7 +2,8 @@
 /*
  * Physical memory as one core sees it (BKDG10 2.4.6): ASeg and TSeg are DRAM in SMM and MMIO outside it, and for
  * data in SMM while they are closed. Everything else is the machine's map. DMA goes past this, as it does in hardware.
- * deviation: with SMMMask[AValid] = 0 the VGA window is MMIO in SMM too; the fixed MTRRs' RdDram and WrDram route nothing.
+ * deviation: with SMMMask[AValid] = 0 the VGA window is MMIO in SMM too, because the fixed MTRRs' RdDram and WrDram
+ * route nothing.
  */
 #include "sim/cpu/model/msr.h"
 #include "sim/cpu/smm/smm.h"
