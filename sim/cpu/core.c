@@ -30,6 +30,7 @@ struct core *core_new(const struct core_wiring *wiring)
     core->pio = wiring->pio;
     core->clock = wiring->clock;
     core->unmodelled = wiring->unmodelled;
+    core->numeric_error = wiring->numeric_error;
     core->blocks = wiring->blocks;
     if (core->blocks)
         block_cache_set_absent(core->blocks, core->model->absent);
@@ -368,6 +369,12 @@ uint64_t core_linear_rip(const struct core *core)
 bool core_in_guest(const struct core *core)
 {
     return core->svm.guest;
+}
+
+void core_ignore_numeric_error(struct core *core)
+{
+    core->x87.error_ignored = core->x87.error_reported;
+    core_attention(core);
 }
 
 /* MONITOR arms a 64-byte line (fact sheet 1.6); any store to it ends MWAIT. */

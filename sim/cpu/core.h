@@ -261,6 +261,8 @@ struct x87 {
     uint16_t opcode;            /* FOP: low three bits of the first byte, ModRM byte */
     uint64_t instruction, data; /* offsets of the last non-control instruction and of its operand */
     uint16_t code_selector, data_selector;
+    bool error_reported;        /* CR0.NE = 0: FERR# was asserted for the pending exception */
+    bool error_ignored;         /* and answered by IGNNE# */
 };
 
 struct local_apic;   /* apic/apic.h */
@@ -329,6 +331,7 @@ struct core {
     struct spa_space *space;        /* as this core sees it now: smm.view */
     struct pio_space *pio;
     struct clock *clock;
+    struct irq_line numeric_error;
     struct unmodelled *unmodelled;
     struct local_apic *apic;
     struct mmio_region apic_page;   /* base moves with APIC_BAR; size 0 when disabled */

@@ -23,7 +23,7 @@ static const struct state_field core_fields[] = {
     { "xmm", offsetof(struct core, xmm), 8, 32, 8 }, V(mxcsr),
     STATE_EACH(struct core, x87.reg, significand), STATE_EACH(struct core, x87.reg, exponent),
     V(x87.control), V(x87.status), V(x87.full), V(x87.opcode), V(x87.instruction), V(x87.data),
-    V(x87.code_selector), V(x87.data_selector),
+    V(x87.code_selector), V(x87.data_selector), V(x87.error_reported), V(x87.error_ignored),
     V(gdtr.base), V(gdtr.limit), V(idtr.base), V(idtr.limit),
     V(cr0), V(cr2), V(cr3), V(cr4), V(efer), A(pdpte),
     A(dr), V(dr6), V(dr7), V(pat),

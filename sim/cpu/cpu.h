@@ -78,6 +78,7 @@ struct core_wiring {
     struct unmodelled *unmodelled;
     struct msi_port messages;               /* IPIs leave here */
     struct interrupt_acknowledge acknowledge;
+    struct irq_line numeric_error;          /* FERR#: IRQ 13; `set` may be NULL */
     struct block_cache *blocks;             /* shared by all cores of the machine */
     struct exit_table *exits;               /* likewise; NULL: the core keeps one of its own */
 };
@@ -152,6 +153,8 @@ void core_apic_deliver(struct core *core, const struct apic_message *message);
  */
 uint64_t core_apic_targets(struct core *const *cores, unsigned count, const struct apic_message *message);
 struct core_pins core_pins(struct core *core);
+/* IGNNE#: a core that reported an x87 error by FERR# goes on, until the error is cleared. */
+void core_ignore_numeric_error(struct core *core);
 /* A store by anybody touched a page flagged DRAM_PAGE_ARMED. */
 void core_line_stored(struct core *core, spa_t address, unsigned size);
 

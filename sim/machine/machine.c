@@ -5,6 +5,7 @@
 #define GIB (UINT64_C(1) << 30)
 #define MIB (UINT64_C(1) << 20)
 #define MSR_PSTATE0 0xC0010064
+#define NUMERIC_ERROR_IRQ 13
 
 /* ---- Ports that platform asks of the machine ---------------------------------------------------- */
 
@@ -42,6 +43,17 @@ static void power_off(void *ctx)
 static void reset_requested(void *ctx)
 {
     schedule_stop(ctx, MACHINE_STOP_RESET);
+}
+
+/* Port F0h: IRQ 13 falls, and the core that reported the error goes on. */
+static void ignore_numeric_error(void *ctx)
+{
+    struct machine *machine = ctx;
+    struct irq_line line = platform_irq_line(machine->platform);
+
+    line.set(line.ctx, NUMERIC_ERROR_IRQ, false);
+    for (unsigned i = 0; i < machine->core_count; i++)
+        core_ignore_numeric_error(machine->core[i]);
 }
 
 /* A deadline before the running core's limit: it must not run past it. */
@@ -117,6 +129,7 @@ static struct core *build_core(struct machine *machine, unsigned index)
         .unmodelled = machine->unmodelled,
         .messages = network_port(machine),
         .acknowledge = platform_acknowledge(machine->platform),
+        .numeric_error = platform_irq_line(machine->platform),
         .blocks = machine->blocks,
         .exits = machine->exits,
     };
@@ -147,7 +160,7 @@ static void connect_platform(struct machine *machine)
         .clock = &machine->clock, .unmodelled = machine->unmodelled, .messages = network_port(machine),
         .bsp_pins = &machine->bsp_pins, .ctx = machine, .stored = page_stored,
         .drop_native = page_drop_native, .debug_exit = debug_exit, .power_off = power_off,
-        .reset = reset_requested,
+        .reset = reset_requested, .ignore_numeric_error = ignore_numeric_error,
     };
 
     platform_connect(machine->platform, &wiring);

@@ -87,6 +87,11 @@ struct interrupt_acknowledge platform_acknowledge(struct platform *platform)
     return (struct interrupt_acknowledge){ platform, platform_vector, platform_eoi };
 }
 
+struct irq_line platform_irq_line(struct platform *platform)
+{
+    return (struct irq_line){ platform, platform_set_irq };
+}
+
 /* ---- Building ---------------------------------------------------------------------------------------------------- */
 
 /* Extended registers through CF8h need NB_CFG[46] of the node that makes the access: node 0's is taken for all. */

@@ -50,6 +50,7 @@ struct platform_wiring {
     void (*debug_exit)(void *ctx, uint32_t value);   /* port F4h was written */
     void (*power_off)(void *ctx);
     void (*reset)(void *ctx);                        /* CF9h, 8042, F0x6C */
+    void (*ignore_numeric_error)(void *ctx);         /* port F0h: IGNNE#, and IRQ 13 falls */
 };
 
 /* NULL and one line for an impossible configuration (what, value, what would be right). */
@@ -62,6 +63,8 @@ void platform_reset(struct platform *platform);
 struct spa_space *platform_space(struct platform *platform);
 struct pio_space *platform_ports(struct platform *platform);
 struct interrupt_acknowledge platform_acknowledge(struct platform *platform);
+/* The ISA interrupt lines, for what asks from outside the platform: FERR#. */
+struct irq_line platform_irq_line(struct platform *platform);
 /* Attach a device built elsewhere (the IOMMU). */
 void platform_attach_mmio(struct platform *platform, const struct mmio_region *region);
 void platform_attach_pci(struct platform *platform, const struct pci_function *function);

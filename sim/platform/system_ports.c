@@ -7,6 +7,7 @@
 #define PORT_POST 0x80
 #define PORT_CONTROL_A 0x92
 #define PORT_CONSOLE 0xe9
+#define PORT_NUMERIC_ERROR 0xf0
 #define PORT_DEBUG_EXIT 0xf4
 #define PORT_RESET 0xcf9
 
@@ -95,6 +96,22 @@ static void console_write(void *ctx, uint16_t port, unsigned size, uint32_t valu
         system->console.put(system->console.ctx, (uint8_t)value);
 }
 
+static uint32_t numeric_error_read(void *ctx, uint16_t port, unsigned size)
+{
+    (void)ctx, (void)port, (void)size;
+    return 0xff;
+}
+
+/* Any value: the handler of IRQ 13 saw the x87 error. */
+static void numeric_error_write(void *ctx, uint16_t port, unsigned size, uint32_t value)
+{
+    struct system_ports *system = ctx;
+
+    (void)port, (void)size, (void)value;
+    if (system->wiring->ignore_numeric_error)
+        system->wiring->ignore_numeric_error(system->wiring->ctx);
+}
+
 static uint32_t debug_exit_read(void *ctx, uint16_t port, unsigned size)
 {
     (void)ctx, (void)port, (void)size;
@@ -125,6 +142,7 @@ void system_ports_init(struct system_ports *system, const struct platform_config
         { "control_a", PORT_CONTROL_A, 1, system, control_a_read, control_a_write },
         { "reset", PORT_RESET, 1, system, reset_read, reset_write },
         { "console", PORT_CONSOLE, 1, system, console_read, console_write },
+        { "numeric_error", PORT_NUMERIC_ERROR, 1, system, numeric_error_read, numeric_error_write },
     };
     const struct pio_range debug_exit = {
         "debug_exit", PORT_DEBUG_EXIT, 4, system, debug_exit_read, debug_exit_write

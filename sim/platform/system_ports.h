@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The single ports of a PC: POST code 80h, system control 92h, reset control CF9h, debug console E9h, and QEMU's
- * debug-exit F4h.
+ * The single ports of a PC: POST code 80h, system control 92h, reset control CF9h, debug console E9h, numeric
+ * error F0h, and QEMU's debug-exit F4h.
  */
 #ifndef FAM10H_PLATFORM_SYSTEM_PORTS_H
 #define FAM10H_PLATFORM_SYSTEM_PORTS_H

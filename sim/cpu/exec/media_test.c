@@ -340,6 +340,42 @@ START_TEST(control_instructions_do_not_wait_and_others_report_mf)
 }
 END_TEST
 
+static unsigned error_line, error_level;
+
+static void numeric_error(void *ctx, unsigned line, bool level)
+{
+    (void)ctx;
+    error_line = line;
+    error_level += level;
+}
+
+/* CR0.NE = 0: FERR# once, frozen until IGNNE#, which ends with the exception. */
+START_TEST(without_ne_an_error_is_reported_by_irq_13_and_freezes_until_ignored)
+{
+    struct setup *s = media_setup(0);
+
+    error_level = 0;
+    s->core.numeric_error = (struct irq_line){ NULL, numeric_error };
+    s->core.x87.control = 0x37B;
+    s->core.x87.status = X87_ZE;
+    x87_summarize(&s->core);
+    ck_assert_int_eq(RUN(s, "\xD9\xE8"), OUTCOME_REPEAT); /* fld1 */
+    ck_assert_int_eq(RUN(s, "\xD9\xE8"), OUTCOME_REPEAT);
+    ck_assert_uint_eq(error_level, 1);
+    ck_assert_uint_eq(error_line, 13);
+    s->core.x87.error_ignored = true;
+    assert_retires(s, "\xD9\xE8");
+    assert_retires(s, "\xDB\xE2"); /* fnclex: FERR# and IGNNE# fall */
+    ck_assert(!s->core.x87.error_reported && !s->core.x87.error_ignored);
+    s->core.svm.intercept[3] = UINT32_C(1) << (0x7E & 31);
+    s->core.x87.status |= X87_ZE;
+    x87_summarize(&s->core);
+    ck_assert_int_eq(RUN(s, "\xD9\xE8"), OUTCOME_VMEXIT);
+    ck_assert_uint_eq(s->core.exit.code, 0x7E);
+    setup_free(s);
+}
+END_TEST
+
 /* ---- Images ------------------------------------------------------------------------------------------------- */
 
 static void fill(struct setup *s)
@@ -556,6 +592,7 @@ UNIT_TESTS("media", now_instructions_follow_the_definitions,
            approximations_keep_the_promised_accuracy, misaligned_mode_frees_arithmetic_but_not_aligned_moves,
            unmasked_exceptions_set_the_flag_and_keep_the_destination, an_exact_tiny_result_underflows_only_unmasked,
            an_invalid_lane_hides_the_overflow_of_another, ldmxcsr_refuses_reserved_bits,
+           without_ne_an_error_is_reported_by_irq_13_and_freezes_until_ignored,
            wait_faults_only_with_both_mp_and_ts, control_instructions_do_not_wait_and_others_report_mf,
            fxsave_stores_pointers_only_with_an_exception_pending, fxrstor_brings_back_what_fxsave_stored,
            fast_fxsave_leaves_xmm_registers_out, outside_64_bit_mode_eight_xmm_registers_are_saved,

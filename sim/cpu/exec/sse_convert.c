@@ -59,7 +59,10 @@ TO_INTEGER(cvttsd2si)
 
 /* ---- MMX registers ------------------------------------------------------------------------------------------- */
 
-/* Two integers from an MMX register, or memory: that leaves x87 state alone. The native forms with XMM sources do the same work. */
+/*
+ * Two integers from an MMX register, or memory: that leaves x87 state alone. The native forms with XMM sources do
+ * the same work.
+ */
 static enum outcome from_mmx(struct core *core, const struct insn *insn, native_sse_fn *fn, bool keep_upper)
 {
     union lanes *destination = &core->xmm[insn->op[0].reg], a, b;

@@ -136,7 +136,10 @@ static void fx_restore_pointers(struct core *core, const struct insn *insn, cons
     x87->data_selector = (uint16_t)(image->data >> 32);
 }
 
-/* MXCSR's reserved bits: #GP, where the operating system enabled SSE state. */
+/*
+ * Reserved bits of MXCSR raise #GP. assumed: without CR4.OSFXSR too, and XMM state is then saved and restored as
+ * with it.
+ */
 enum outcome exec_fxrstor(struct core *core, const struct insn *insn)
 {
     struct mem_ref ref;

@@ -95,10 +95,10 @@ struct wide wide_add(struct wide a, struct wide b)
 /* Whether `bits`, the upper 64 of which are kept, round away from zero. */
 static bool rounds_up(wide_bits bits, bool inexact, bool negative, uint16_t control)
 {
-    uint64_t rest = (uint64_t)bits;
+    uint64_t rest = (uint64_t)bits, half = UINT64_C(1) << 63;
 
     switch (control >> 10 & 3) {
-    case 0: return rest > UINT64_C(1) << 63 || (rest == UINT64_C(1) << 63 && (inexact || bit((uint64_t)(bits >> 64), 0)));
+    case 0: return rest > half || (rest == half && (inexact || bit((uint64_t)(bits >> 64), 0)));
     case 1: return negative && (rest != 0 || inexact);
     case 2: return !negative && (rest != 0 || inexact);
     default: return false;

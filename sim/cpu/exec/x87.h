@@ -80,10 +80,12 @@ static inline void x87_summarize(struct core *core)
 {
     struct x87 *x87 = &core->x87;
 
-    if (x87->status & ~x87->control & X87_EXCEPTIONS)
+    if (x87->status & ~x87->control & X87_EXCEPTIONS) {
         x87->status |= X87_ES | X87_B;
-    else
+    } else {
         x87->status &= (uint16_t)~(X87_ES | X87_B);
+        x87->error_reported = x87->error_ignored = false;
+    }
 }
 
 /* An unmasked exception waits: #MF, or what CR0.NE = 0 makes of it. OUTCOME_NEXT if there is none. */

@@ -30,9 +30,11 @@ enum outcome exec_fnclex(struct core *core, const struct insn *insn)
     enum outcome outcome = x87_ready_no_wait(core);
 
     (void)insn;
-    if (outcome == OUTCOME_NEXT)
-        core->x87.status &= (uint16_t)~(X87_EXCEPTIONS | X87_SF | X87_ES | X87_B);
-    return outcome;
+    if (outcome != OUTCOME_NEXT)
+        return outcome;
+    core->x87.status &= (uint16_t)~(X87_EXCEPTIONS | X87_SF);
+    x87_summarize(core);
+    return OUTCOME_NEXT;
 }
 
 /* FNENI, FNDISI and FNSETPM of older coprocessors: accepted, without effect. */

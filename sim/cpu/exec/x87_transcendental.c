@@ -222,7 +222,8 @@ static bool is_power_of_two(struct x87_register x)
 }
 
 /* assumed: PE is raised for an exact logarithm (of a power of two) too. */
-static uint16_t times_logarithm(uint16_t control, struct x87_register y, struct wide log, bool exact, struct x87_register *a)
+static uint16_t times_logarithm(uint16_t control, struct x87_register y, struct wide log, bool exact,
+                                struct x87_register *a)
 {
     struct wide product = wide_multiply(wide_from_x87(y), log);
 
