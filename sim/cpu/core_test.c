@@ -75,6 +75,56 @@ START_TEST(init_keeps_caches_msrs_and_the_time_stamp)
 }
 END_TEST
 
+/* APM2 table 14-1: FCW 0040, FTW 5555 (every register holds zero), MXCSR 1F80; INIT changes none of it. */
+START_TEST(reset_clears_media_state_and_init_keeps_it)
+{
+    struct board *board = board_new("10h-b3", 1, false);
+    struct core *core = board->core[0];
+
+    ck_assert_uint_eq(core->x87.control, 0x0040);
+    ck_assert_uint_eq(core->x87.status, 0);
+    ck_assert_uint_eq(core->x87.full, 0xFF);
+    ck_assert_uint_eq(core->mxcsr, 0x1F80);
+    core->x87.control = 0x037F;
+    core->x87.reg[3] = (struct x87_register){ 1, 2 };
+    core->xmm[15].q[1] = 3;
+    core->mxcsr = 0;
+    core_reset(core, CORE_RESET_INIT);
+    ck_assert_uint_eq(core->x87.control, 0x037F);
+    ck_assert_uint_eq(core->x87.reg[3].exponent, 2);
+    ck_assert_uint_eq(core->xmm[15].q[1], 3);
+    ck_assert_uint_eq(core->mxcsr, 0);
+    core_reset(core, CORE_RESET_COLD);
+    ck_assert_uint_eq(core->x87.reg[3].significand, 0);
+    ck_assert_uint_eq(core->xmm[15].q[1], 0);
+    board_free(board);
+}
+END_TEST
+
+/* Each byte of the registers is in the hash, hence in snapshots. */
+START_TEST(media_state_is_part_of_the_hash)
+{
+    struct board *board = board_new("10h-b3", 1, false);
+    struct core *core = board->core[0];
+    uint8_t *const bytes[] = {
+        (uint8_t *)&core->xmm[0], (uint8_t *)&core->xmm[15].b[15], (uint8_t *)&core->mxcsr,
+        (uint8_t *)&core->x87.reg[0].significand, (uint8_t *)&core->x87.reg[7].exponent, (uint8_t *)&core->x87.control,
+        (uint8_t *)&core->x87.status, (uint8_t *)&core->x87.full, (uint8_t *)&core->x87.opcode,
+        (uint8_t *)&core->x87.instruction, (uint8_t *)&core->x87.data, (uint8_t *)&core->x87.code_selector,
+        (uint8_t *)&core->x87.data_selector, (uint8_t *)&core->x87.error_reported, (uint8_t *)&core->x87.error_ignored,
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(bytes); i++) {
+        g_autofree char *before = state_hash(board->state), *after = NULL;
+
+        *bytes[i] ^= 1;
+        after = state_hash(board->state);
+        ck_assert_msg(strcmp(before, after) != 0, "byte %zu", i);
+    }
+    board_free(board);
+}
+END_TEST
+
 START_TEST(flat_entry_is_what_multiboot_asks_for)
 {
     struct board *board = board_new("10h-b3", 1, false);
@@ -192,6 +242,7 @@ START_TEST(a_restored_core_goes_on_as_the_saved_one)
 END_TEST
 
 UNIT_TESTS("core", a_cold_reset_gives_the_manuals_state, init_keeps_caches_msrs_and_the_time_stamp,
+           reset_clears_media_state_and_init_keeps_it, media_state_is_part_of_the_hash,
            flat_entry_is_what_multiboot_asks_for, mode_follows_pe_lma_vm_and_cs,
            every_named_register_reads_and_all_but_the_apic_id_write, setting_cs_by_name_changes_the_mode,
            a_restored_core_goes_on_as_the_saved_one)

@@ -18,7 +18,12 @@
 #define MXCSR_RC 14, 13
 #define MXCSR_FZ BIT(15)
 #define MXCSR_MM BIT(17) /* misaligned SSE mode */
-#define MXCSR_IMPLEMENTED 0x2FFFFu
+
+/* Family 0Fh has neither SSE4a nor misaligned SSE mode. */
+static inline uint32_t mxcsr_implemented(const struct core *core)
+{
+    return core->model->absent >> ISA_FEATURE_SSE4A & 1 ? 0xFFFF : 0x2FFFF;
+}
 
 /* ---- Availability (APM2 table 8-8, APM4 1.2, APM5 1.2) ---------------------------------------------- */
 

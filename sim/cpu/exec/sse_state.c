@@ -17,7 +17,7 @@ enum outcome exec_ldmxcsr(struct core *core, const struct insn *insn)
         outcome = operand_read(core, insn, 0, &value);
     if (outcome != OUTCOME_NEXT)
         return outcome;
-    if (value & ~(uint64_t)MXCSR_IMPLEMENTED)
+    if (value & ~(uint64_t)mxcsr_implemented(core))
         return core_fault_code(core, EXC_GP, 0);
     core->mxcsr = (uint32_t)value;
     return OUTCOME_NEXT;
@@ -110,7 +110,7 @@ enum outcome exec_fxsave(struct core *core, const struct insn *insn)
     if (core->x87.status & X87_ES)
         fx_save_pointers(core, insn, &image);
     image.mxcsr = core->mxcsr;
-    image.mxcsr_mask = MXCSR_IMPLEMENTED;
+    image.mxcsr_mask = mxcsr_implemented(core);
     for (unsigned i = 0; i < 8; i++) {
         struct x87_register *st = x87_st(core, i);
 
@@ -149,7 +149,7 @@ enum outcome exec_fxrstor(struct core *core, const struct insn *insn)
     if (outcome != OUTCOME_NEXT)
         return outcome;
     ref_load_bytes(core, &ref, &image);
-    if (image.mxcsr & ~MXCSR_IMPLEMENTED)
+    if (image.mxcsr & ~mxcsr_implemented(core))
         return core_fault_code(core, EXC_GP, 0);
     core->x87.control = (image.control & X87_CONTROL_WRITABLE) | X87_CONTROL_ONE;
     core->x87.status = image.status;
