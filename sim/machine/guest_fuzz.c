@@ -15,7 +15,7 @@
 #include "sim/spa.h"
 
 #define MEMORY (UINT64_C(64) << 20)
-#define ROUNDS 8
+#define ROUNDS 8              /* one if the input brings code: a fuzzer wants many inputs */
 #define INSTRUCTIONS 2000 /* of each round */
 #define TIME_PS (400 * PS_PER_US)
 
@@ -320,11 +320,12 @@ static GString *run(const struct setting *setting, enum engine engine)
     struct machine *machine = build(setting, engine);
     GString *out = g_string_new(NULL);
     struct core *core = machine_core(machine, 0);
+    unsigned rounds = setting->code_size ? 1 : ROUNDS;
     uint64_t seed = setting->seed, start = setting->world == WORLD_REAL ? 0 : CODE;
     enum machine_stop stop = MACHINE_STOP_INSNS;
     g_autofree char *hash = NULL;
 
-    for (unsigned round = 1; round <= ROUNDS && stop == MACHINE_STOP_INSNS; round++) {
+    for (unsigned round = 1; round <= rounds && stop == MACHINE_STOP_INSNS; round++) {
         stop = machine_run(machine, TIME_PS, round * INSTRUCTIONS);
         if (!setting->guest || core->svm.guest) /* lost in zeros, often */
             core_set_register(core, "rip", start + next_random(&seed) % CODE_BYTES);

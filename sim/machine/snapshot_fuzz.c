@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     machine = build();
     if (machine_restore(machine, file, &error))
-        machine_run(machine, machine_now_ps(machine) + 20 * PS_PER_US, NEVER);
+        machine_run(machine, machine_now_ps(machine) + 2 * PS_PER_US, NEVER);
     else if (!error || strchr(error->message, '\n'))
         abort(); /* one line says why */
     g_clear_error(&error);
