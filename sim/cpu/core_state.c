@@ -50,7 +50,7 @@ static const struct state_field msr_fields[] = {
     M(cofvid_control), M(cofvid_status), M(cpu_watchdog), M(smm_base), M(smm_addr), M(smm_mask), M(ignne),
     M(local_smi_status), M(osvw_length), M(osvw_status), M(node_id), M(ls_cfg), M(ic_cfg), M(dc_cfg), M(bu_cfg),
     M(de_cfg), M(bu_cfg2), M(ibs_fetch_ctl), M(ibs_fetch_linear), M(ibs_fetch_physical), M(ibs_op_ctl),
-    M(ibs_op_rip), MA(ibs_op_data), M(ibs_dc_linear), M(ibs_dc_physical), M(ibs_ctl),
+    M(ibs_op_rip), MA(ibs_op_data), M(ibs_dc_linear), M(ibs_dc_physical),
 };
 
 static void fold(void *object)

@@ -6,26 +6,40 @@
 #define PORT_DATA 0x60
 #define PORT_COMMAND 0x64
 #define KEYBOARD_IRQ 1
+#define AUXILIARY_IRQ 12
 
 #define STATUS_FULL 0x01
 #define STATUS_SYSTEM 0x04  /* passed its self-test */
 #define STATUS_COMMAND 0x08
 #define STATUS_UNLOCKED 0x10
+#define STATUS_AUXILIARY 0x20
 
 #define CONFIGURATION_IRQ 0x01
+#define CONFIGURATION_AUXILIARY_IRQ 0x02
+#define CONFIGURATION_KEYBOARD_OFF 0x10
+#define CONFIGURATION_AUXILIARY_OFF 0x20
 #define CONFIGURATION_RESET 0x30 /* both ports off */
 #define OUTPUT_NO_RESET 0x01     /* output port: CPU reset line, active low */
 #define OUTPUT_A20 0x02
 
 static void i8042_update(struct i8042 *kbc)
 {
-    kbc->irq.set(kbc->irq.ctx, KEYBOARD_IRQ, kbc->full && (kbc->configuration & CONFIGURATION_IRQ));
+    kbc->irq.set(kbc->irq.ctx, KEYBOARD_IRQ,
+                 kbc->full && !kbc->auxiliary && (kbc->configuration & CONFIGURATION_IRQ));
+    kbc->irq.set(kbc->irq.ctx, AUXILIARY_IRQ,
+                 kbc->full && kbc->auxiliary && (kbc->configuration & CONFIGURATION_AUXILIARY_IRQ));
 }
 
 static void i8042_answer(struct i8042 *kbc, uint8_t byte)
 {
     kbc->output = byte;
     kbc->full = true;
+    kbc->auxiliary = false;
+}
+
+static void i8042_set_port(struct i8042 *kbc, uint8_t off_bit, bool off)
+{
+    kbc->configuration = (uint8_t)(off ? kbc->configuration | off_bit : kbc->configuration & ~off_bit);
 }
 
 static void i8042_request_reset(struct i8042 *kbc)
@@ -52,18 +66,24 @@ static void i8042_write_command(struct i8042 *kbc, uint8_t command)
     case 0x60: /* write it */
     case 0xd1: /* write the output port */
     case 0xd2: /* write the output buffer */
+    case 0xd3: /* the same, as if from the auxiliary device */
     case 0xd4: /* write to the auxiliary device */
         kbc->command = command;
         break;
     case 0xaa: /* self-test: passed */
         i8042_answer(kbc, 0x55);
         break;
-    case 0xab: /* keyboard port test: no error */
+    case 0xa7: /* auxiliary port off, on */
+    case 0xa8:
+        i8042_set_port(kbc, CONFIGURATION_AUXILIARY_OFF, command == 0xa7);
+        break;
+    case 0xa9: /* port tests, auxiliary and keyboard: no error */
+    case 0xab:
         i8042_answer(kbc, 0x00);
         break;
     case 0xad: /* keyboard off, on */
     case 0xae:
-        kbc->configuration = (uint8_t)((kbc->configuration & ~0x10) | (command == 0xad ? 0x10 : 0));
+        i8042_set_port(kbc, CONFIGURATION_KEYBOARD_OFF, command == 0xad);
         break;
     case 0xd0: /* read the output port */
         i8042_answer(kbc, OUTPUT_NO_RESET | OUTPUT_A20);
@@ -71,7 +91,7 @@ static void i8042_write_command(struct i8042 *kbc, uint8_t command)
     default:
         if (command >= 0xf0 && !(command & OUTPUT_NO_RESET)) /* pulse the lines whose bits are 0 */
             i8042_request_reset(kbc);
-        break; /* without an auxiliary port its commands get no answer */
+        break;
     }
 }
 
@@ -87,6 +107,10 @@ static void i8042_write_data(struct i8042 *kbc, uint8_t byte)
     case 0xd2:
         i8042_answer(kbc, byte);
         break;
+    case 0xd3:
+        i8042_answer(kbc, byte);
+        kbc->auxiliary = true;
+        break;
     default: /* to a keyboard or mouse that is not there */
         break;
     }
@@ -100,7 +124,7 @@ static uint32_t i8042_read(void *ctx, uint16_t port, unsigned size)
     (void)size;
     if (port == PORT_COMMAND)
         return (kbc->full ? STATUS_FULL : 0) | STATUS_SYSTEM | (kbc->last_command ? STATUS_COMMAND : 0) |
-               STATUS_UNLOCKED;
+               (kbc->full && kbc->auxiliary ? STATUS_AUXILIARY : 0) | STATUS_UNLOCKED;
     kbc->full = false;
     i8042_update(kbc);
     return kbc->output;
@@ -123,7 +147,7 @@ void i8042_reset(struct i8042 *kbc)
 {
     kbc->configuration = CONFIGURATION_RESET;
     kbc->output = 0;
-    kbc->full = kbc->last_command = false;
+    kbc->full = kbc->auxiliary = kbc->last_command = false;
     kbc->command = 0;
     i8042_update(kbc);
 }
@@ -142,7 +166,7 @@ void i8042_init(struct i8042 *kbc, const struct irq_line *irq, const struct plat
 
 static const struct state_field i8042_fields[] = {
     STATE_VALUE(struct i8042, configuration), STATE_VALUE(struct i8042, output), STATE_VALUE(struct i8042, full),
-    STATE_VALUE(struct i8042, last_command), STATE_VALUE(struct i8042, command),
+    STATE_VALUE(struct i8042, auxiliary), STATE_VALUE(struct i8042, last_command), STATE_VALUE(struct i8042, command),
 };
 
 const struct state_part i8042_state = {

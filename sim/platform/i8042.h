@@ -11,6 +11,7 @@ struct i8042 {
     uint8_t configuration; /* command byte */
     uint8_t output;        /* to the guest */
     bool full;             /* output holds a byte */
+    bool auxiliary;        /* it is the auxiliary port's */
     bool last_command;     /* the last write was to 64h */
     uint8_t command;       /* waits for its data byte; 0: none */
     struct irq_line irq;

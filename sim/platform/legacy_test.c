@@ -174,6 +174,32 @@ START_TEST(the_keyboard_controller_answers_its_commands)
 }
 END_TEST
 
+START_TEST(the_auxiliary_port_loops_back_and_has_its_own_interrupt)
+{
+    struct fixture *f = fixture_new(1, 1, 64 * MIB);
+
+    outb(f, 0x64, 0x60);
+    outb(f, 0x60, 0x03); /* both interrupts, both ports on */
+    outb(f, 0x64, 0xd3);
+    outb(f, 0x60, 0xa5);
+    ck_assert_uint_eq(inb(f, 0x64) & 0x21, 0x21);
+    ck_assert(f->platform->pic.pic[PIC_SLAVE].lines & 0x10); /* IRQ 12 */
+    ck_assert(!(f->platform->pic.pic[PIC_MASTER].lines & 0x02));
+    ck_assert_uint_eq(inb(f, 0x60), 0xa5);
+    ck_assert_uint_eq(inb(f, 0x64) & 0x21, 0);
+    ck_assert(!(f->platform->pic.pic[PIC_SLAVE].lines & 0x10));
+    outb(f, 0x64, 0xa7);
+    outb(f, 0x64, 0x20);
+    ck_assert_uint_eq(inb(f, 0x60), 0x23);
+    outb(f, 0x64, 0xa8);
+    outb(f, 0x64, 0x20);
+    ck_assert_uint_eq(inb(f, 0x60), 0x03);
+    outb(f, 0x64, 0xa9);
+    ck_assert_uint_eq(inb(f, 0x60), 0x00);
+    fixture_free(f);
+}
+END_TEST
+
 START_TEST(three_ways_to_reset)
 {
     struct fixture *f = fixture_new(1, 1, 64 * MIB);
@@ -286,6 +312,8 @@ END_TEST
 UNIT_TESTS("legacy", an_access_goes_to_the_range_of_its_first_port, unclaimed_ports_read_all_ones,
            the_clock_starts_at_a_fixed_date_and_runs_with_machine_time,
            the_clock_can_be_set_and_read_in_every_format, twelve_hour_and_binary_formats,
-           cmos_tells_the_size_of_memory, the_keyboard_controller_answers_its_commands, three_ways_to_reset,
+           cmos_tells_the_size_of_memory, the_keyboard_controller_answers_its_commands,
+           the_auxiliary_port_loops_back_and_has_its_own_interrupt,
+           the_auxiliary_port_loops_back_and_has_its_own_interrupt, three_ways_to_reset,
            the_pm_timer_counts_at_3_579545_mhz, the_pm_timer_interrupts_when_its_top_bit_changes,
            soft_off_powers_off, debug_exit_console_and_post, without_debug_exit_nobody_answers_at_f4)

@@ -59,7 +59,7 @@ struct msr_storage {
     uint64_t node_id;
     uint64_t ls_cfg, ic_cfg, dc_cfg, bu_cfg, de_cfg, bu_cfg2;
     uint64_t ibs_fetch_ctl, ibs_fetch_linear, ibs_fetch_physical, ibs_op_ctl, ibs_op_rip, ibs_op_data[3],
-        ibs_dc_linear, ibs_dc_physical, ibs_ctl;
+        ibs_dc_linear, ibs_dc_physical;
     uint64_t none;               /* registers that read 0 */
 };
 

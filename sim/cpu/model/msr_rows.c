@@ -164,7 +164,6 @@ const struct msr_row msr_storage_rows[] = {
     PLAIN(0xC0011037, "IBS_OP_DATA3", 0, ALL, ibs_op_data[2], "MSRC001_1037"),
     PLAIN(0xC0011038, "IBS_DC_LINEAR", 0, ALL, ibs_dc_linear, "MSRC001_1038"),
     PLAIN(0xC0011039, "IBS_DC_PHYSICAL", 0, ALL, ibs_dc_physical, "MSRC001_1039"),
-    READ_ONLY(0xC001103A, "IBS_CTL", 0, ibs_ctl, "MSRC001_103A"),
 };
 const size_t msr_storage_row_count = sizeof(msr_storage_rows) / sizeof(msr_storage_rows[0]);
 

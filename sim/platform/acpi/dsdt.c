@@ -140,6 +140,7 @@ static const struct isa_device isa_devices[] = {
     { "TMR_", "PNP0100", { { 0x40, 4 } }, NO_IRQ },
     { "RTC_", "PNP0B00", { { 0x70, 2 } }, 8 },
     { "KBC_", "PNP0303", { { 0x60, 1 }, { 0x64, 1 } }, 1 },
+    { "PS2M", "PNP0F13", { { 0, 0 } }, 12 },
     { "COM1", "PNP0501", { { 0x3f8, 8 } }, 4 },
 };
 

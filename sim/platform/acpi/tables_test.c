@@ -367,6 +367,7 @@ START_TEST(the_dsdt_describes_sleep_processors_and_devices)
                      " _SB_ { PCI0 { _HID 51040321 _BBN 0 _UID 0 _CRS" /* 30AD041h: PNP0A03 */
                      " PIC_ { _HID 53313 _CRS }"
                      " TMR_ { _HID 118849 _CRS } RTC_ { _HID 774209 _CRS } KBC_ { _HID 50581569 _CRS }"
+                     " PS2M { _HID 319803457 _CRS }"
                      " COM1 { _HID 17158209 _CRS } }"
                      " MBRD { _HID 34394177 _CRS } }");
     g_string_free(names, TRUE);

@@ -1,0 +1,208 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# linux.sh PROGRAM DIR: Debian's kernel on the bare model, in TAP. By bzImage on one core and by PVH on two nodes of four
+# cores, each twice; its self-check against this processor; a shell on the serial line; both engines on the first of it.
+# Images, logs and reports stay in DIR:
+#   PROGRAM boot --kernel DIR/vmlinuz --initrd DIR/root.cpio.gz --append 'console=ttyS0 shell'    is interactive.
+set -u
+program=$1 dir=$2
+here=$(cd "$(dirname "$0")" && pwd)
+tests=0 failures=0
+selfchecks=17 # lines "ok - " of init and of selfcheck.c
+append='console=ttyS0 panic=-1' # panic=-1: a panic resets, and --no-reboot ends the run there
+compare_ps=60ms
+
+check() { # check WHAT COMMAND...
+    local what=$1
+    shift
+    tests=$((tests + 1))
+    if "$@"; then
+        echo "ok $tests - $what"
+    else
+        failures=$((failures + 1))
+        echo "not ok $tests - $what"
+    fi
+}
+
+# ---- Images ---------------------------------------------------------------------------------------------------------
+
+modules="virt/lib/irqbypass drivers/crypto/ccp/ccp arch/x86/kvm/kvm arch/x86/kvm/kvm-amd drivers/edac/edac_mce_amd
+    drivers/edac/amd64_edac drivers/hwmon/k10temp drivers/cpufreq/acpi-cpufreq drivers/block/brd"
+
+make_archive() { # make_archive OUT
+    local module list=()
+    for module in $modules; do
+        list+=("$dir/modules/kernel/$module.ko")
+    done
+    "$here/make-initramfs" "$1" "$here/init" "$dir/busybox" "$dir/selfcheck" "${list[@]}"
+}
+
+build_images() {
+    "$here/../../tools/fetch-linux" "$dir" &&
+        ${GUEST_CC:-gcc} -std=gnu11 -Wall -Wextra -O2 -static -pthread -o "$dir/selfcheck" "$here/selfcheck.c" -lm &&
+        make_archive "$dir/root.cpio.gz"
+}
+
+archive_again() {
+    make_archive "$dir/again.cpio.gz" && cmp "$dir/root.cpio.gz" "$dir/again.cpio.gz" && rm "$dir/again.cpio.gz"
+}
+
+# ---- Boots ----------------------------------------------------------------------------------------------------------
+
+# boot NAME KERNEL OPTIONS...: log, report and exit status in DIR/NAME.*
+boot() {
+    local name=$1 kernel=$2
+    shift 2
+    "$program" boot --kernel "$dir/$kernel" --initrd "$dir/root.cpio.gz" --append "$append" --no-reboot --limit 60s \
+        --json "$dir/$name.json" "$@" </dev/null >"$dir/$name.log" 2>"$dir/$name.err"
+    echo $? >"$dir/$name.status"
+    tr -d '\r' <"$dir/$name.log" >"$dir/$name.text"
+}
+
+single=(--memory 512M)
+numa=(--memory 1G --nodes 2 --cores 4)
+
+boot_all() { # two at a time
+    (
+        boot single vmlinuz "${single[@]}"
+        boot single2 vmlinuz "${single[@]}"
+    ) &
+    boot numa vmlinux "${numa[@]}"
+    boot numa2 vmlinux "${numa[@]}"
+    wait
+}
+
+# ---- What the logs say ----------------------------------------------------------------------------------------------
+
+powered_off() {
+    [ "$(cat "$dir/$1.status")" = 0 ] && grep -q 'reboot: Power down' "$dir/$1.text" || {
+        sed 's/^/# /' "$dir/$1.err"
+        tail -n 15 "$dir/$1.text" | sed 's/^/# /'
+        return 1
+    }
+}
+
+fact() { # fact LOG NAME VALUE
+    grep -qxF "fact $2 $3" "$dir/$1.text" || {
+        echo "# expected: fact $2 $3"
+        grep "^fact $2" "$dir/$1.text" | sed 's/^/# /'
+        return 1
+    }
+}
+
+has() { # has LOG TEXT
+    grep -qF "$2" "$dir/$1.text" || { echo "# no line has: $2"; return 1; }
+}
+
+flags() { # flags LOG: the features of a DR-B3 (fact sheets of real parts), none of a hypervisor or a later processor
+    local word line
+    line=" $(sed -n 's/^fact flags //p' "$dir/$1.text") "
+    for word in fpu sse2 syscall nx mmxext fxsr_opt pdpe1gb rdtscp lm 3dnowext 3dnow constant_tsc nonstop_tsc pni monitor \
+        cx16 popcnt lahf_lm svm extapic cr8_legacy abm sse4a misalignsse 3dnowprefetch osvw ibs hw_pstate npt lbrv \
+        svm_lock; do
+        [[ $line == *" $word "* ]] || { echo "# flag $word is missing"; return 1; }
+    done
+    for word in hypervisor ssse3 sse4_1 x2apic xsave avx nrip_save pausefilter skinit wdt; do
+        [[ $line != *" $word "* ]] || { echo "# flag $word is not this processor's"; return 1; }
+    done
+}
+
+self_check() { # self_check LOG: every line is there and none failed
+    grep '^not ok' "$dir/$1.text" | sed 's/^/# /'
+    ! grep -q '^not ok' "$dir/$1.text" && [ "$(grep -c '^ok - ' "$dir/$1.text")" -eq $selfchecks ]
+}
+
+values() { # values LOG: floating point as this processor computes it
+    diff <("$dir/selfcheck" --values | grep ^value) <(grep ^value "$dir/$1.text") | sed 's/^/# /'
+    [ "$("$dir/selfcheck" --values | grep ^value)" = "$(grep ^value "$dir/$1.text")" ]
+}
+
+# Barcelona's own: k10temp does not trust the sensor of socket F parts (erratum 319).
+expected_warnings='k10temp .*: unreliable CPU thermal sensor; monitoring disabled'
+
+no_warning() { # no_warning LOG: nothing of level "warning" or above but what a real machine gives
+    local found
+    found=$(grep '^warning: ' "$dir/$1.text" | grep -vE "^warning: ($expected_warnings)\$")
+    found+=$(grep -E 'Firmware Bug|Call Trace|Kernel panic|BUG:|unstable' "$dir/$1.text")
+    [ -z "$found" ] || { echo "$found" | sed 's/^/# /'; return 1; }
+}
+
+modelled() { # modelled LOG: the guest touched nothing that the model lacks, but for rows of `allowed`
+    local allowed='PERF_CTL0' # the NMI watchdog's event: counters count, events are not chosen yet
+    sed -n '/"unmodelled"/,/]/p' "$dir/$1.json" | grep '"name"' | grep -v "$allowed" | sed 's/^/# /'
+    ! sed -n '/"unmodelled"/,/]/p' "$dir/$1.json" | grep '"name"' | grep -qv "$allowed"
+}
+
+same_end() { # same_end ONE OTHER: report and hash
+    cmp "$dir/$1.json" "$dir/$2.json"
+}
+
+engines_agree() {
+    local engine
+    for engine in fast reference; do
+        "$program" boot --kernel "$dir/vmlinux" --initrd "$dir/root.cpio.gz" --append "$append" --limit $compare_ps \
+            "${numa[@]}" --engine $engine --json "$dir/$engine.json" </dev/null >"$dir/$engine.log" 2>/dev/null &
+    done
+    wait
+    [ -s "$dir/fast.json" ] && cmp "$dir/fast.json" "$dir/reference.json" && cmp "$dir/fast.log" "$dir/reference.log"
+}
+
+shell_answers() { # types at the prompt when it is there
+    local input=$dir/shell.fifo log=$dir/shell.log pid tries=0
+    rm -f "$input"
+    mkfifo "$input"
+    "$program" boot --kernel "$dir/vmlinux" --initrd "$dir/root.cpio.gz" --append "$append quiet shell" --no-reboot \
+        --limit 60s "${single[@]}" <"$input" >"$log" 2>&1 &
+    pid=$!
+    exec 3>"$input"
+    until grep -q '# $' "$log" || [ $tries -ge 300 ] || ! kill -0 $pid 2>/dev/null; do
+        sleep 1
+        tries=$((tries + 1))
+    done
+    printf 'echo "$((6 * 7))" of %s\nexit\n' '$(uname -s)' >&3
+    tries=0
+    while kill -0 $pid 2>/dev/null && [ $tries -lt 300 ]; do
+        sleep 1
+        tries=$((tries + 1))
+    done
+    kill $pid 2>/dev/null
+    exec 3>&-
+    wait $pid
+    rm -f "$input"
+    tr -d '\r' <"$log" | grep -qx '42 of Linux' || { tail -n 5 "$log" | sed 's/^/# /'; return 1; }
+}
+
+check "kernel, busybox and self-check make an initramfs" build_images
+if [ $failures -gt 0 ]; then
+    echo "1..$tests"
+    exit 1
+fi
+check "the archive has the same bytes each time" archive_again
+boot_all
+for log in single numa; do
+    check "$log: powers off by ACPI" powered_off $log
+    check "$log: the self-check passes" self_check $log
+    check "$log: floating point as on this processor" values $log
+    check "$log: family 16" fact $log family 16
+    check "$log: model 2" fact $log model 2
+    check "$log: stepping 3" fact $log stepping 3
+    check "$log: features" flags $log
+    check "$log: SVM with nested paging" has $log 'SVM: kvm: Nested Paging enabled'
+    check "$log: six machine-check banks" fact $log banks 6
+    check "$log: HPET" has $log 'hpet0: 3 comparators, 64-bit 14.318180 MHz counter'
+    check "$log: the clock source is the TSC" has $log 'clocksource: Switched to clocksource tsc'
+    check "$log: two P-states" fact $log frequencies '2300000 1150000 '
+    check "$log: no warning that a real machine would not give" no_warning $log
+    check "$log: nothing unmodelled" modelled $log
+    check "$log: twice the same report and hash" same_end $log ${log}2
+done
+check "single: one core" fact single cpus 1
+check "numa: eight cores" fact numa cpus 8
+check "numa: two nodes" fact numa nodes 0-1
+check "numa: distances of node 0" fact numa 'distance 0' '10 16'
+check "numa: distances of node 1" fact numa 'distance 1' '16 10'
+check "numa: cores of node 1" fact numa 'cpulist 1' 4-7
+check "both engines give the same report up to $compare_ps" engines_agree
+check "a shell answers on the serial line" shell_answers
+echo "1..$tests"
+[ $failures -eq 0 ]
