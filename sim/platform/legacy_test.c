@@ -313,7 +313,6 @@ UNIT_TESTS("legacy", an_access_goes_to_the_range_of_its_first_port, unclaimed_po
            the_clock_starts_at_a_fixed_date_and_runs_with_machine_time,
            the_clock_can_be_set_and_read_in_every_format, twelve_hour_and_binary_formats,
            cmos_tells_the_size_of_memory, the_keyboard_controller_answers_its_commands,
-           the_auxiliary_port_loops_back_and_has_its_own_interrupt,
            the_auxiliary_port_loops_back_and_has_its_own_interrupt, three_ways_to_reset,
            the_pm_timer_counts_at_3_579545_mhz, the_pm_timer_interrupts_when_its_top_bit_changes,
            soft_off_powers_off, debug_exit_console_and_post, without_debug_exit_nobody_answers_at_f4)
