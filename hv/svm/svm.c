@@ -203,22 +203,27 @@ void svm_set_context(struct svm_vcpu *vcpu, const struct svm_context *context)
     asid_drop(&vcpu->asid); /* its old translations belong to another life */
 }
 
+/* RAX and RSP are the VMCB's; the others stand in svm_registers in the order of their numbers. */
+static uint64_t *gpr_place(const struct svm_vcpu *vcpu, unsigned number)
+{
+    static const uint8_t index[16] = { 0, 0, 1, 2, 0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 };
+
+    number &= 15;
+    if (number == 0)
+        return &vcpu->vmcb->rax;
+    if (number == 4)
+        return &vcpu->vmcb->rsp;
+    return (uint64_t *)(uintptr_t)&vcpu->registers + index[number];
+}
+
 uint64_t svm_gpr(const struct svm_vcpu *vcpu, unsigned number)
 {
-    const struct svm_registers *r = &vcpu->registers;
-    const uint64_t values[16] = { vcpu->vmcb->rax, r->rcx, r->rdx, r->rbx, vcpu->vmcb->rsp, r->rbp, r->rsi, r->rdi,
-                                  r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15 };
-
-    return values[number & 15];
+    return *gpr_place(vcpu, number);
 }
 
 void svm_set_gpr(struct svm_vcpu *vcpu, unsigned number, uint64_t value)
 {
-    struct svm_registers *r = &vcpu->registers;
-    uint64_t *const places[16] = { &vcpu->vmcb->rax, &r->rcx, &r->rdx, &r->rbx, &vcpu->vmcb->rsp, &r->rbp, &r->rsi,
-                                   &r->rdi, &r->r8, &r->r9, &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15 };
-
-    *places[number & 15] = value;
+    *gpr_place(vcpu, number) = value;
 }
 
 bool svm_set_guest_cr3(struct svm_vcpu *vcpu, uint64_t value)

@@ -137,8 +137,11 @@ int vlapic_requested(const struct vlapic *apic)
 
 int vlapic_pending(const struct vlapic *apic)
 {
-    int vector = vlapic_requested(apic), in_service = highest(apic->isr);
+    int vector = vlapic_requested(apic), in_service;
 
+    if (vector == VLAPIC_NONE)
+        return VLAPIC_NONE;
+    in_service = highest(apic->isr);
     return in_service != VLAPIC_NONE && vector >> 4 <= in_service >> 4 ? VLAPIC_NONE : vector;
 }
 
