@@ -69,7 +69,7 @@ static int find_or_match(lua_State *L, bool find)
     }
     if (find && (lua_toboolean(L, 4) || !has_specials(pattern, pattern_size))) {
         start = find_plain(subject + offset, size - offset, pattern, pattern_size);
-        end = start + pattern_size;
+        end = start ? start + pattern_size : NULL;
         match.captures = 0;
         match.L = L;
     } else {
