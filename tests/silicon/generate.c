@@ -10,6 +10,7 @@
 #include "tests/silicon/silicon.h"
 
 #define TRIES 40
+#define POOL_BYTES 65536u
 
 /* ---- The native processor -------------------------------------------------------------------------------------- */
 
@@ -54,6 +55,12 @@ static bool writes_segments(const struct isa_row *row)
                                      exec_lss, exec_lfs, exec_lgs };
 
     return RUN_IS_ONE_OF(row, list);
+}
+
+/* The rows that mind CR0.TS. */
+bool uses_media(const struct isa_row *row)
+{
+    return strstr(row->faults, "NM") != NULL;
 }
 
 const char *row_not_run(const struct native_processor *processor, const struct isa_row *row)
@@ -102,22 +109,7 @@ static void put(struct draft *draft, unsigned *at, uint8_t byte)
     draft->bytes[(*at)++] = byte;
 }
 
-static bool near_branch(const struct isa_row *row)
-{
-    return (row->attributes & A_BRANCH) && (row->attributes & A_D64);
-}
-
-/*
- * Intel processors ignore 66 on near branches in 64-bit mode, AMD's take a 16-bit displacement or target (APM3
- * JMP near): not made on Intel, where the length itself would differ. branch_test.c has the cited cases.
- */
-static bool may_take_66(const struct native_processor *processor, const struct isa_row *row, unsigned bits)
-{
-    return !(processor->intel && bits == 64 && near_branch(row));
-}
-
-static void put_prefixes(struct draft *draft, unsigned *at, struct random *r, const struct native_processor *processor,
-                         unsigned number, unsigned bits)
+static void put_prefixes(struct draft *draft, unsigned *at, struct random *r, unsigned number, unsigned bits)
 {
     static const uint8_t overrides[6] = { 0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65 };
     const struct isa_row *row = &isa_rows[number];
@@ -130,7 +122,7 @@ static void put_prefixes(struct draft *draft, unsigned *at, struct random *r, co
         put(draft, at, 0x67);
     if (random_one_in(r, 10))
         put(draft, at, overrides[random_below(r, 6)]);
-    if (must_66 || (may_66 && roll % 4 == 0 && may_take_66(processor, row, bits)))
+    if (must_66 || (may_66 && roll % 4 == 0))
         put(draft, at, 0x66);
     if (string ? roll % 3 == 1 : form->prefixes == ISA_PREFIX_F2)
         put(draft, at, 0xF2);
@@ -172,15 +164,14 @@ static void find_displacement(struct draft *draft)
 }
 
 /* Random bytes that decode as this row. */
-bool draft_make(struct draft *draft, struct random *r, const struct native_processor *processor, unsigned row,
-                unsigned bits, uint64_t rip)
+bool draft_make(struct draft *draft, struct random *r, unsigned row, unsigned bits, uint64_t rip)
 {
     const struct isa_form *form = &isa_forms[row];
 
     for (unsigned tries = 0; tries < TRIES; tries++) {
         unsigned at = 0;
 
-        put_prefixes(draft, &at, r, processor, row, bits);
+        put_prefixes(draft, &at, r, row, bits);
         if (form->map)
             put(draft, &at, 0x0F);
         put(draft, &at, (uint8_t)(form->first + random_below(r, form->last - form->first + 1u)));
@@ -200,19 +191,24 @@ bool draft_make(struct draft *draft, struct random *r, const struct native_proce
 
 /* ---- Inputs ------------------------------------------------------------------------------------------------------- */
 
-/* Whole random memory would cost more than the case: runs of one random pool. */
+/* Making all memory anew would cost more than the case: runs of one random pool, the same in every session. */
 static void random_window(struct silicon_case *c, struct random *r)
 {
-    for (unsigned at = 0; at < WINDOW_BYTES; at += 256) {
-        struct random run = { random_next(r) };
-        uint64_t mask = random_one_in(r, 8) ? 0 : UINT64_MAX;
+    static uint8_t pool[POOL_BYTES];
+    static bool filled;
 
-        for (unsigned i = 0; i < 256; i += 8) {
-            uint64_t value = random_next(&run) & mask;
+    if (!filled) {
+        struct random source = { 1 };
 
-            memcpy(c->window + at + i, &value, 8);
+        for (unsigned i = 0; i < POOL_BYTES; i += 8) {
+            uint64_t value = random_one_in(&source, 4) ? random_interesting(&source) : random_next(&source);
+
+            memcpy(pool + i, &value, 8);
         }
+        filled = true;
     }
+    for (unsigned at = 0; at < WINDOW_BYTES; at += 384)
+        memcpy(c->window + at, pool + 8 * random_below(r, (POOL_BYTES - 384) / 8), 384);
 }
 
 static void random_inputs(struct silicon_case *c, struct random *r)
@@ -253,6 +249,9 @@ static bool single_make(struct silicon_case *c, const struct native_processor *p
     struct draft draft;
 
     c->count = 1;
+    c->media = uses_media(&isa_rows[row]);
+    if (c->media)
+        random_fp(c, r);
     c->row[0] = (uint16_t)row;
     c->segments = writes_segments(&isa_rows[row]);
     if (processor->fsgsbase && random_one_in(r, 8)) {
@@ -261,7 +260,8 @@ static bool single_make(struct silicon_case *c, const struct native_processor *p
         c->in.seg[SEG_FS] = c->bits == 32 ? SELECTOR_DATA : 0;
     }
     for (unsigned tries = 0; tries < TRIES; tries++) {
-        if (!draft_make(&draft, r, processor, row, c->bits, c->in.rip) || !place_operands(c, &draft, r, processor))
+        if (!draft_make(&draft, r, row, c->bits, c->in.rip) || !place_operands(c, &draft, r, processor) ||
+            !vendors_agree(c, &draft, processor))
             continue;
         c->size = draft.insn.length;
         memcpy(c->code, draft.bytes, c->size);

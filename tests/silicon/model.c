@@ -72,6 +72,7 @@ static void make_descriptors(struct model *model)
     for (unsigned i = 0; i < G_N_ELEMENTS(gdt); i++)
         spa_write(space, GDT + 8 * i, 8, gdt[i]);
     spa_write(space, TSS + 4, 8, HIGH + STACK_TOP);
+    spa_write(space, TSS + 0x66, 2, 0x68); /* no I/O permission bitmap */
     for (uint64_t vector = 0; vector < 256; vector++) {
         uint64_t handler = HANDLER_BASE + 16 * vector, dpl = vector == EXC_BP || vector == EXC_OF ? 0x6000 : 0;
 
@@ -151,6 +152,8 @@ static void load_case(struct model *model, const struct silicon_case *c)
     core->cr2 = 0;
     core->pending_dr6 = 0;
     core->halted = core->mwaiting = core->shutdown = core->interrupt_shadow = core->shadow_blocks_debug = false;
+    if (c->media)
+        fp_load(core, c->in.fx);
     core_mode_changed(core, false);
     for (unsigned i = 0; i < WINDOWS; from += windows[i].size, i++)
         memcpy(model->board->ram + RAM_OF(windows[i].address), from, windows[i].size);
@@ -200,7 +203,8 @@ static void take_result(struct model *model, const struct silicon_case *c, struc
         take_frame(model, result);
     for (unsigned i = 0; i < WINDOWS; to += windows[i].size, i++)
         memcpy(to, model->board->ram + RAM_OF(windows[i].address), windows[i].size);
-    (void)c;
+    if (c->media)
+        fp_store(core, result->out.fx);
 }
 
 /* ---- Running -------------------------------------------------------------------------------------------------- */

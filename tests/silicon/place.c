@@ -4,8 +4,23 @@
 #include "tests/silicon/silicon.h"
 
 #define GLUE 8 /* native.c writes behind the code */
+#define MARGIN 320u
 
 /* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * Inside a window, at a distance from where windows end and the page goes on: strings, frames and bit offsets
+ * move away from the address, and what they reach should be compared too.
+ */
+static uint64_t place_inside(struct random *r, const struct window *window, unsigned size)
+{
+    unsigned low = window->address & 0xFFF ? MARGIN : 0;
+    unsigned high = (window->address + window->size) & 0xFFF ? window->size - MARGIN : window->size;
+
+    if (low + size > high)
+        low = 0;
+    return window->address + low + random_below(r, high - low - size + 1);
+}
 
 /* An address for an operand of `size` bytes: in a window, or (may_fault) somewhere that faults. */
 uint64_t place_data(struct random *r, unsigned size, bool may_fault, bool non_canonical)
@@ -25,7 +40,12 @@ uint64_t place_data(struct random *r, unsigned size, bool may_fault, bool non_ca
     }
     if (window == &windows[1] && random_one_in(r, 4)) /* across the page end */
         return DATA_FIRST + 0x1000 - random_below(r, size);
-    return window->address + random_below(r, window->size - (size < window->size ? size : window->size) + 1);
+    return place_inside(r, window, size);
+}
+
+static bool in_window(const struct window *window, uint64_t address, unsigned size)
+{
+    return address >= window->address && address - window->address <= window->size - size;
 }
 
 void window_put(struct silicon_case *c, uint64_t address, unsigned size, uint64_t value)
@@ -33,7 +53,7 @@ void window_put(struct silicon_case *c, uint64_t address, unsigned size, uint64_
     uint8_t *at = c->window;
 
     for (unsigned i = 0; i < WINDOWS; at += windows[i].size, i++)
-        if (address >= windows[i].address && address + size <= windows[i].address + windows[i].size)
+        if (in_window(&windows[i], address, size))
             memcpy(at + (address - windows[i].address), &value, size);
 }
 
@@ -43,7 +63,7 @@ static uint64_t window_get(const struct silicon_case *c, uint64_t address, unsig
     uint64_t value = 0;
 
     for (unsigned i = 0; i < WINDOWS; at += windows[i].size, i++)
-        if (address >= windows[i].address && address + size <= windows[i].address + windows[i].size)
+        if (in_window(&windows[i], address, size))
             memcpy(&value, at + (address - windows[i].address), size);
     return value;
 }
@@ -85,10 +105,14 @@ static uint16_t random_selector(struct random *r, bool code)
 
 static unsigned memory_size(const struct insn *insn)
 {
+    exec_fn *run = insn->row->run;
+
     for (unsigned n = 0; n < 3; n++)
         if (insn->op[n].kind == OPERAND_MEMORY && insn->op[n].size)
             return insn->op[n].size;
-    return 16;
+    if (run == exec_fxsave || run == exec_fxrstor)
+        return 512;
+    return run == exec_fnsave || run == exec_frstor ? 108 : run == exec_fnstenv || run == exec_fldenv ? 28 : 16;
 }
 
 static bool locks(const struct insn *insn)
@@ -103,7 +127,7 @@ static uint64_t operand_target(const struct insn *insn, struct random *r, unsign
     uint64_t target = place_data(r, size, random_one_in(r, 4), bits == 64);
 
     if (random_one_in(r, 2) || (locks(insn) && ((target & 63) + size > 64 || random_one_in(r, 2))))
-        target &= ~(uint64_t)(size - 1);
+        target &= size > 16 ? ~UINT64_C(15) : ~(uint64_t)(size & (size - 1) ? 0 : size - 1);
     if (locks(insn) && (target & 63) + size > 64)
         target &= ~UINT64_C(63);
     return target;
@@ -170,8 +194,7 @@ static bool place_moffs(struct silicon_case *c, struct draft *draft, struct rand
     return draft_decode(draft, c->bits);
 }
 
-/* The offset inside its segment of the memory operand, as the semantics will work it out. */
-static uint64_t effective_address(const struct silicon_case *c, const struct draft *draft)
+uint64_t effective_address(const struct silicon_case *c, const struct draft *draft)
 {
     const struct insn *insn = &draft->insn;
     uint64_t offset = (uint64_t)insn->displacement;
@@ -216,7 +239,11 @@ static void place_frame(struct silicon_case *c, const struct insn *insn, struct 
     if (insn->run == exec_ret_near)
         return;
     window_put(c, at + size, size, random_selector(r, true));
-    window_put(c, at + 2 * size, size, random_next(r) & ~RFLAGS_TF);
+    /*
+     * With AC in the image and a misaligned frame a processor under KVM raises #AC again and again: the hypervisor
+     * sees AC clear, takes it for a split lock and tries anew.
+     */
+    window_put(c, at + 2 * size, size, random_next(r) & ~(RFLAGS_TF | (at & 7 ? RFLAGS_AC : 0)));
     if (insn->run == exec_iret) {
         window_put(c, at + 3 * size, size, place_data(r, 16, random_one_in(r, 8), c->bits == 64));
         window_put(c, at + 4 * size, size, random_selector(r, false));
@@ -336,6 +363,8 @@ static bool place_rest(struct silicon_case *c, struct draft *draft, struct rando
         place_selector(c, draft, r, 1);
     else if (run == exec_verr || run == exec_verw || run == exec_arpl)
         place_selector(c, draft, r, 0);
+    else if (run == exec_push_segment) /* Intel stores two bytes, AMD an operand with zeros (SDM PUSH, APM3 PUSH) */
+        window_put(c, c->in.gpr[RSP] - insn->operand_size, insn->operand_size, 0);
     else if (run == exec_pop_segment)
         window_put(c, c->in.gpr[RSP], 2, random_selector(r, false));
     else if (run == exec_div || run == exec_idiv)
@@ -344,6 +373,8 @@ static bool place_rest(struct silicon_case *c, struct draft *draft, struct rando
         place_bit_offset(c, insn, r);
     else if (run == exec_int)
         return insn->immediate != 0x80 && insn->immediate > 4; /* what Linux gives CPL 3 a gate for */
+    else if (run == exec_maskmovq || run == exec_maskmovdqu)
+        c->in.gpr[RDI] = place_data(r, 16, random_one_in(r, 4), c->bits == 64) & ~UINT64_C(15);
     else if (run == exec_enter && random_one_in(r, 2))
         c->in.gpr[RBP] = place_data(r, 64, false, false);
     return true;

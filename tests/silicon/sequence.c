@@ -141,11 +141,11 @@ static bool append(struct silicon_case *c, const struct native_processor *proces
     for (unsigned tries = 0; tries < TRIES; tries++) {
         number = rows[random_below(r, row_count)];
         row = &isa_rows[number];
-        if (!row_fits(row, c->bits, *tainted) || !draft_make(&draft, r, processor, number, c->bits, c->in.rip + at))
+        if (!row_fits(row, c->bits, *tainted) || !draft_make(&draft, r, number, c->bits, c->in.rip + at))
             continue;
         if (!operands_fit(&draft.insn) || !place_in_sequence(c, &draft, r, processor) || !operands_fit(&draft.insn))
             continue;
-        if (row->attributes & A_BRANCH && draft.insn.operand_size == 2)
+        if ((row->attributes & A_BRANCH && draft.insn.operand_size == 2) || !vendors_agree(c, &draft, processor))
             continue;
         memcpy(c->code + at, draft.bytes, draft.insn.length);
         c->row[c->count++] = (uint16_t)number;

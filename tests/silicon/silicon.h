@@ -4,11 +4,13 @@
  * process and by the model, with every defined difference reported.
  *   generate.c   one instance from (seed, index)        native.c, stub.c   the child process
  *   place.c      where its operands and branches lead   model.c            the model
- *   sequence.c   several instructions in a row          compare.c          what is defined, what is excepted
+ *   vendor.c     what is not made for lack of agreement compare.c          what is defined, what is excepted
+ *   sequence.c   several instructions in a row          main.c             options, rows, the table
  */
 #ifndef FAM10H_TESTS_SILICON_H
 #define FAM10H_TESTS_SILICON_H
 
+#include <glib.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -28,12 +30,12 @@
 
 /* The parts of the data pages that operands lie in: all that is compared. */
 #define WINDOWS 3
-#define WINDOW_BYTES 2048u
+#define WINDOW_BYTES 3840u
 struct window {
     uint32_t address, size;
 };
 static const struct window windows[WINDOWS] = {
-    { DATA_FIRST, 256 }, { DATA_FIRST + 0xD00, 1536 }, { DATA_LAST - 256, 256 },
+    { DATA_FIRST, 640 }, { DATA_FIRST + 0xB00, 2560 }, { DATA_LAST - 640, 640 },
 };
 
 /* Linux's selectors of user code and data. */
@@ -117,6 +119,9 @@ void native_processor_identify(struct native_processor *processor);
 /* Why this row is not run natively, or NULL. */
 const char *row_not_run(const struct native_processor *processor, const struct isa_row *row);
 
+/* Its instances begin with random x87, MMX and SSE state. */
+bool uses_media(const struct isa_row *row);
+
 /* false: (seed, index) gives no instance of this row (the next index will). */
 bool generate_case(struct silicon_case *c, const struct native_processor *processor, const uint16_t *rows,
                    unsigned row_count, uint64_t seed, uint64_t index, bool sequence);
@@ -128,10 +133,26 @@ struct draft {
     struct insn insn;
     uint64_t rip;
 };
-bool draft_make(struct draft *draft, struct random *r, const struct native_processor *processor, unsigned row,
-                unsigned bits, uint64_t rip);
+bool draft_make(struct draft *draft, struct random *r, unsigned row, unsigned bits, uint64_t rip);
 bool draft_decode(struct draft *draft, unsigned bits);
 uint64_t random_value(struct random *r);
+
+/* ---- fp.c ------------------------------------------------------------------------------------------------------ */
+
+/* Numbers that matter to some format. */
+uint64_t random_interesting(struct random *r);
+/* The FXSAVE image of c->in. */
+void random_fp(struct silicon_case *c, struct random *r);
+void fp_load(struct core *core, const uint8_t *fx);
+void fp_store(struct core *core, uint8_t *fx);
+void fp_enter_mmx(uint8_t *fx);
+bool fp_differs(const uint8_t *a, const uint8_t *b);
+void fp_describe(GString *out, const uint8_t *in, const uint8_t *model, const uint8_t *native);
+
+/* ---- vendor.c -------------------------------------------------------------------------------------------------- */
+
+/* false: here the native processor documents something else than Family 10h. */
+bool vendors_agree(const struct silicon_case *c, const struct draft *draft, const struct native_processor *processor);
 
 /* ---- place.c --------------------------------------------------------------------------------------------------- */
 
@@ -139,6 +160,8 @@ uint64_t random_value(struct random *r);
 bool place_operands(struct silicon_case *c, struct draft *draft, struct random *r,
                     const struct native_processor *processor);
 uint64_t place_data(struct random *r, unsigned size, bool may_fault, bool non_canonical);
+/* The offset inside its segment of the memory operand, as the semantics will work it out. */
+uint64_t effective_address(const struct silicon_case *c, const struct draft *draft);
 void window_put(struct silicon_case *c, uint64_t address, unsigned size, uint64_t value);
 
 /* ---- sequence.c ------------------------------------------------------------------------------------------------- */

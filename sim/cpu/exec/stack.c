@@ -153,62 +153,67 @@ enum outcome exec_leave(struct core *core, const struct insn *insn)
     return OUTCOME_NEXT;
 }
 
-/* Frame pointers of the enclosing procedures, from the old frame (level - 1 of them). */
-static enum outcome read_display(struct core *core, unsigned size, unsigned level, uint64_t *display)
-{
-    for (unsigned n = 1; n < level; n++) {
-        uint64_t offset = zero_extend(core->gpr[RBP] - (uint64_t)n * size, core->stack_size);
-        enum outcome outcome = memory_read(core, SEG_SS, offset, size, &display[n]);
+/* The stores of ENTER: refs of what is pushed, and of the frame pointers that are copied. */
+struct enter_refs {
+    struct mem_ref push[33], copy[32];
+};
 
-        if (outcome != OUTCOME_NEXT)
-            return outcome;
+/* Each step's checks in the order of the steps (APM3 ENTER); last a write at the final rSP. */
+static enum outcome enter_probe(struct core *core, unsigned size, unsigned level, unsigned room, struct enter_refs *refs)
+{
+    enum outcome outcome = stack_probe(core, size, size, &refs->push[0]);
+    struct mem_ref top;
+
+    for (unsigned n = 1; n <= level && outcome == OUTCOME_NEXT; n++) {
+        uint64_t offset = zero_extend(core->gpr[RBP] - (uint64_t)n * size, core->stack_size);
+
+        if (n < level)
+            outcome = memory_probe(core, SEG_SS, offset, size, MMU_READ, &refs->copy[n]);
+        if (outcome == OUTCOME_NEXT)
+            outcome = stack_probe(core, (n + 1) * size, size, &refs->push[n]);
     }
-    return OUTCOME_NEXT;
+    return outcome == OUTCOME_NEXT ? stack_probe(core, (level + 1) * size + room, size, &top) : outcome;
 }
 
 /*
  * ENTER frame, level (APM3 ENTER): push rBP, copy level - 1 frame pointers, push the new one, make room.
- * Everything, a write at the final rSP included, is checked before the first store.
+ * Everything is checked before the first store; then the steps go in order, as frames may overlap.
  */
 enum outcome exec_enter(struct core *core, const struct insn *insn)
 {
     unsigned size = insn->operand_size, level = insn->immediate2 & 31;
-    uint64_t display[32], frame = stack_offset(core, -(int64_t)size);
-    struct mem_ref ref[33], top;
-    enum outcome outcome;
+    uint64_t frame = stack_offset(core, -(int64_t)size);
+    struct enter_refs refs;
+    enum outcome outcome = enter_probe(core, size, level, (unsigned)insn->immediate, &refs);
 
-    outcome = read_display(core, size, level, display);
-    display[0] = gpr_read(core, RBP, size, false);
-    if (level > 0)
-        display[level] = frame;
-    for (unsigned n = 0; n <= level && outcome == OUTCOME_NEXT; n++)
-        outcome = stack_probe(core, (n + 1) * size, size, &ref[n]);
-    if (outcome == OUTCOME_NEXT)
-        outcome = stack_probe(core, (level + 1) * size + (unsigned)insn->immediate, size, &top);
     if (outcome != OUTCOME_NEXT)
         return outcome;
-    for (unsigned n = 0; n <= level; n++)
-        ref_store(core, &ref[n], display[n]);
+    ref_store(core, &refs.push[0], gpr_read(core, RBP, size, false));
+    for (unsigned n = 1; n < level; n++)
+        ref_store(core, &refs.push[n], ref_load(core, &refs.copy[n]));
+    if (level > 0)
+        ref_store(core, &refs.push[level], frame);
     stack_adjust(core, -(int64_t)((level + 1) * size + insn->immediate));
     gpr_write(core, RBP, size, false, frame);
     return OUTCOME_NEXT;
 }
 
+/* assumed: the lower bound is compared before the upper one is read, as native processors do. */
 enum outcome exec_bound(struct core *core, const struct insn *insn)
 {
     unsigned size = insn->operand_size;
-    uint64_t bounds[2];
-    int64_t index, low, high;
+    int64_t index, limit;
 
+    index = (int64_t)sign_extend(gpr_read(core, insn->op[0].reg, size, false), size);
     for (unsigned n = 0; n < 2; n++) {
-        uint64_t offset = zero_extend(operand_offset(core, insn) + n * size, insn->address_size);
-        enum outcome outcome = memory_read(core, insn->segment, offset, size, &bounds[n]);
+        uint64_t offset = zero_extend(operand_offset(core, insn) + n * size, insn->address_size), bound;
+        enum outcome outcome = memory_read(core, insn->segment, offset, size, &bound);
 
         if (outcome != OUTCOME_NEXT)
             return outcome;
+        limit = (int64_t)sign_extend(bound, size);
+        if (n == 0 ? index < limit : index > limit)
+            return core_fault(core, EXC_BR);
     }
-    index = (int64_t)sign_extend(gpr_read(core, insn->op[0].reg, size, false), size);
-    low = (int64_t)sign_extend(bounds[0], size);
-    high = (int64_t)sign_extend(bounds[1], size);
-    return index < low || index > high ? core_fault(core, EXC_BR) : OUTCOME_NEXT;
+    return OUTCOME_NEXT;
 }

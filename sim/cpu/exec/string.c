@@ -60,15 +60,16 @@ INLINE enum outcome movs_step(struct core *core, const struct insn *insn)
     return OUTCOME_NEXT;
 }
 
+/* assumed: ES:[rDI] is read, and faults, first, as on native processors. */
 INLINE enum outcome cmps_step(struct core *core, const struct insn *insn)
 {
     unsigned size = insn->op[0].size;
     enum outcome outcome;
     uint64_t a, b;
 
-    outcome = memory_read(core, insn->segment, string_offset(core, insn, RSI), size, &a);
+    outcome = memory_read(core, SEG_ES, string_offset(core, insn, RDI), size, &b);
     if (outcome == OUTCOME_NEXT)
-        outcome = memory_read(core, SEG_ES, string_offset(core, insn, RDI), size, &b);
+        outcome = memory_read(core, insn->segment, string_offset(core, insn, RSI), size, &a);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     alu_sub(core, size, a, b);

@@ -88,11 +88,11 @@ enum outcome exec_verw(struct core *core, const struct insn *insn)
     return outcome;
 }
 
+/* assumed: memory is written, and checked for writing, only if RPL rises, as native processors do. */
 enum outcome exec_arpl(struct core *core, const struct insn *insn)
 {
-    struct operand_ref ref;
     uint64_t selector, rpl;
-    enum outcome outcome = operand_modify(core, insn, 0, &ref, &selector);
+    enum outcome outcome = operand_read(core, insn, 0, &selector);
     bool raises;
 
     if (outcome != OUTCOME_NEXT)
@@ -100,7 +100,9 @@ enum outcome exec_arpl(struct core *core, const struct insn *insn)
     rpl = bits(core->gpr[insn->op[1].reg], SELECTOR_RPL);
     raises = bits(selector, SELECTOR_RPL) < rpl;
     if (raises)
-        operand_commit(core, insn, 0, &ref, bits_put(selector, SELECTOR_RPL, rpl));
+        outcome = operand_write(core, insn, 0, bits_put(selector, SELECTOR_RPL, rpl));
+    if (outcome != OUTCOME_NEXT)
+        return outcome;
     set_zf(core, raises);
     return OUTCOME_NEXT;
 }

@@ -148,14 +148,17 @@ enum outcome exec_fld1(struct core *core, const struct insn *insn)
 
 /* ---- Storing ------------------------------------------------------------------------------------------------ */
 
-/* Guards of a store: the memory is probed before anything changes. */
-static enum outcome store_begin(struct core *core, const struct insn *insn, struct mem_ref *ref)
+/*
+ * Guards of a store. assumed: what an unmasked exception stops never reaches memory, so that no address is
+ * checked for it, as on native processors.
+ */
+static enum outcome store_begin(struct core *core, const struct insn *insn, bool stopped, struct mem_ref *ref)
 {
-    enum outcome outcome = x87_ready(core);
+    enum outcome outcome = OUTCOME_NEXT;
 
-    if (outcome != OUTCOME_NEXT)
-        return outcome;
-    if (insn->op[0].size == 10)
+    if (stopped)
+        ;
+    else if (insn->op[0].size == 10)
         outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), 10, MMU_WRITE, ref);
     else
         outcome = memory_probe(core, insn->segment, operand_offset(core, insn), insn->op[0].size, MMU_WRITE, ref);
@@ -175,19 +178,22 @@ static enum outcome store(struct core *core, const struct insn *insn, native_x87
     uint16_t stoppers = integer ? X87_IE : X87_IE | X87_DE | X87_OE | X87_UE;
     uint64_t memory[2] = { indefinite[0], indefinite[1] };
     struct mem_ref ref;
-    enum outcome outcome = store_begin(core, insn, &ref);
+    enum outcome outcome = x87_ready(core);
+    bool empty = x87_is_empty(core, 0), stopped;
 
     if (outcome != OUTCOME_NEXT)
         return outcome;
-    if (x87_is_empty(core, 0)) {
-        if (!x87_stack_fault(core, false))
-            return OUTCOME_NEXT;
-    } else {
-        status = fn(control, x87_st(core, 0), memory);
+    status = empty ? X87_IE : fn(control, x87_st(core, 0), memory);
+    stopped = status & ~core->x87.control & stoppers;
+    outcome = store_begin(core, insn, stopped, &ref);
+    if (outcome != OUTCOME_NEXT)
+        return outcome;
+    if (empty)
+        x87_stack_fault(core, false);
+    else
         x87_merge(core, status, X87_C1);
-        if (status & ~core->x87.control & stoppers)
-            return OUTCOME_NEXT;
-    }
+    if (stopped)
+        return OUTCOME_NEXT;
     ref_store_bytes(core, &ref, memory);
     if (pops)
         x87_pop(core);
@@ -260,8 +266,10 @@ enum outcome exec_fstp_80(struct core *core, const struct insn *insn)
     struct x87_register value = X87_INDEFINITE;
     uint64_t memory[2];
     struct mem_ref ref;
-    enum outcome outcome = store_begin(core, insn, &ref);
+    enum outcome outcome = x87_ready(core);
 
+    if (outcome == OUTCOME_NEXT)
+        outcome = store_begin(core, insn, x87_is_empty(core, 0) && !(core->x87.control & X87_IE), &ref);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     if (x87_is_empty(core, 0)) {
