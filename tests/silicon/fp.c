@@ -145,9 +145,9 @@ static const struct {
 
 /*
  * Intel has TOP 0 and full tags already when an MMX instruction faults, AMD does not say: the image as it
- * would be then.
+ * would be then. A store touches TOP alone.
  */
-void fp_enter_mmx(uint8_t *fx)
+void fp_enter_mmx(uint8_t *fx, bool store)
 {
     unsigned top = (fx[FX_STATUS + 1] >> 3) & 7;
     uint8_t st[8 * 16];
@@ -156,7 +156,8 @@ void fp_enter_mmx(uint8_t *fx)
     for (unsigned i = 0; i < 8; i++)
         memcpy(fx + FX_ST + 16 * ((top + i) & 7), st + 16 * i, 16);
     fx[FX_STATUS + 1] &= 0xC7;
-    fx[FX_TAGS] = 0xFF;
+    if (!store)
+        fx[FX_TAGS] = 0xFF;
 }
 
 bool fp_differs(const uint8_t *a, const uint8_t *b)

@@ -220,7 +220,7 @@ static void random_inputs(struct silicon_case *c, struct random *r)
     for (unsigned i = 0; i < sizeof(pointers); i++)
         if (random_one_in(r, 2))
             c->in.gpr[pointers[i]] = place_data(r, 16, random_one_in(r, 8), false);
-    c->in.gpr[RSP] = place_data(r, 64, random_one_in(r, 16), c->bits == 64) & ~(uint64_t)(random_one_in(r, 16) ? 0 : 7);
+    c->in.gpr[RSP] = place_data(r, 64, random_one_in(r, 8), c->bits == 64) & ~(uint64_t)(random_one_in(r, 16) ? 0 : 7);
     for (unsigned n = 0; c->bits == 32 && n < GPR_COUNT; n++)
         c->in.gpr[n] = (uint32_t)c->in.gpr[n];
     c->in.rflags = 2 | RFLAGS_IF | (random_next(r) & (RFLAGS_ARITH | RFLAGS_DF));

@@ -53,14 +53,14 @@ static void make_page_tables(struct model *model)
     spa_write(space, TABLES + 0x3000 + 8 * (LINEAR_BASE >> 21), 8, (TABLES + 0x4000) | 0x67);
     spa_write(space, TABLES + 0x2000, 8, (TABLES + 0x5000) | 0x63);
     spa_write(space, TABLES + 0x5000, 8, 0xE3);
-    map_pages(model, CODE_FIRST, CODE_LAST, 0x67);
+    map_pages(model, CODE_FIRST, CODE_LAST, 0x65);
     map_pages(model, DATA_FIRST, DATA_LAST, 0x67 | BIT(63));
     map_pages(model, DATA_READ_ONLY, DATA_READ_ONLY + PAGE_BYTES, 0x65 | BIT(63));
     memset(model->board->ram + RAM_OF(CODE_FIRST), FILLER, CODE_LAST - CODE_FIRST);
     memset(model->board->ram + RAM_OF(DATA_READ_ONLY), READ_ONLY_BYTE, PAGE_BYTES);
 }
 
-/* Linux's GDT (arch/x86/include/asm/segment.h), the per-processor segment 7Bh excepted. */
+/* Linux's GDT (arch/x86/include/asm/segment.h). */
 static void make_descriptors(struct model *model)
 {
     struct spa_space *space = &model->board->space;
@@ -69,6 +69,7 @@ static void make_descriptors(struct model *model)
         UINT64_C(0x00CFFB000000FFFF), UINT64_C(0x00CFF3000000FFFF), UINT64_C(0x00AFFB000000FFFF),
     };
 
+    spa_write(space, GDT + 0x78, 8, UINT64_C(0x0040F50000000000)); /* the processor's number; its limit varies */
     for (unsigned i = 0; i < G_N_ELEMENTS(gdt); i++)
         spa_write(space, GDT + 8 * i, 8, gdt[i]);
     spa_write(space, TSS + 4, 8, HIGH + STACK_TOP);
@@ -133,9 +134,9 @@ static void load_segments(struct model *model, const struct silicon_case *c)
     for (unsigned n = SEG_ES; n <= SEG_GS; n++)
         core->seg[n] = segment_of(c->in.seg[n]);
     if (c->in.seg[SEG_FS] == 0)
-        core->seg[SEG_FS].base = model->processor->fs_base;
+        core->seg[SEG_FS].base = model->processor->fsgsbase ? CASE_FS_BASE : model->processor->fs_base;
     if (c->in.seg[SEG_GS] == 0)
-        core->seg[SEG_GS].base = model->processor->gs_base;
+        core->seg[SEG_GS].base = model->processor->fsgsbase ? CASE_GS_BASE : model->processor->gs_base;
 }
 
 static void load_case(struct model *model, const struct silicon_case *c)

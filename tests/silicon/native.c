@@ -22,6 +22,7 @@
 #define ALTERNATE_STACK 0x10000
 #define HANG_MILLISECONDS 10000
 #define GLUE_BYTES 8
+#define CODE_ALL (CODE_LAST - CODE_FIRST)
 
 struct ring {
     volatile uint32_t at; /* the case that runs */
@@ -39,6 +40,7 @@ struct native {
 /* ---- In the child ---------------------------------------------------------------------------------------- */
 
 static struct stub_state *const stub = (struct stub_state *)(uintptr_t)STUB_STATE;
+static uint8_t *code_alias;            /* the code pages, writable: cases cannot write theirs */
 static struct silicon_result *current; /* of the case that runs: the handler writes it */
 
 static const uint8_t *stub_at(const uint8_t *label)
@@ -90,6 +92,21 @@ static bool map_fixed(uint32_t address, size_t bytes, int protection, int fill)
     return mprotect(got, bytes, protection) == 0;
 }
 
+/* Code is readable and executable for the cases, and writable elsewhere for the child. */
+static bool map_code(void)
+{
+    void *want = (void *)(uintptr_t)CODE_FIRST;
+    int file = memfd_create("silicon", MFD_CLOEXEC);
+
+    if (file < 0 || ftruncate(file, CODE_ALL) != 0)
+        return false;
+    code_alias = mmap(NULL, CODE_ALL, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file, 0);
+    if (code_alias == MAP_FAILED)
+        return false;
+    memset(code_alias, FILLER, CODE_ALL);
+    return mmap(want, CODE_ALL, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, file, 0) == want;
+}
+
 static bool child_map(void)
 {
     const int data = PROT_READ | PROT_WRITE, code = PROT_READ | PROT_WRITE | PROT_EXEC;
@@ -97,7 +114,7 @@ static bool child_map(void)
     void (*handler)(int, siginfo_t *, void *) = signal_taken;
     size_t size = (size_t)(stub_end - stub_begin);
 
-    if (!map_fixed(CODE_FIRST, CODE_LAST - CODE_FIRST, code, FILLER) || !map_fixed(STUB_CODE, 4096, code, 0) ||
+    if (!map_code() || !map_fixed(STUB_CODE, 4096, code, 0) ||
         !map_fixed(STUB_STATE, 4096, data, 0) || !map_fixed(DATA_FIRST, DATA_LAST - DATA_FIRST, data, 0) ||
         !map_fixed(DATA_READ_ONLY, 4096, PROT_READ, READ_ONLY_BYTE))
         return false;
@@ -126,12 +143,12 @@ static bool child_signals(void)
 }
 
 /* Behind the code: to the capture code, from 64-bit code by a jump, from 32-bit code by a far one. */
-static void put_glue(uint8_t *at, unsigned bits)
+static void put_glue(uint8_t *at, uint64_t address, unsigned bits)
 {
     uint64_t capture = (uint64_t)(uintptr_t)stub_at(stub_capture);
 
     if (bits == 64) {
-        int32_t distance = (int32_t)(capture - ((uint64_t)(uintptr_t)at + 5));
+        int32_t distance = (int32_t)(capture - (address + 5));
 
         at[0] = 0xE9;
         memcpy(at + 1, &distance, 4);
@@ -203,7 +220,7 @@ static void normalize(const struct silicon_case *c, struct silicon_result *resul
 
 static void run_case(const struct silicon_case *c, struct silicon_result *result)
 {
-    uint8_t *code = (uint8_t *)(uintptr_t)c->in.rip;
+    uint8_t *code = code_alias + (c->in.rip - CODE_FIRST);
     size_t room = CODE_LAST - c->in.rip, size = c->size < room ? c->size : room;
     bool glue = c->size + (size_t)GLUE_BYTES <= room;
     const uint8_t *entry = stub_at(stub_enter);
@@ -212,7 +229,7 @@ static void run_case(const struct silicon_case *c, struct silicon_result *result
     window_copy_in(c->window);
     memcpy(code, c->code, size);
     if (glue)
-        put_glue(code + c->size, c->bits);
+        put_glue(code + c->size, c->in.rip + c->size, c->bits);
     stub_load(c);
     memset(result, 0, offsetof(struct silicon_result, window));
     result->vector = RETIRED;
@@ -241,6 +258,8 @@ static void child_loop(struct native *native, int socket)
     stub->fsgsbase = native->processor->fsgsbase;
     stub->fs_base = native->processor->fs_base;
     stub->gs_base = native->processor->gs_base;
+    stub->case_fs_base = CASE_FS_BASE;
+    stub->case_gs_base = CASE_GS_BASE;
     __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(SELECTOR_DATA));
     while (read(socket, &count, sizeof(count)) == sizeof(count)) {
         for (uint32_t i = 0; i < count; i++) {

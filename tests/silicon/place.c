@@ -27,6 +27,8 @@ uint64_t place_data(struct random *r, unsigned size, bool may_fault, bool non_ca
 {
     const struct window *window = &windows[random_one_in(r, 4) ? 2 * random_below(r, 2) : 1];
 
+    if (may_fault && size > 16) /* images: which end is looked at first is not defined */
+        return random_one_in(r, 2) ? UNMAPPED + random_below(r, 0x800) : DATA_READ_ONLY + random_below(r, 0x1000 - size);
     if (may_fault) {
         switch (random_below(r, non_canonical ? 7 : 6)) {
         case 0: return UNMAPPED + random_below(r, 0x1000);
@@ -57,7 +59,7 @@ void window_put(struct silicon_case *c, uint64_t address, unsigned size, uint64_
             memcpy(at + (address - windows[i].address), &value, size);
 }
 
-static uint64_t window_get(const struct silicon_case *c, uint64_t address, unsigned size)
+uint64_t window_get(const struct silicon_case *c, uint64_t address, unsigned size)
 {
     const uint8_t *at = c->window;
     uint64_t value = 0;
@@ -84,7 +86,7 @@ static uint64_t random_target(const struct silicon_case *c, struct random *r, un
 
         if (random_one_in(r, 16))
             target = place_data(r, 16, random_one_in(r, 2), c->bits == 64);
-        if (target_is_usable(c, target, length))
+        if (target < c->in.rip || target >= c->in.rip + length + GLUE)
             return target;
     }
 }
@@ -138,9 +140,9 @@ static uint64_t segment_base(const struct silicon_case *c, const struct native_p
     if (c->bits != 64)
         return 0;
     if (segment == SEG_FS && c->in.seg[SEG_FS] == 0)
-        return processor->fs_base;
+        return processor->fsgsbase ? CASE_FS_BASE : processor->fs_base;
     if (segment == SEG_GS && c->in.seg[SEG_GS] == 0)
-        return processor->gs_base;
+        return processor->fsgsbase ? CASE_GS_BASE : processor->gs_base;
     return 0;
 }
 
@@ -289,11 +291,8 @@ static void place_selector(struct silicon_case *c, const struct draft *draft, st
         window_put(c, effective_address(c, draft), 2, selector);
 }
 
-static void place_strings(struct silicon_case *c, const struct insn *insn, struct random *r)
+static void place_strings(struct silicon_case *c, struct random *r)
 {
-    uint64_t base = segment_base(c, &(struct native_processor){ 0 }, insn->segment);
-
-    (void)base;
     if (!random_one_in(r, 16))
         c->in.gpr[RSI] = place_data(r, 32, random_one_in(r, 4), c->bits == 64);
     if (!random_one_in(r, 16))
@@ -343,13 +342,18 @@ static void place_bit_offset(struct silicon_case *c, const struct insn *insn, st
         c->in.gpr[insn->op[1].reg] = (uint32_t)c->in.gpr[insn->op[1].reg];
 }
 
+static void place_word(struct silicon_case *c, uint64_t at, struct random *r)
+{
+    window_put(c, at, 4, random_next(r) & (random_one_in(r, 4) ? 0xFFFDFFFF : 0xFFFF));
+}
+
 static bool place_rest(struct silicon_case *c, struct draft *draft, struct random *r)
 {
     const struct insn *insn = &draft->insn;
     exec_fn *run = insn->row->run;
 
     if (insn->row->attributes & (A_REP | A_REPCC))
-        place_strings(c, insn, r);
+        place_strings(c, r);
     if (insn->op[0].kind == OPERAND_RELATIVE)
         return place_branch(c, draft, r);
     if (run == exec_jmp_far || run == exec_call_far || run == exec_lds || run == exec_les || run == exec_lfs ||
@@ -375,6 +379,10 @@ static bool place_rest(struct silicon_case *c, struct draft *draft, struct rando
         return insn->immediate != 0x80 && insn->immediate > 4; /* what Linux gives CPL 3 a gate for */
     else if (run == exec_maskmovq || run == exec_maskmovdqu)
         c->in.gpr[RDI] = place_data(r, 16, random_one_in(r, 4), c->bits == 64) & ~UINT64_C(15);
+    else if (run == exec_ldmxcsr) /* MXCSR.MM is AMD's; other reserved bits are #GP */
+        place_word(c, effective_address(c, draft), r);
+    else if (run == exec_fxrstor)
+        place_word(c, effective_address(c, draft) + 24, r);
     else if (run == exec_enter && random_one_in(r, 2))
         c->in.gpr[RBP] = place_data(r, 64, false, false);
     return true;

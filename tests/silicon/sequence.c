@@ -19,7 +19,7 @@ static bool reads_flags(const struct isa_row *row)
 {
     static exec_fn *const list[] = {
         exec_jcc, exec_setcc, exec_cmovcc, exec_adc, exec_sbb, exec_rcl, exec_rcr, exec_pushf, exec_lahf, exec_salc,
-        exec_daa, exec_das, exec_aaa, exec_aas, exec_cmc, exec_into, exec_loope, exec_loopne, exec_cmps, exec_scas,
+        exec_daa, exec_das, exec_aaa, exec_aas, exec_cmc, exec_fcmov, exec_into, exec_loope, exec_loopne, exec_cmps, exec_scas,
     };
 
     for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
@@ -46,9 +46,9 @@ static uint64_t defines(const struct isa_row *row)
 static bool row_fits(const struct isa_row *row, unsigned bits, uint64_t tainted)
 {
     static exec_fn *const left_out[] = {
-        exec_call_rel, exec_push, exec_enter, exec_leave, exec_pusha, exec_popa, exec_popf, exec_pop_segment,
+        exec_call_rel, exec_push_segment, exec_enter, exec_leave, exec_pusha, exec_popa, exec_popf, exec_pop_segment,
         exec_mov_to_segment, exec_les, exec_lds, exec_lss, exec_lfs, exec_lgs, exec_int, exec_int3, exec_into,
-        exec_icebp, exec_loop, exec_loope, exec_loopne, exec_call_near, exec_jmp_near, exec_ret_near, exec_pop,
+        exec_icebp, exec_loop, exec_loope, exec_loopne, exec_call_near, exec_jmp_near, exec_ret_near, exec_pop, exec_lsl, exec_ldmxcsr, exec_fxrstor,
     };
 
     if (!(row->modes & (bits == 64 ? ISA_IN_64BIT : ISA_IN_PROTECTED)) || row_has_exception(row))
@@ -58,17 +58,19 @@ static bool row_fits(const struct isa_row *row, unsigned bits, uint64_t tainted)
     if (row->attributes & A_NEVER_RETIRES)
         return false;
     for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
-        if (row->run == left_out[i] && row->run != exec_push)
+        if (row->run == left_out[i])
             return false;
     return !(tainted && reads_flags(row));
 }
 
 /* No pointer is written, memory is reached through one alone (or absolutely). */
-static bool operands_fit(const struct insn *insn)
+static bool operands_fit(const struct insn *insn, unsigned bits)
 {
     for (unsigned n = 0; n < 3; n++)
-        if (insn->op[n].kind == OPERAND_GPR && is_pointer(insn->op[n].high_byte ? insn->op[n].reg : insn->op[n].reg))
+        if (insn->op[n].kind == OPERAND_GPR && is_pointer(insn->op[n].reg))
             return false;
+    if ((insn->row->attributes & (A_REP | A_REPCC)) && insn->address_size == 4 && bits == 64)
+        return false; /* see string_32_in_64 */
     if (insn->modrm_memory && insn->index != NO_REGISTER)
         return false;
     return !insn->modrm_memory || insn->base == NO_REGISTER || is_pointer(insn->base);
@@ -137,20 +139,26 @@ static bool append(struct silicon_case *c, const struct native_processor *proces
     struct draft draft;
     const struct isa_row *row;
     unsigned number, at = c->at[c->count];
+    bool branches = false; /* what defines a flag may be jumped over */
+
+    for (unsigned i = 0; i < c->count; i++)
+        branches |= (isa_rows[c->row[i]].attributes & A_BRANCH) != 0;
 
     for (unsigned tries = 0; tries < TRIES; tries++) {
         number = rows[random_below(r, row_count)];
         row = &isa_rows[number];
         if (!row_fits(row, c->bits, *tainted) || !draft_make(&draft, r, number, c->bits, c->in.rip + at))
             continue;
-        if (!operands_fit(&draft.insn) || !place_in_sequence(c, &draft, r, processor) || !operands_fit(&draft.insn))
+        if (!operands_fit(&draft.insn, c->bits) || !place_in_sequence(c, &draft, r, processor) ||
+            !operands_fit(&draft.insn, c->bits))
             continue;
         if ((row->attributes & A_BRANCH && draft.insn.operand_size == 2) || !vendors_agree(c, &draft, processor))
             continue;
         memcpy(c->code + at, draft.bytes, draft.insn.length);
         c->row[c->count++] = (uint16_t)number;
         c->at[c->count] = (uint16_t)(at + draft.insn.length);
-        *tainted = (*tainted & ~defines(row)) | undefined_flags(row);
+        branches |= (row->attributes & A_BRANCH) != 0;
+        *tainted = (branches ? *tainted : *tainted & ~defines(row)) | undefined_flags(row);
         return true;
     }
     return false;
@@ -170,5 +178,9 @@ bool sequence_make(struct silicon_case *c, const struct native_processor *proces
     for (unsigned i = 0; i < want; i++)
         append(c, processor, r, rows, row_count, &tainted);
     c->size = c->at[c->count];
+    for (unsigned i = 0; i < c->count; i++)
+        c->media |= uses_media(&isa_rows[c->row[i]]);
+    if (c->media)
+        random_fp(c, r);
     return c->count >= 2 && resolve_branches(c, r);
 }

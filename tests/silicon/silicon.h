@@ -38,6 +38,10 @@ static const struct window windows[WINDOWS] = {
     { DATA_FIRST, 640 }, { DATA_FIRST + 0xB00, 2560 }, { DATA_LAST - 640, 640 },
 };
 
+/* FS and GS bases of 64-bit code, where they can be set; nothing is mapped there. */
+#define CASE_FS_BASE (LINEAR_BASE + 0x1A000)
+#define CASE_GS_BASE (LINEAR_BASE + 0x1C000)
+
 /* Linux's selectors of user code and data. */
 #define SELECTOR_CODE32 0x23
 #define SELECTOR_DATA 0x2B
@@ -112,7 +116,7 @@ struct native_processor {
     bool intel;
     bool feature[32];  /* enum isa_feature */
     bool fsgsbase;     /* FS may be changed and put back by user code */
-    uint64_t fs_base, gs_base;
+    uint64_t fs_base, gs_base; /* of the child */
 };
 
 void native_processor_identify(struct native_processor *processor);
@@ -145,7 +149,7 @@ uint64_t random_interesting(struct random *r);
 void random_fp(struct silicon_case *c, struct random *r);
 void fp_load(struct core *core, const uint8_t *fx);
 void fp_store(struct core *core, uint8_t *fx);
-void fp_enter_mmx(uint8_t *fx);
+void fp_enter_mmx(uint8_t *fx, bool store);
 bool fp_differs(const uint8_t *a, const uint8_t *b);
 void fp_describe(GString *out, const uint8_t *in, const uint8_t *model, const uint8_t *native);
 
@@ -162,6 +166,7 @@ bool place_operands(struct silicon_case *c, struct draft *draft, struct random *
 uint64_t place_data(struct random *r, unsigned size, bool may_fault, bool non_canonical);
 /* The offset inside its segment of the memory operand, as the semantics will work it out. */
 uint64_t effective_address(const struct silicon_case *c, const struct draft *draft);
+uint64_t window_get(const struct silicon_case *c, uint64_t address, unsigned size);
 void window_put(struct silicon_case *c, uint64_t address, unsigned size, uint64_t value);
 
 /* ---- sequence.c ------------------------------------------------------------------------------------------------- */

@@ -14,12 +14,12 @@
 _Static_assert(offsetof(struct stub_state, own_rsp) == 0x90 && offsetof(struct stub_state, media) == 0xA8 &&
                offsetof(struct stub_state, fs_base) == 0xB0 && offsetof(struct stub_state, out_gpr) == 0xC0 &&
                offsetof(struct stub_state, out_rflags) == 0x140 && offsetof(struct stub_state, out_seg) == 0x148 &&
-               offsetof(struct stub_state, far_offset) == 0x158 && offsetof(struct stub_state, fx) == 0x200,
+               offsetof(struct stub_state, far_offset) == 0x158 && offsetof(struct stub_state, case_fs_base) == 0x160 && offsetof(struct stub_state, fx) == 0x200,
                "the assembly's offsets");
 
 __asm__(
     ".pushsection .text\n"
-    ".set S, 0x10030000\n"
+    ".set S, 0x6B5A3000\n"
     ".macro LOAD_ALL\n"
     "   pushq S+0x80\n popfq\n"
     "   movq S+0x00, %rax\n movq S+0x08, %rcx\n movq S+0x10, %rdx\n movq S+0x18, %rbx\n"
@@ -33,7 +33,9 @@ __asm__(
     "stub_enter:\n"
     "   pushq %rbx\n pushq %rbp\n pushq %r12\n pushq %r13\n pushq %r14\n pushq %r15\n"
     "   movq %rsp, S+0x90\n"
-    "   cmpb $0, S+0xA9\n je 2f\n"
+    "   cmpb $0, S+0xAA\n je 1f\n"
+    "   movq S+0x160, %rax\n wrfsbase %rax\n movq S+0x168, %rax\n wrgsbase %rax\n"
+    "1: cmpb $0, S+0xA9\n je 2f\n"
     "   movw S+0x98, %es\n movw S+0x9E, %ds\n"
     "   cmpw $0, S+0xA0\n je 1f\n movw S+0xA0, %fs\n"
     "1: cmpw $0, S+0xA2\n je 2f\n movw S+0xA2, %gs\n"
@@ -55,7 +57,8 @@ __asm__(
     "   movq S+0x90, %rsp\n"
     "   pushq $2\n popfq\n"
     "   movw %es, S+0x148\n movw %ss, S+0x14C\n movw %ds, S+0x14E\n movw %fs, S+0x150\n movw %gs, S+0x152\n"
-    "   cmpb $0, S+0xA9\n je 5f\n call 6f\n"
+    "   cmpb $0, S+0xAA\n je 4f\n movq S+0xB0, %rax\n wrfsbase %rax\n"
+    "4: cmpb $0, S+0xA9\n je 5f\n call 6f\n"
     "5: cmpb $0, S+0xA8\n je 5f\n fninit\n pushq $0x1F80\n ldmxcsr (%rsp)\n popq %rax\n"
     "5: popq %r15\n popq %r14\n popq %r13\n popq %r12\n popq %rbp\n popq %rbx\n"
     "   ret\n"

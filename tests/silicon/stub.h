@@ -5,8 +5,9 @@
 
 #include <stdint.h>
 
-#define STUB_STATE 0x10030000
-#define STUB_CODE 0x10020000 /* one page: the stub is copied there */
+/* Far from everything that random arithmetic on pointers comes to. */
+#define STUB_STATE 0x6B5A3000
+#define STUB_CODE 0x6B5A1000 /* one page: the stub is copied there */
 
 /* At STUB_STATE. The offsets are the assembly's. */
 struct stub_state {
@@ -16,13 +17,14 @@ struct stub_state {
     uint64_t own_rsp;        /* 090 */
     uint16_t seg[8];         /* 098: ES CS SS DS FS GS */
     uint8_t media, segments, fsgsbase, pad[5]; /* 0A8 */
-    uint64_t fs_base, gs_base; /* 0B0, 0B8 */
+    uint64_t fs_base, gs_base; /* 0B0, 0B8: the child's own */
     uint64_t out_gpr[16];    /* 0C0 */
     uint64_t out_rflags;     /* 140 */
     uint16_t out_seg[8];     /* 148 */
     uint32_t far_offset;     /* 158 */
     uint16_t far_selector, pad2;
-    uint8_t pad3[0x200 - 0x160];
+    uint64_t case_fs_base, case_gs_base; /* 160, 168 */
+    uint8_t pad3[0x200 - 0x170];
     uint8_t fx[512];         /* 200 */
     uint8_t out_fx[512];     /* 400 */
 };

@@ -83,11 +83,40 @@ static bool no_io(const struct silicon_case *c, const struct insn *insn)
     return (insn->run == exec_ins || insn->run == exec_outs) && insn->rep && (uint32_t)c->in.gpr[RCX] == 0;
 }
 
+/* A far call from 64-bit to 32-bit code: Intel cuts the stack's address to 32 bits before the pushes. */
+static bool call_to_32(const struct silicon_case *c, const struct insn *insn)
+{
+    return insn->run == exec_call_far && c->bits == 64 && c->in.gpr[RSP] >> 32 != 0;
+}
+
+/* A far return from 64-bit to 32-bit code: Intel cuts rIP to 32 bits, the model compares all of it with the limit. */
+static bool return_to_32(const struct silicon_case *c, const struct insn *insn)
+{
+    return (insn->run == exec_retf || insn->run == exec_iret) && insn->operand_size == 8 &&
+           window_get(c, c->in.gpr[RSP], 8) >> 32 != 0;
+}
+
+/*
+ * Stores in several pieces of which a later one faults: which bytes of the writable page have changed by then
+ * no manual says (the model changes none).
+ */
+static bool torn_store(const struct silicon_case *c, const struct draft *draft)
+{
+    const struct insn *insn = &draft->insn;
+    uint64_t stack = c->in.gpr[RSP], address = effective_address(c, draft);
+
+    if (insn->run == exec_pusha || insn->run == exec_call_far)
+        return stack >= DATA_FIRST && stack < DATA_FIRST + 32;
+    return (insn->run == exec_fstp_80 || insn->run == exec_fbstp) && address < DATA_LAST && address + 10 > DATA_LAST;
+}
+
 bool vendors_agree(const struct silicon_case *c, const struct draft *draft, const struct native_processor *processor)
 {
     if (!processor->intel)
         return true;
     return !branch_66(draft, c->bits) && !far_pointer_64(draft, c->bits) && !segment_on_stack(c, &draft->insn) &&
            !string_32_in_64(c, &draft->insn) && !wide_alignment(c, &draft->insn) &&
-           !override_of_non_canonical(c, draft) && !no_io(c, &draft->insn);
+           !override_of_non_canonical(c, draft) && !no_io(c, &draft->insn) &&
+           !call_to_32(c, &draft->insn) && !return_to_32(c, &draft->insn) &&
+           !torn_store(c, draft);
 }

@@ -32,6 +32,14 @@ enum outcome exec_cmpxchg(struct core *core, const struct insn *insn)
     return OUTCOME_NEXT;
 }
 
+/* assumed: looked at before the segment's checks, as on native processors. CMPXCHG16B exists in 64-bit mode alone. */
+static bool pair_is_aligned(const struct core *core, const struct insn *insn)
+{
+    uint64_t base = insn->segment < SEG_FS ? 0 : core->seg[insn->segment].base;
+
+    return ((base + operand_offset(core, insn)) & 15) == 0;
+}
+
 /* CMPXCHG8B and CMPXCHG16B: halves of `half` bytes; m128 must be aligned (#GP, APM3 CMPXCHG16B). */
 static enum outcome compare_exchange_pair(struct core *core, const struct insn *insn, unsigned half)
 {
@@ -42,11 +50,11 @@ static enum outcome compare_exchange_pair(struct core *core, const struct insn *
     gva_t linear;
     bool equal;
 
+    if (half == 8 && !pair_is_aligned(core, insn))
+        return core_fault_code(core, EXC_GP, 0);
     outcome = segment_linear(core, insn->segment, operand_offset(core, insn), 2 * half, MMU_WRITE, &linear);
     if (outcome != OUTCOME_NEXT)
         return outcome;
-    if (half == 8 && (linear & 15) != 0)
-        return core_fault_code(core, EXC_GP, 0);
     outcome = linear_probe(core, linear, 2 * half, core->access | MMU_WRITE, &ref);
     if (outcome != OUTCOME_NEXT)
         return outcome;

@@ -412,15 +412,17 @@ enum outcome memory_probe(struct core *core, unsigned segment, uint64_t offset, 
 
 /* ---- 16 bytes ------------------------------------------------------------------------------------------ */
 
-/* The #GP for misalignment comes after the segment's checks and before translation. */
+/* assumed: the #GP for misalignment comes before the segment's checks, as on native processors. */
 static enum outcome probe_wide(struct core *core, unsigned segment, uint64_t offset, unsigned access, bool aligned,
                                struct mem_ref *ref)
 {
+    uint64_t base = core->mode == MODE_64BIT && segment < SEG_FS ? 0 : core->seg[segment].base;
+    enum outcome outcome;
     gva_t linear;
-    enum outcome outcome = segment_linear(core, segment, offset, 16, access, &linear);
 
-    if (outcome == OUTCOME_NEXT && aligned && (linear & 15) != 0)
-        outcome = core_fault_code(core, EXC_GP, 0);
+    if (aligned && ((base + offset) & 15) != 0)
+        return core_fault_code(core, EXC_GP, 0);
+    outcome = segment_linear(core, segment, offset, 16, access, &linear);
     return outcome == OUTCOME_NEXT ? linear_probe(core, linear, 16, core->access | access, ref) : outcome;
 }
 
@@ -466,12 +468,14 @@ enum outcome memory_write_wide(struct core *core, unsigned segment, uint64_t off
     return outcome;
 }
 
-enum outcome memory_probe_bytes(struct core *core, unsigned segment, uint64_t offset, unsigned size, unsigned access,
-                                struct mem_ref *ref)
+enum outcome memory_probe_bytes(struct core *core, unsigned segment, uint64_t offset, unsigned size, unsigned align,
+                                unsigned access, struct mem_ref *ref)
 {
     gva_t linear;
     enum outcome outcome = segment_linear(core, segment, offset, size, access, &linear);
 
+    if (outcome == OUTCOME_NEXT && misaligned(core, linear, align, core->access | access))
+        return core_fault_code(core, EXC_AC, 0);
     return outcome == OUTCOME_NEXT ? probe_unaligned(core, linear, size, core->access | access, ref) : outcome;
 }
 

@@ -46,8 +46,8 @@ enum outcome memory_write_wide(struct core *core, unsigned segment, uint64_t off
 enum outcome memory_probe(struct core *core, unsigned segment, uint64_t offset, unsigned size, unsigned access,
                           struct mem_ref *ref);
 /* The same of any size up to 4096, never #AC: 80-bit numbers, environments, byte masks. */
-enum outcome memory_probe_bytes(struct core *core, unsigned segment, uint64_t offset, unsigned size, unsigned access,
-                                struct mem_ref *ref);
+enum outcome memory_probe_bytes(struct core *core, unsigned segment, uint64_t offset, unsigned size, unsigned align,
+                                unsigned access, struct mem_ref *ref);
 /* Check for read-modify-write: one DTLB lookup for both halves. Then ref_load, ref_store. */
 enum outcome memory_modify(struct core *core, unsigned segment, uint64_t offset, unsigned size, struct mem_ref *ref);
 

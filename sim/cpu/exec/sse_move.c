@@ -214,7 +214,7 @@ static enum outcome mask_move(struct core *core, const struct insn *insn, unsign
     struct mem_ref ref;
 
     if (outcome == OUTCOME_NEXT)
-        outcome = memory_probe_bytes(core, insn->segment, zero_extend(core->gpr[RDI], insn->address_size), size,
+        outcome = memory_probe_bytes(core, insn->segment, zero_extend(core->gpr[RDI], insn->address_size), size, 1,
                                      MMU_WRITE, &ref);
     if (outcome != OUTCOME_NEXT)
         return outcome;

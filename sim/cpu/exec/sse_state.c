@@ -77,7 +77,7 @@ static enum outcome fx_probe(struct core *core, const struct insn *insn, unsigne
         return outcome;
     if ((linear & 15) != 0)
         return core_fault_code(core, EXC_GP, 0);
-    return memory_probe_bytes(core, insn->segment, offset, FX_BYTES, access, ref);
+    return memory_probe_bytes(core, insn->segment, offset, FX_BYTES, 1, access, ref);
 }
 
 static void fx_save_pointers(const struct core *core, const struct insn *insn, struct fx_image *image)

@@ -192,6 +192,12 @@ static unsigned environment_bytes(const struct insn *insn)
     return insn->operand_size == 2 ? 14 : 28;
 }
 
+/* Save areas are checked for the size of their fields (APM2 8.2.18). */
+static unsigned environment_align(const struct insn *insn)
+{
+    return insn->operand_size == 2 ? 2 : 4;
+}
+
 static void put(uint8_t *image, unsigned at, unsigned size, uint64_t value)
 {
     memcpy(image + at, &value, size);
@@ -298,7 +304,7 @@ enum outcome exec_fnstenv(struct core *core, const struct insn *insn)
     struct mem_ref ref;
 
     if (outcome == OUTCOME_NEXT)
-        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), environment_bytes(insn),
+        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), environment_bytes(insn), environment_align(insn),
                                      MMU_WRITE, &ref);
     if (outcome != OUTCOME_NEXT)
         return outcome;
@@ -315,7 +321,7 @@ enum outcome exec_fldenv(struct core *core, const struct insn *insn)
     struct mem_ref ref;
 
     if (outcome == OUTCOME_NEXT)
-        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), environment_bytes(insn),
+        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), environment_bytes(insn), environment_align(insn),
                                      MMU_READ, &ref);
     if (outcome != OUTCOME_NEXT)
         return outcome;
@@ -334,7 +340,7 @@ enum outcome exec_fnsave(struct core *core, const struct insn *insn)
     struct mem_ref ref;
 
     if (outcome == OUTCOME_NEXT)
-        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), size + 80, MMU_WRITE, &ref);
+        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), size + 80, environment_align(insn), MMU_WRITE, &ref);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     put_environment(core, insn, image);
@@ -355,7 +361,7 @@ enum outcome exec_frstor(struct core *core, const struct insn *insn)
     struct mem_ref ref;
 
     if (outcome == OUTCOME_NEXT)
-        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), size + 80, MMU_READ, &ref);
+        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), size + 80, environment_align(insn), MMU_READ, &ref);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     ref_load_bytes(core, &ref, image);

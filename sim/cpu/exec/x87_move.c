@@ -62,7 +62,7 @@ static enum outcome read_80(struct core *core, const struct insn *insn, uint64_t
 
     memory[0] = memory[1] = 0;
     if (outcome == OUTCOME_NEXT)
-        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), 10, MMU_READ, &ref);
+        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), 10, 8, MMU_READ, &ref);
     if (outcome == OUTCOME_NEXT)
         ref_load_bytes(core, &ref, memory);
     return outcome;
@@ -159,7 +159,7 @@ static enum outcome store_begin(struct core *core, const struct insn *insn, bool
     if (stopped)
         ;
     else if (insn->op[0].size == 10)
-        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), 10, MMU_WRITE, ref);
+        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), 10, 8, MMU_WRITE, ref);
     else
         outcome = memory_probe(core, insn->segment, operand_offset(core, insn), insn->op[0].size, MMU_WRITE, ref);
     if (outcome == OUTCOME_NEXT)
