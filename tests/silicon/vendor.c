@@ -107,7 +107,7 @@ static bool torn_store(const struct silicon_case *c, const struct draft *draft)
 
     if (insn->run == exec_pusha || insn->run == exec_call_far)
         return stack >= DATA_FIRST && stack < DATA_FIRST + 32;
-    return (insn->run == exec_fstp_80 || insn->run == exec_fbstp) && address < DATA_LAST && address + 10 > DATA_LAST;
+    return (insn->run == exec_fstp_80 || insn->run == exec_fbstp) && (address & PAGE_MASK) + 10 > PAGE_BYTES;
 }
 
 bool vendors_agree(const struct silicon_case *c, const struct draft *draft, const struct native_processor *processor)

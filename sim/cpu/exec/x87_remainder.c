@@ -122,7 +122,7 @@ static enum outcome partial_remainder(struct core *core, const struct insn *insn
     }
     a = *x87_st(core, 0);
     if (special(core->x87.control, &a, x87_st(core, 1), &status)) {
-        conditions = is_special(a) ? X87_C1 | X87_C2 : X87_CONDITIONS;
+        conditions = is_special(a) || (status & ~core->x87.control & X87_DE) ? X87_C1 | X87_C2 : X87_CONDITIONS;
     } else if (!(status & ~core->x87.control & X87_DE)) {
         status |= remainder_of(core->x87.control, &a, x87_st(core, 1), nearest);
         conditions = X87_CONDITIONS;
