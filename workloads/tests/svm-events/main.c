@@ -8,8 +8,12 @@
  * gets it. Software interrupts never match. An intercepted INTR, NMI or INIT stays pending; one that is not goes
  * to the guest. INIT, with VM_CR.R_INIT set, becomes #SX (vector 30, error code 1).
  *
- * Not here: #MC (no software can raise one on this platform), #MF and #XF (not yet), and what a shutdown that is
- * not intercepted does: it stops the machine.
+ * An intercepted #MF or #XF leaves its cause where the guest's handler would look: FSW and the x87 pointers, MXCSR
+ * and the operands. With CR0.NE=0 a pending x87 exception is no #MF: the processor would freeze at the next waiting
+ * x87 instruction, and the FERR_FREEZE intercept (07Eh) exits there (APM2 15.14.4).
+ *
+ * Not here: #MC (no software can raise one on this platform), the freeze itself and what a shutdown that is not
+ * intercepted does: they stop the machine.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
@@ -19,10 +23,16 @@
 
 #define MSR_VM_CR 0xC0010114
 #define VM_CR_R_INIT 2
+#define EXC_MF 16
 #define EXC_AC 17
+#define EXC_XF 19
 #define EXC_SX 30
+#define VMEXIT_FERR_FREEZE 0x07E
 #define CR0_TS_MP 0xAu
+#define CR0_NE 0x20u
 #define CR0_AM 0x40000u
+#define CR4_OSFXSR 0x200u
+#define CR4_OSXMMEXCPT 0x400u
 #define RFLAGS_TF 0x100u
 #define RFLAGS_IF 0x200u
 #define RFLAGS_RF 0x10000u
@@ -40,6 +50,10 @@ SVM_CODE64(read, "movl (%rdx), %ecx") SVM_CODE64(write, "movl %ecx, (%rdx)") SVM
 SVM_CODE64(int6, "int $6") SVM_CODE64(icebp, ".byte 0xF1") SVM_CODE64(nops, "nop\nnop")
 SVM_CODE(32, into, "into") SVM_CODE(32, bound, "bound %ecx, (%edx)") SVM_CODE(32, jump, "ljmp $0x68, $0")
 SVM_CODE(32, bad_stack, "movl %edx, %ss")
+/* RDX: the control word; RCX: the divisor, 0. */
+SVM_CODE64(x87, "fninit\nfldcw (%rdx)\nfld1\nat_fdiv: fdivs (%rcx)\nat_fnstsw: fnstsw %ax\nat_fwait: fwait")
+SVM_CODE64(sse, "ldmxcsr (%rdx)\nmovups 16(%rcx), %xmm0\nmovups (%rcx), %xmm1\nat_divps: divps %xmm1, %xmm0")
+extern const char at_fdiv[], at_fwait[], at_divps[];
 
 struct row {
     const char *what;
@@ -52,6 +66,7 @@ struct row {
     uint64_t rax, rcx, rdx, rbp;
     void (*setup)(void);
     bool in32;
+    bool (*kept)(void);         /* what the guest's handler would look at, after either */
 };
 
 static const int32_t bounds[2] = { 1, 2 };
@@ -66,6 +81,69 @@ static void short_tss(void)
 {
     svm_gdt[SVM_FREE / 8] = 0x0000890000000010;
     svm_gdt[SVM_FREE / 8 + 1] = 0;
+}
+
+/* ---- x87 and SSE, whose state host and guest share --------------------------------------------------------------- */
+
+#define FCW_ZM_CLEAR 0x37B      /* only #Z is unmasked */
+#define FCW_ALL_MASKED 0x37F
+#define FSW_TOP_7 0x3800        /* one register is full */
+#define FSW_ZE 4
+#define FSW_ES_B 0x8080
+#define MXCSR_ZM_CLEAR 0x1D80
+#define MXCSR_ALL_MASKED 0x1F80
+#define MXCSR_ZE 4
+#define ONE 0x3F800000u
+#define INFINITY_SINGLE 0x7F800000u
+
+static uint32_t control;                /* FCW or MXCSR */
+static const uint32_t operands[8] = { 0, 0, 0, 0, ONE, ONE, ONE, ONE };
+
+/* APM2 11.4.4.2: the 64-bit format. */
+static struct {
+    uint16_t fcw, fsw;
+    uint32_t opcode_and_tags;
+    uint64_t rip, rdp;
+    uint32_t mxcsr, mxcsr_mask;
+    uint8_t registers[128];
+    uint32_t xmm0[4];
+    uint8_t rest[336];
+} media __attribute__((aligned(16)));
+
+static void read_media(void)
+{
+    __asm__ volatile("fxsaveq %0" : "=m"(media));
+}
+
+static void set_x87(void)
+{
+    control = FCW_ZM_CLEAR;
+    svm_vmcb.cr0 |= CR0_NE;
+}
+
+static void set_sse(void)
+{
+    control = MXCSR_ZM_CLEAR;
+    svm_vmcb.cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+}
+
+static void set_sse_ud(void)
+{
+    set_sse();
+    svm_vmcb.cr4 &= ~(uint64_t)CR4_OSXMMEXCPT;
+}
+
+static bool x87_is_kept(void)
+{
+    read_media();
+    return media.fsw == (FSW_TOP_7 | FSW_ES_B | FSW_ZE) && media.fcw == FCW_ZM_CLEAR &&
+           media.rip == (uintptr_t)at_fdiv && media.rdp == (uintptr_t)operands;
+}
+
+static bool sse_is_kept(void)
+{
+    read_media();
+    return media.mxcsr == (MXCSR_ZM_CLEAR | MXCSR_ZE) && media.xmm0[0] == ONE && media.xmm0[3] == ONE;
 }
 
 static void user(void)
@@ -101,6 +179,12 @@ static const struct row rows[] = {
     { "#PF of a write", EXC_PF, AT(write), .rdx = HOLE, .address = HOLE, ERROR(PF_W) },
     { "#PF of a fetch", EXC_PF, .at = at_call, .rip = HOLE, .rdx = HOLE, .address = HOLE, ERROR(PF_ID) },
     { "#AC at CPL 3", EXC_AC, .at = at_read, .rip = USER_PAGE, .setup = user, ERROR(0) },
+    { "#MF of WAIT", EXC_MF, .at = at_x87, .rip = (uintptr_t)at_fwait, .rcx = (uintptr_t)operands,
+      .rdx = (uintptr_t)&control, .setup = set_x87, .kept = x87_is_kept },
+    { "#XF of DIVPS", EXC_XF, .at = at_sse, .rip = (uintptr_t)at_divps, .rcx = (uintptr_t)operands,
+      .rdx = (uintptr_t)&control, .setup = set_sse, .kept = sse_is_kept },
+    { "#UD of DIVPS with OSXMMEXCPT=0", EXC_UD, .at = at_sse, .rip = (uintptr_t)at_divps,
+      .rcx = (uintptr_t)operands, .rdx = (uintptr_t)&control, .setup = set_sse_ud, .kept = sse_is_kept },
 };
 
 static void prepare(const struct row *row)
@@ -139,6 +223,8 @@ static void exits(const struct row *row)
                  (row->vector != EXC_PF || svm_vmcb.exitinfo2 == row->address),
                  "%s: EXITINFO1 is the error code, EXITINFO2 the address", row->what);
     check_format(svm_vmcb.exitintinfo == 0, "%s: EXITINTINFO is 0", row->what);
+    if (row->kept)
+        check_format(row->kept(), "%s: its cause is recorded, the operands are kept", row->what);
     if (row->vector == EXC_DB)
         check_equal(svm_vmcb.dr6, 0xFFFF4FF0, "DR6.BS is set when the intercept is taken");
 }
@@ -166,6 +252,8 @@ static void delivered(const struct row *row)
                  "%s: error code and rIP are on its stack", row->what);
     check_format(svm_vmcb.cr2 == (row->vector == EXC_PF ? row->address : 0x5A5A), "%s: CR2 is written by #PF only",
                  row->what);
+    if (row->kept)
+        check_format(row->kept(), "%s: the handler finds its cause", row->what);
 }
 
 static void never_match(void)
@@ -177,6 +265,58 @@ static void never_match(void)
     svm_prepare(at_icebp);
     svm_intercept_exceptions(~0u);
     check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(EXC_DB), "nor is ICEBP a #DB");
+}
+
+/* ---- Masked exceptions, CR0.NE=0 ---------------------------------------------------------------------------------- */
+
+static uint64_t run_media(const char *code, uint32_t control_word, bool ne)
+{
+    svm_prepare(code);
+    svm_registers.rcx = (uintptr_t)operands;
+    svm_registers.rdx = (uintptr_t)&control;
+    control = control_word;
+    svm_vmcb.cr0 = ne ? svm_vmcb.cr0 | CR0_NE : svm_vmcb.cr0 & ~(uint64_t)CR0_NE;
+    svm_vmcb.cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+    svm_intercept_all();
+    svm_intercept_exceptions(~0u);
+    return svm_run();
+}
+
+static void masked(void)
+{
+    check(run_media(at_x87, FCW_ALL_MASKED, true) == VMEXIT_VMMCALL && svm_vmcb.rip == (uintptr_t)next_x87,
+          "a masked x87 exception does not exit");
+    read_media();
+    check_equal(media.fsw, FSW_TOP_7 | FSW_ZE, "its flag is set");
+    check(run_media(at_sse, MXCSR_ALL_MASKED, true) == VMEXIT_VMMCALL && svm_vmcb.rip == (uintptr_t)next_sse,
+          "nor does a masked SSE exception");
+    read_media();
+    check(media.mxcsr == (MXCSR_ALL_MASKED | MXCSR_ZE) && media.xmm0[0] == INFINITY_SINGLE,
+          "its flag is set, the result is infinity");
+}
+
+static void ferr_freeze(void)
+{
+    uint64_t code = run_media(at_x87, FCW_ZM_CLEAR, false);
+
+    check_equal(code, VMEXIT_FERR_FREEZE, "CR0.NE=0: FERR_FREEZE exits with code 07e, not #MF with 050");
+    check(svm_vmcb.rip == (uintptr_t)at_fwait && svm_vmcb.rsp == SVM_STACK_TOP,
+          "at the waiting instruction, before it");
+    check((uint16_t)svm_vmcb.rax == (FSW_TOP_7 | FSW_ES_B | FSW_ZE), "FNSTSW before it does not wait");
+    check(x87_is_kept(), "the exception stays pending");
+    check(svm_vmcb.exitinfo1 == 0 && svm_vmcb.exitinfo2 == 0 && svm_vmcb.exitintinfo == 0,
+          "EXITINFO1, EXITINFO2 and EXITINTINFO are 0");
+    check(run_media(at_x87, FCW_ZM_CLEAR, true) == VMEXIT_EXCEPTION + EXC_MF &&
+          svm_vmcb.rip == (uintptr_t)at_fwait, "CR0.NE=1: #MF exits, FERR_FREEZE does not");
+    check(run_media(at_x87, FCW_ALL_MASKED, false) == VMEXIT_VMMCALL && svm_vmcb.rip == (uintptr_t)next_x87,
+          "CR0.NE=0 with nothing pending does not exit");
+}
+
+/* The host's own, as the tests found it: no exception pending. */
+static void media_reset(void)
+{
+    control = MXCSR_ALL_MASKED;
+    __asm__ volatile("fninit\nldmxcsr %0" : : "m"(control));
 }
 
 /* ---- INTR, NMI, INIT -------------------------------------------------------------------------------------------- */
@@ -293,12 +433,16 @@ void guest_main(void)
 {
     svm_begin();
     apic_enable();
+    __asm__ volatile("mov %0, %%cr4" : : "r"(cr4_read() | CR4_OSFXSR));
     *paging_entry(USER_PAGE, 1) = 0x800000 | PTE_P | PTE_RW | PTE_US;
     *paging_entry(HOLE, 1) = 0;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         exits(&rows[i]);
         delivered(&rows[i]);
     }
+    masked();
+    ferr_freeze();
+    media_reset();
     never_match();
     intr();
     nmi();

@@ -9,7 +9,7 @@
  * - with every intercept of Family 10h but its own: it does not exit, and it does its work.
  *
  * Two orders of checks are visible at CPL 0: RSM and VMMCALL are intercepted before their #UD, a MOV from a control
- * register that does not exist is #UD whatever its bit says. SMI and FERR_FREEZE (062h, 07Eh): not yet.
+ * register that does not exist is #UD whatever its bit says. SMI: not here; FERR_FREEZE: svm-events.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
