@@ -12,8 +12,8 @@
  * and the operands. With CR0.NE=0 a pending x87 exception is no #MF: the processor would freeze at the next waiting
  * x87 instruction, and the FERR_FREEZE intercept (07Eh) exits there (APM2 15.14.4).
  *
- * Not here: #MC (no software can raise one on this platform), the freeze itself and what a shutdown that is not
- * intercepted does: they stop the machine.
+ * Not here: #MC (no software can raise one on this platform), the freeze itself (it ends by an interrupt only), and
+ * what a shutdown that is not intercepted does: it stops the machine.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
@@ -22,6 +22,7 @@
 #include "workloads/lib/svm64.h"
 
 #define MSR_VM_CR 0xC0010114
+#define MSR_IGNNE 0xC0010115
 #define VM_CR_R_INIT 2
 #define EXC_MF 16
 #define EXC_AC 17
@@ -267,7 +268,7 @@ static void never_match(void)
     check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(EXC_DB), "nor is ICEBP a #DB");
 }
 
-/* ---- Masked exceptions, CR0.NE=0 ---------------------------------------------------------------------------------- */
+/* ---- Masked exceptions, CR0.NE=0 ------------------------------------------------------------------------------- */
 
 static uint64_t run_media(const char *code, uint32_t control_word, bool ne)
 {
@@ -295,6 +296,12 @@ static void masked(void)
           "its flag is set, the result is infinity");
 }
 
+static void set_ignne(void *unused)
+{
+    (void)unused;
+    msr_write(MSR_IGNNE, 1);
+}
+
 static void ferr_freeze(void)
 {
     uint64_t code = run_media(at_x87, FCW_ZM_CLEAR, false);
@@ -310,6 +317,14 @@ static void ferr_freeze(void)
           svm_vmcb.rip == (uintptr_t)at_fwait, "CR0.NE=1: #MF exits, FERR_FREEZE does not");
     check(run_media(at_x87, FCW_ALL_MASKED, false) == VMEXIT_VMMCALL && svm_vmcb.rip == (uintptr_t)next_x87,
           "CR0.NE=0 with nothing pending does not exit");
+    if (exception_try(set_ignne, NULL).vector != EXC_NONE) {
+        check_skip("IGNNE", "no such MSR here");
+        return;
+    }
+    check(run_media(at_x87, FCW_ZM_CLEAR, false) == VMEXIT_VMMCALL && svm_vmcb.rip == (uintptr_t)next_x87,
+          "CR0.NE=0 with IGNNE asserted does not exit");
+    check(x87_is_kept(), "and WAIT ignores the exception, which stays pending");
+    msr_write(MSR_IGNNE, 0);
 }
 
 /* The host's own, as the tests found it: no exception pending. */
@@ -441,13 +456,14 @@ void guest_main(void)
         delivered(&rows[i]);
     }
     masked();
-    ferr_freeze();
     media_reset();
     never_match();
     intr();
     nmi();
     shutdown();
     check_raised(exception_try(open_interrupts, NULL), EXC_NONE, 0, "nothing is left pending");
+    ferr_freeze();
+    media_reset();
     init();
     check_end();
 }
