@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "sim/bits.h"
-#include "sim/unmodelled.h"
+
+__extension__ typedef unsigned __int128 wide;
 
 #define PORT_INDEX 0x70
 #define PORT_DATA 0x71
@@ -14,11 +15,19 @@ enum { SECONDS = 0, MINUTES = 2, HOURS = 4, WEEKDAY = 6, DAY = 7, MONTH = 8, YEA
 #define A_UPDATING 0x80 /* UIP */
 #define A_DEFAULT 0x26  /* 32.768 kHz, 1.024 kHz rate */
 #define B_SET 0x80
-#define B_INTERRUPTS 0x70
+#define B_INTERRUPTS 0x70 /* periodic, alarm, update: the same bits as in register C */
 #define B_BINARY 0x04
 #define B_24_HOURS 0x02
 #define D_VALID 0x80
 #define HOUR_PM 0x80
+#define C_REQUEST 0x80
+#define C_PERIODIC 0x40
+#define C_ALARM 0x20
+#define C_UPDATE 0x10
+#define A_RATE 3, 0
+#define BASE_HZ 32768
+
+#define ALARM_ANY 0xc0 /* an alarm byte from here up matches always */
 
 #define UPDATE_PS (244 * PS_PER_US) /* UIP is set this long before the seconds change */
 #define START_DATE INT64_C(1199145600) /* 2008-01-01 00:00:00, a Tuesday */
@@ -159,8 +168,6 @@ static void cmos_write_b(struct cmos *cmos, uint8_t value)
 {
     bool starts = (cmos->ram[REG_B] & B_SET) && !(value & B_SET);
 
-    if (value & B_INTERRUPTS)
-        unmodelled_note(cmos->wiring->unmodelled, "RTC interrupts (register B bits 6:4)");
     if ((value & B_SET) && !(cmos->ram[REG_B] & B_SET))
         cmos_show_time(cmos);
     cmos->ram[REG_B] = value;
@@ -184,6 +191,90 @@ static void cmos_write_data(struct cmos *cmos, unsigned index, uint8_t value)
     }
 }
 
+/* ---- Interrupts (MC146818A: register C) ------------------------------------------------------------------------- */
+
+static bool alarm_matches(const struct cmos *cmos)
+{
+    for (unsigned index = SECONDS; index <= HOURS; index += 2) {
+        if (cmos->ram[index + 1] < ALARM_ANY && cmos->ram[index + 1] != cmos->ram[index])
+            return false;
+    }
+    return true;
+}
+
+/* Periods are counted from time 0; 0: none. Rates 1 and 2 are 256 and 128 Hz. */
+static uint64_t cmos_period(const struct cmos *cmos)
+{
+    unsigned rate = (unsigned)bits(cmos->ram[REG_A], A_RATE);
+
+    rate += rate == 1 || rate == 2 ? 7 : 0;
+    return rate ? UINT64_C(1) << (rate - 1) : 0;
+}
+
+static uint64_t cmos_ticks(uint64_t ps)
+{
+    return (uint64_t)((wide)ps * BASE_HZ / PS_PER_S);
+}
+
+static void cmos_drive(struct cmos *cmos)
+{
+    bool request = cmos->ram[REG_C] & cmos->ram[REG_B] & B_INTERRUPTS;
+
+    cmos->ram[REG_C] = (uint8_t)((cmos->ram[REG_C] & ~C_REQUEST) | (request ? C_REQUEST : 0));
+    cmos->irq.set(cmos->irq.ctx, CMOS_IRQ, request);
+}
+
+/* deviation: with update and alarm interrupts off, of several seconds since the last look only the last may match. */
+static void cmos_catch_up(struct cmos *cmos)
+{
+    uint64_t now = cmos_now_ps(cmos), period = cmos_period(cmos);
+
+    if (period && cmos_ticks(now) / period != cmos_ticks(cmos->looked_ps) / period)
+        cmos->ram[REG_C] |= C_PERIODIC;
+    if (now / PS_PER_S != cmos->looked_ps / PS_PER_S && !(cmos->ram[REG_B] & B_SET)) {
+        cmos_show_time(cmos);
+        cmos->ram[REG_C] |= C_UPDATE | (alarm_matches(cmos) ? C_ALARM : 0);
+    }
+    cmos->looked_ps = now;
+    cmos_drive(cmos);
+}
+
+/* The next moment that may raise the request: each second for update and alarm, each period. */
+static void cmos_plan(struct cmos *cmos)
+{
+    uint64_t now = cmos_now_ps(cmos), period = cmos_period(cmos), due = NEVER;
+
+    if (cmos->ram[REG_B] & (C_UPDATE | C_ALARM) && !(cmos->ram[REG_B] & B_SET))
+        due = (now / PS_PER_S + 1) * PS_PER_S;
+    if (cmos->ram[REG_B] & C_PERIODIC && period) {
+        uint64_t next = (cmos_ticks(now) / period + 1) * period;
+        uint64_t at = (uint64_t)(((wide)next * PS_PER_S + BASE_HZ - 1) / BASE_HZ);
+
+        due = at < due ? at : due;
+    }
+    if (due == NEVER)
+        timer_disarm(&cmos->event);
+    else
+        timer_arm(&cmos->event, due);
+}
+
+static void cmos_event(void *ctx)
+{
+    cmos_catch_up(ctx);
+    cmos_plan(ctx);
+}
+
+static uint8_t cmos_take_flags(struct cmos *cmos)
+{
+    uint8_t flags;
+
+    cmos_catch_up(cmos);
+    flags = cmos->ram[REG_C];
+    cmos->ram[REG_C] = 0;
+    cmos_drive(cmos);
+    return flags;
+}
+
 static uint32_t cmos_read(void *ctx, uint16_t port, unsigned size)
 {
     struct cmos *cmos = ctx;
@@ -194,6 +285,8 @@ static uint32_t cmos_read(void *ctx, uint16_t port, unsigned size)
         return 0xff; /* write-only */
     if (cmos->index == REG_A)
         return cmos->ram[REG_A] | (updating ? A_UPDATING : 0);
+    if (cmos->index == REG_C)
+        return cmos_take_flags(cmos);
     if (cmos_is_time(cmos->index))
         cmos_show_time(cmos);
     return cmos->ram[cmos->index];
@@ -204,10 +297,14 @@ static void cmos_write(void *ctx, uint16_t port, unsigned size, uint32_t value)
     struct cmos *cmos = ctx;
 
     (void)size;
-    if (port == PORT_INDEX)
+    if (port == PORT_INDEX) {
         cmos->index = value & (CMOS_BYTES - 1);
-    else
-        cmos_write_data(cmos, cmos->index, (uint8_t)value);
+        return;
+    }
+    cmos_catch_up(cmos); /* by the registers as they were */
+    cmos_write_data(cmos, cmos->index, (uint8_t)value);
+    cmos_drive(cmos);
+    cmos_plan(cmos);
 }
 
 /* ---- Building --------------------------------------------------------------------------------------------------- */
@@ -237,23 +334,35 @@ void cmos_reset(struct cmos *cmos, const struct map *map)
     memset(cmos->ram, 0, sizeof cmos->ram);
     cmos->index = 0;
     cmos->epoch = START_DATE;
+    cmos->looked_ps = cmos_now_ps(cmos);
+    timer_disarm(&cmos->event);
     cmos->ram[REG_A] = A_DEFAULT;
     cmos->ram[REG_B] = B_24_HOURS;
     cmos->ram[REG_D] = D_VALID;
     cmos_put_memory(cmos, map);
     cmos_show_time(cmos);
+    cmos_drive(cmos);
 }
 
-void cmos_init(struct cmos *cmos, const struct platform_wiring *wiring, struct ports *ports)
+void cmos_connect(struct cmos *cmos, struct clock *clock)
+{
+    clock_attach(clock, &cmos->event);
+}
+
+void cmos_init(struct cmos *cmos, const struct irq_line *irq, const struct platform_wiring *wiring,
+               struct ports *ports)
 {
     const struct pio_range range = { "cmos", PORT_INDEX, 2, cmos, cmos_read, cmos_write };
 
+    cmos->irq = *irq;
     cmos->wiring = wiring;
+    cmos->event = (struct timer){ .name = "cmos.event", .fire = cmos_event, .ctx = cmos };
     ports_attach(ports, &range, 1);
 }
 
 static const struct state_field cmos_fields[] = {
     STATE_VALUE(struct cmos, index), STATE_ARRAY(struct cmos, ram), STATE_VALUE(struct cmos, epoch),
+    STATE_VALUE(struct cmos, looked_ps),
 };
 
 /* An index or a date that no guest can set: a damaged snapshot. */

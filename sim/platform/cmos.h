@@ -10,15 +10,21 @@
 
 #define CMOS_BYTES 128
 #define CMOS_CENTURY 0x32
+#define CMOS_IRQ 8
 
 struct cmos {
     uint8_t index;              /* port 70h: 6:0; bit 7, the NMI mask, is not kept: there is no NMI source */
     uint8_t ram[CMOS_BYTES];    /* 0-9 and 32h hold the time only while register B's SET stops the clock */
     int64_t epoch;              /* seconds from 1970-01-01 to machine time 0 */
+    uint64_t looked_ps;         /* register C's flags tell what has happened since */
+    struct irq_line irq;
     const struct platform_wiring *wiring;
+    struct timer event;
 };
 
-void cmos_init(struct cmos *cmos, const struct platform_wiring *wiring, struct ports *ports);
+void cmos_init(struct cmos *cmos, const struct irq_line *irq, const struct platform_wiring *wiring,
+               struct ports *ports);
+void cmos_connect(struct cmos *cmos, struct clock *clock);
 /* Fixed date; memory sizes as firmware stores them. */
 void cmos_reset(struct cmos *cmos, const struct map *map);
 

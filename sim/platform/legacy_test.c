@@ -151,6 +151,38 @@ START_TEST(cmos_tells_the_size_of_memory)
 }
 END_TEST
 
+/* Register C: 80h request, 40h periodic, 20h alarm, 10h update; reading clears it and drops IRQ 8. */
+START_TEST(the_clock_interrupts_each_second_at_its_alarm_and_periodically)
+{
+    struct fixture *f = fixture_new(1, 1, 64 * MIB);
+
+    set_cmos(f, 11, 0x12); /* update interrupts */
+    run_until(f, PS_PER_S - 1);
+    ck_assert(!(f->platform->pic.pic[PIC_SLAVE].lines & 0x01));
+    run_until(f, PS_PER_S);
+    ck_assert(f->platform->pic.pic[PIC_SLAVE].lines & 0x01);
+    ck_assert_uint_eq(cmos(f, 12) & 0xb0, 0x90);
+    ck_assert(!(f->platform->pic.pic[PIC_SLAVE].lines & 0x01));
+    ck_assert_uint_eq(cmos(f, 12), 0);
+    set_cmos(f, 1, 0x05); /* an alarm at 00:00:05 */
+    set_cmos(f, 11, 0x22);
+    run_until(f, 4 * PS_PER_S);
+    ck_assert(!(f->platform->pic.pic[PIC_SLAVE].lines & 0x01));
+    run_until(f, 5 * PS_PER_S);
+    ck_assert(f->platform->pic.pic[PIC_SLAVE].lines & 0x01);
+    ck_assert_uint_eq(cmos(f, 12) & 0xa0, 0xa0);
+    set_cmos(f, 10, 0x2f); /* rate 15: 2 Hz */
+    set_cmos(f, 11, 0x42);
+    cmos(f, 12);
+    run_until(f, 5 * PS_PER_S + PS_PER_S / 2 - 1);
+    ck_assert(!(f->platform->pic.pic[PIC_SLAVE].lines & 0x01));
+    run_until(f, 5 * PS_PER_S + PS_PER_S / 2);
+    ck_assert_uint_eq(cmos(f, 12), 0xc0);
+    ck_assert_uint_eq(unmodelled_total(f->unmodelled), 0);
+    fixture_free(f);
+}
+END_TEST
+
 /* ---- Keyboard controller ---- */
 
 START_TEST(the_keyboard_controller_answers_its_commands)
@@ -312,7 +344,8 @@ END_TEST
 UNIT_TESTS("legacy", an_access_goes_to_the_range_of_its_first_port, unclaimed_ports_read_all_ones,
            the_clock_starts_at_a_fixed_date_and_runs_with_machine_time,
            the_clock_can_be_set_and_read_in_every_format, twelve_hour_and_binary_formats,
-           cmos_tells_the_size_of_memory, the_keyboard_controller_answers_its_commands,
+           cmos_tells_the_size_of_memory,
+           the_clock_interrupts_each_second_at_its_alarm_and_periodically, the_keyboard_controller_answers_its_commands,
            the_auxiliary_port_loops_back_and_has_its_own_interrupt, three_ways_to_reset,
            the_pm_timer_counts_at_3_579545_mhz, the_pm_timer_interrupts_when_its_top_bit_changes,
            soft_off_powers_off, debug_exit_console_and_post, without_debug_exit_nobody_answers_at_f4)

@@ -32,7 +32,6 @@ static bool platform_check(const struct platform_config *config, GError **error)
 
 #define IOAPIC_PIN_TIMER 2 /* IRQ 0 arrives at input 2 (the MADT's override); input 0 is the 8259s' INTR */
 #define IOAPIC_PIN_INTR 0
-#define RTC_IRQ 8
 
 /* An ISA interrupt goes to the 8259s and to the IOAPIC. */
 static void platform_route_irq(void *ctx, unsigned irq, bool level)
@@ -48,7 +47,7 @@ static void platform_set_irq(void *ctx, unsigned irq, bool level)
 {
     struct platform *platform = ctx;
 
-    if ((irq != PIT_IRQ && irq != RTC_IRQ) || !hpet_replaces_legacy(&platform->hpet))
+    if ((irq != PIT_IRQ && irq != CMOS_IRQ) || !hpet_replaces_legacy(&platform->hpet))
         platform_route_irq(platform, irq, level);
 }
 
@@ -132,7 +131,7 @@ static void platform_build_devices(struct platform *platform)
     hpet_init(&platform->hpet, &pin, &routed);
     uart_init(&platform->uart, &platform->config.uart, &irq);
     ports_attach(ports, &uart, 1);
-    cmos_init(&platform->cmos, &platform->wiring, ports);
+    cmos_init(&platform->cmos, &irq, &platform->wiring, ports);
     i8042_init(&platform->kbc, &irq, &platform->wiring, ports);
     pm_init(&platform->pm, &irq, &platform->wiring, ports);
     system_ports_init(&platform->system, &platform->config, &platform->wiring, ports);
@@ -174,6 +173,7 @@ void platform_connect(struct platform *platform, const struct platform_wiring *w
     platform->ioapic.messages = wiring->messages;
     pit_connect(&platform->pit, wiring->clock);
     hpet_connect(&platform->hpet, wiring->clock);
+    cmos_connect(&platform->cmos, wiring->clock);
     uart_connect(&platform->uart, wiring->clock);
     pm_connect(&platform->pm, wiring->clock);
 }
