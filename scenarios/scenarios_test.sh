@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Every shipped scenario runs, touches nothing that is not modelled, and reports what its baseline says.
+# The hash may move: each new piece of modelled state changes it (tests of determinism compare hashes of one build).
 # `make baselines` writes the baselines anew and prints what moved.
 set -u
 top=${top_srcdir:-.}
@@ -27,12 +28,9 @@ for scenario in "$top"/scenarios/*.lua; do
     sed -n '/"unmodelled/,/}/p' "$scratch/$name.json" >"$scratch/out"
     grep -q '"unmodelled_uses" : 0' "$scratch/out"
     result $? "$name uses nothing that is not modelled" "$scratch/out"
-    if [ -f "$baseline" ]; then
-        "$fam10h" gate "$baseline" "$scratch/$name.json" >"$scratch/out" 2>&1
-        result $? "$name reports what its baseline says" "$scratch/out"
-    else
-        count=$((count + 1))
-        echo "ok $count - $name reports what its baseline says # SKIP there is no baseline yet"
-    fi
+    "$fam10h" gate "$baseline" "$scratch/$name.json" --allow hash >"$scratch/out" 2>&1
+    status=$?
+    echo "after a change that is meant: make baselines" >>"$scratch/out"
+    result $status "$name reports what its baseline says" "$scratch/out"
 done
 echo "1..$count"
