@@ -3,6 +3,8 @@
 # The program as its users start it: exit status and the one line that says what is wrong.
 set -u
 fam10h=$(cd "${top_builddir:-.}" && pwd)/fam10h
+FAM10H_SCENARIOS=$(cd "${top_srcdir:-.}" && pwd)/scenarios # the build directory may lie anywhere
+export FAM10H_SCENARIOS
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 2

@@ -91,12 +91,14 @@ char **command_image_path(const char *program)
     return (char **)g_ptr_array_free(path, FALSE);
 }
 
-/* Beside a build directory, then installed. */
+/* FAM10H_SCENARIOS, beside a build directory, then installed. */
 static char **scenario_directories(const char *program)
 {
     g_autofree char *directory = program_directory(program);
     GPtrArray *path = g_ptr_array_new();
 
+    if (g_getenv("FAM10H_SCENARIOS"))
+        g_ptr_array_add(path, g_strdup(g_getenv("FAM10H_SCENARIOS")));
     if (directory)
         g_ptr_array_add(path, g_build_filename(directory, "..", "scenarios", NULL));
     g_ptr_array_add(path, g_strdup(PKGDATADIR "/scenarios"));
