@@ -389,7 +389,7 @@ static bool open_native(void)
 
 static void compare_rows(unsigned mode_bit, bool long_mode)
 {
-    const char *only = g_getenv("ROW");
+    const char *only = g_getenv("ROW"); /* a mnemonic, to look into one difference */
     unsigned rows = 0, bad = 0;
 
     if (!open_native())

@@ -1,27 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One assembler statement per operator: the guest's MXCSR goes in and out inside it, so that no code of the
- * compiler ever runs under it.
+ * One assembler statement per operator. MXCSR is loaded only when it has to change: guests seldom leave the
+ * default control bits, and the flags stay where they are from one operator to the next.
  */
 #include "sim/cpu/exec/native_sse.h"
 
-#define ENTER "stmxcsr %[own]\n\tldmxcsr %[mxcsr]\n\t"
-#define LEAVE "stmxcsr %[mxcsr]\n\tldmxcsr %[own]\n\t"
-
 #define FLAGS 0x3F
+
+static inline uint32_t mxcsr_read(void)
+{
+    uint32_t value;
+
+    __asm__ volatile("stmxcsr %0" : "=m"(value));
+    return value;
+}
+
+static inline void mxcsr_write(uint32_t value)
+{
+    __asm__ volatile("ldmxcsr %0" : : "m"(value));
+}
+
+/* Returns the simulator's own value. */
+static inline uint32_t enter(uint32_t mxcsr)
+{
+    uint32_t own = mxcsr_read();
+
+    if (own != mxcsr)
+        mxcsr_write(mxcsr);
+    return own;
+}
+
+/* The flags; the simulator's own control bits are back. */
+static inline uint32_t leave(uint32_t own, uint32_t mxcsr)
+{
+    uint32_t flags = mxcsr_read() & FLAGS;
+
+    if ((own ^ mxcsr) & ~(uint32_t)FLAGS)
+        mxcsr_write(own);
+    return flags;
+}
 
 /* Vector result. */
 #define OPERATOR(name, instruction)                                                               \
-    uint32_t native_##name(uint32_t mxcsr, union lanes *a, const union lanes *b)                \
+    uint32_t native_##name(uint32_t mxcsr, union lanes *a, const union lanes *b)                  \
     {                                                                                             \
-        uint32_t own;                                                                             \
+        uint32_t own = enter(mxcsr);                                                              \
                                                                                                   \
-        __asm__ volatile("movups %[a], %%xmm0\n\tmovups %[b], %%xmm1\n\t" ENTER instruction "\n\t" LEAVE \
+        __asm__ volatile("movups %[a], %%xmm0\n\tmovups %[b], %%xmm1\n\t" instruction "\n\t"      \
                          "movups %%xmm0, %[a]"                                                    \
-                         : [a] "+m"(*a), [mxcsr] "+m"(mxcsr), [own] "=m"(own)                     \
+                         : [a] "+m"(*a)                                                           \
                          : [b] "m"(*b)                                                            \
-                         : "xmm0", "xmm1");                                               \
-        return mxcsr & FLAGS;                                                                     \
+                         : "xmm0", "xmm1");                                                       \
+        return leave(own, mxcsr);                                                                 \
     }
 
 #define BINARY(name) OPERATOR(name, #name " %%xmm1, %%xmm0")
@@ -78,18 +108,18 @@ PREDICATES(sd)
 
 /* The flags as LAHF puts them: SF ZF - AF - PF - CF; OF is 0. */
 #define FLAGS_RESULT(name)                                                                        \
-    uint32_t native_##name(uint32_t mxcsr, union lanes *a, const union lanes *b)                \
+    uint32_t native_##name(uint32_t mxcsr, union lanes *a, const union lanes *b)                  \
     {                                                                                             \
         uint64_t flags;                                                                           \
-        uint32_t own;                                                                             \
+        uint32_t own = enter(mxcsr);                                                              \
                                                                                                   \
-        __asm__ volatile("movups %[a], %%xmm0\n\tmovups %[b], %%xmm1\n\t" ENTER #name " %%xmm1, %%xmm0\n\t" \
-                         "lahf\n\tmovzbl %%ah, %%eax\n\t" LEAVE                                   \
-                         : [flags] "=&a"(flags), [mxcsr] "+m"(mxcsr), [own] "=m"(own)             \
+        __asm__ volatile("movups %[a], %%xmm0\n\tmovups %[b], %%xmm1\n\t" #name " %%xmm1, %%xmm0\n\t" \
+                         "lahf\n\tmovzbl %%ah, %%eax"                                             \
+                         : [flags] "=&a"(flags)                                                   \
                          : [a] "m"(*a), [b] "m"(*b)                                               \
                          : "xmm0", "xmm1", "cc");                                                 \
         a->q[0] = flags;                                                                          \
-        return mxcsr & FLAGS;                                                                     \
+        return leave(own, mxcsr);                                                                 \
     }
 
 FLAGS_RESULT(ucomiss)
@@ -98,16 +128,16 @@ FLAGS_RESULT(comiss)
 FLAGS_RESULT(comisd)
 
 #define FROM_INTEGER(name, instruction, operand)                                                  \
-    uint32_t native_##name(uint32_t mxcsr, union lanes *a, const union lanes *b)                \
+    uint32_t native_##name(uint32_t mxcsr, union lanes *a, const union lanes *b)                  \
     {                                                                                             \
-        uint32_t own;                                                                             \
+        uint32_t own = enter(mxcsr);                                                              \
                                                                                                   \
-        __asm__ volatile("movups %[a], %%xmm0\n\t" ENTER instruction " %" operand "[b], %%xmm0\n\t" LEAVE \
+        __asm__ volatile("movups %[a], %%xmm0\n\t" instruction " %" operand "[b], %%xmm0\n\t"     \
                          "movups %%xmm0, %[a]"                                                    \
-                         : [a] "+m"(*a), [mxcsr] "+m"(mxcsr), [own] "=m"(own)                     \
+                         : [a] "+m"(*a)                                                           \
                          : [b] "r"(b->q[0])                                                       \
                          : "xmm0");                                                               \
-        return mxcsr & FLAGS;                                                                     \
+        return leave(own, mxcsr);                                                                 \
     }
 
 FROM_INTEGER(cvtsi2ss, "cvtsi2ssl", "k")
@@ -116,17 +146,17 @@ FROM_INTEGER(cvtsi2ss_64, "cvtsi2ssq", "q")
 FROM_INTEGER(cvtsi2sd_64, "cvtsi2sdq", "q")
 
 #define TO_INTEGER(name, instruction, operand)                                                    \
-    uint32_t native_##name(uint32_t mxcsr, union lanes *a, const union lanes *b)                \
+    uint32_t native_##name(uint32_t mxcsr, union lanes *a, const union lanes *b)                  \
     {                                                                                             \
         uint64_t value;                                                                           \
-        uint32_t own;                                                                             \
+        uint32_t own = enter(mxcsr);                                                              \
                                                                                                   \
-        __asm__ volatile("movups %[b], %%xmm0\n\t" ENTER instruction " %%xmm0, %" operand "[value]\n\t" LEAVE \
-                         : [value] "=&r"(value), [mxcsr] "+m"(mxcsr), [own] "=m"(own)             \
+        __asm__ volatile("movups %[b], %%xmm0\n\t" instruction " %%xmm0, %" operand "[value]"     \
+                         : [value] "=&r"(value)                                                   \
                          : [b] "m"(*b)                                                            \
                          : "xmm0");                                                               \
         a->q[0] = value;                                                                          \
-        return mxcsr & FLAGS;                                                                     \
+        return leave(own, mxcsr);                                                                 \
     }
 
 TO_INTEGER(cvtss2si, "cvtss2si", "k")

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SSE arithmetic on the native units. Each operator runs under `mxcsr` (rounding, DAZ, FZ; every exception
- * masked) and returns the exception flags that it raised. The simulator's own MXCSR is as before.
+ * masked) and returns the exception flags that it raised together with those set in `mxcsr`. The simulator's
+ * own control bits are as before; its flags mean nothing to it.
  */
 #ifndef FAM10H_CPU_EXEC_NATIVE_SSE_H
 #define FAM10H_CPU_EXEC_NATIVE_SSE_H

@@ -2,50 +2,77 @@
 /* One assembler statement per operator, see native_x87.h. */
 #include "sim/cpu/exec/native_x87.h"
 
-#define ENTER "fnclex\n\tfnstcw %[own]\n\tfldcw %[control]\n\t"
-#define LEAVE "fnstsw %[status]\n\tfnclex\n\tfldcw %[own]\n\t"
-#define STACK "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)"
+#define OWN_CONTROL 0x037F /* System V ABI */
+#define FLAGS 0x3F
+
+/* Behind the operator: its status, and nothing left pending that the next waiting instruction would raise. */
+#define STATUS "\n\tfnstsw %[status]\n\ttestb $0x80, %[status]\n\tjz 1f\n\tfnclex\n1:\t"
+
+static inline void enter(uint32_t control)
+{
+    uint16_t status, word = (uint16_t)control;
+
+    __asm__ volatile("fnstsw %0" : "=a"(status));
+    if (status & FLAGS & ~(control >> 16))
+        __asm__ volatile("fnclex");
+    if (word != OWN_CONTROL)
+        __asm__ volatile("fldcw %0" : : "m"(word));
+}
+
+static inline uint16_t leave(uint32_t control, uint16_t status)
+{
+    uint16_t word = OWN_CONTROL;
+
+    if ((uint16_t)control != OWN_CONTROL)
+        __asm__ volatile("fldcw %0" : : "m"(word));
+    return status;
+}
+
+#define STACK "cc", "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)"
 
 /* ---- Registers ------------------------------------------------------------------------------------------- */
 
 #define BINARY(name, instruction)                                                                 \
-    uint16_t native_##name(uint16_t control, struct x87_register *a, const struct x87_register *b) \
+    uint16_t native_##name(uint32_t control, struct x87_register *a, const struct x87_register *b) \
     {                                                                                             \
-        uint16_t own, status;                                                                     \
+        uint16_t status;                                                                          \
                                                                                                   \
-        __asm__ volatile("fldt %[b]\n\tfldt %[a]\n\t" ENTER instruction "\n\t" LEAVE              \
+        enter(control);                                                                           \
+        __asm__ volatile("fldt %[b]\n\tfldt %[a]\n\t" instruction STATUS                          \
                          "fstpt %[a]\n\tfstp %%st(0)"                                             \
-                         : [a] "+m"(*a), [own] "=m"(own), [status] "=m"(status)                   \
-                         : [b] "m"(*b), [control] "m"(control)                                    \
+                         : [a] "+m"(*a), [status] "=m"(status)                                    \
+                         : [b] "m"(*b)                                                            \
                          : STACK);                                                                \
-        return status;                                                                            \
+        return leave(control, status);                                                            \
     }
 
 /* No result: what comes back to a is what was there. */
 #define UNARY(name, instruction)                                                                  \
-    uint16_t native_##name(uint16_t control, struct x87_register *a, const struct x87_register *b) \
+    uint16_t native_##name(uint32_t control, struct x87_register *a, const struct x87_register *b) \
     {                                                                                             \
-        uint16_t own, status;                                                                     \
+        uint16_t status;                                                                          \
                                                                                                   \
         (void)b;                                                                                  \
-        __asm__ volatile("fldt %[a]\n\t" ENTER instruction "\n\t" LEAVE "fstpt %[a]"              \
-                         : [a] "+m"(*a), [own] "=m"(own), [status] "=m"(status)                   \
-                         : [control] "m"(control)                                                 \
+        enter(control);                                                                           \
+        __asm__ volatile("fldt %[a]\n\t" instruction STATUS "fstpt %[a]"                          \
+                         : [a] "+m"(*a), [status] "=m"(status)                                    \
+                         :                                                                        \
                          : STACK);                                                                \
-        return status;                                                                            \
+        return leave(control, status);                                                            \
     }
 
 #define CONSTANT(name)                                                                            \
-    uint16_t native_##name(uint16_t control, struct x87_register *a, const struct x87_register *b) \
+    uint16_t native_##name(uint32_t control, struct x87_register *a, const struct x87_register *b) \
     {                                                                                             \
-        uint16_t own, status;                                                                     \
+        uint16_t status;                                                                          \
                                                                                                   \
         (void)b;                                                                                  \
-        __asm__ volatile(ENTER #name "\n\t" LEAVE "fstpt %[a]"                                    \
-                         : [a] "=m"(*a), [own] "=m"(own), [status] "=m"(status)                   \
-                         : [control] "m"(control)                                                 \
+        enter(control);                                                                           \
+        __asm__ volatile(#name STATUS "fstpt %[a]"                                                \
+                         : [a] "=m"(*a), [status] "=m"(status)                                    \
+                         :                                                                        \
                          : STACK);                                                                \
-        return status;                                                                            \
+        return leave(control, status);                                                            \
     }
 
 BINARY(fadd, "fadd %%st(1), %%st")
@@ -69,15 +96,16 @@ CONSTANT(fldln2)
 /* ---- Memory operands ------------------------------------------------------------------------------------- */
 
 #define MEMORY(name, instruction)                                                                 \
-    uint16_t native_##name(uint16_t control, struct x87_register *a, const uint64_t *memory)      \
+    uint16_t native_##name(uint32_t control, struct x87_register *a, const uint64_t *memory)      \
     {                                                                                             \
-        uint16_t own, status;                                                                     \
+        uint16_t status;                                                                          \
                                                                                                   \
-        __asm__ volatile("fldt %[a]\n\t" ENTER instruction " %[memory]\n\t" LEAVE "fstpt %[a]"    \
-                         : [a] "+m"(*a), [own] "=m"(own), [status] "=m"(status)                   \
-                         : [memory] "m"(*memory), [control] "m"(control)                          \
+        enter(control);                                                                           \
+        __asm__ volatile("fldt %[a]\n\t" instruction " %[memory]" STATUS "fstpt %[a]"             \
+                         : [a] "+m"(*a), [status] "=m"(status)                                    \
+                         : [memory] "m"(*memory)                                                  \
                          : STACK);                                                                \
-        return status;                                                                            \
+        return leave(control, status);                                                            \
     }
 
 #define MEMORY_ALL(name)                                                                          \
@@ -97,16 +125,17 @@ MEMORY_ALL(com)
 /* ---- Loads and stores ------------------------------------------------------------------------------------ */
 
 #define LOAD(name, instruction)                                                                   \
-    uint16_t native_##name(uint16_t control, struct x87_register *a, const uint64_t *memory)      \
+    uint16_t native_##name(uint32_t control, struct x87_register *a, const uint64_t *memory)      \
     {                                                                                             \
         const uint64_t (*operand)[2] = (const uint64_t (*)[2])memory;                             \
-        uint16_t own, status;                                                                     \
+        uint16_t status;                                                                          \
                                                                                                   \
-        __asm__ volatile(ENTER instruction " %[memory]\n\t" LEAVE "fstpt %[a]"                    \
-                         : [a] "=m"(*a), [own] "=m"(own), [status] "=m"(status)                   \
-                         : [memory] "m"(*operand), [control] "m"(control)                         \
+        enter(control);                                                                           \
+        __asm__ volatile(instruction " %[memory]" STATUS "fstpt %[a]"                             \
+                         : [a] "=m"(*a), [status] "=m"(status)                                    \
+                         : [memory] "m"(*operand)                                                 \
                          : STACK);                                                                \
-        return status;                                                                            \
+        return leave(control, status);                                                            \
     }
 
 LOAD(fld_m32, "flds")
@@ -117,16 +146,17 @@ LOAD(fild_i64, "fildq")
 LOAD(fbld, "fbld")
 
 #define STORE(name, instruction, drop)                                                            \
-    uint16_t native_##name(uint16_t control, const struct x87_register *a, uint64_t memory[2])    \
+    uint16_t native_##name(uint32_t control, const struct x87_register *a, uint64_t memory[2])    \
     {                                                                                             \
         uint64_t (*operand)[2] = (uint64_t (*)[2])memory;                                         \
-        uint16_t own, status;                                                                     \
+        uint16_t status;                                                                          \
                                                                                                   \
-        __asm__ volatile("fldt %[a]\n\t" ENTER instruction " %[memory]\n\t" LEAVE drop            \
-                         : [memory] "+m"(*operand), [own] "=m"(own), [status] "=m"(status)        \
-                         : [a] "m"(*a), [control] "m"(control)                                    \
+        enter(control);                                                                           \
+        __asm__ volatile("fldt %[a]\n\t" instruction " %[memory]" STATUS drop                     \
+                         : [memory] "+m"(*operand), [status] "=m"(status)                         \
+                         : [a] "m"(*a)                                                            \
                          : STACK);                                                                \
-        return status;                                                                            \
+        return leave(control, status);                                                            \
     }
 
 STORE(fst_m32, "fsts", "fstp %%st(0)")
@@ -136,13 +166,14 @@ STORE(fist_i32, "fistl", "fstp %%st(0)")
 STORE(fist_i64, "fistpq", "")
 STORE(fbstp, "fbstp", "")
 
-uint16_t native_fxtract(uint16_t control, struct x87_register *a, struct x87_register *b)
+uint16_t native_fxtract(uint32_t control, struct x87_register *a, struct x87_register *b)
 {
-    uint16_t own, status;
+    uint16_t status;
 
-    __asm__ volatile("fldt %[a]\n\t" ENTER "fxtract\n\t" LEAVE "fstpt %[a]\n\tfstpt %[b]"
-                     : [a] "+m"(*a), [b] "=m"(*b), [own] "=m"(own), [status] "=m"(status)
-                     : [control] "m"(control)
+    enter(control);
+    __asm__ volatile("fldt %[a]\n\tfxtract" STATUS "fstpt %[a]\n\tfstpt %[b]"
+                     : [a] "+m"(*a), [b] "=m"(*b), [status] "=m"(status)
+                     :
                      : STACK);
-    return status;
+    return leave(control, status);
 }

@@ -2,8 +2,9 @@
 /*
  * x87 arithmetic on the native unit, under the guest's control word. Unmasked exceptions do not trap: the
  * native unit only remembers them until a waiting instruction, and none follows before they are cleared.
- * Every operator returns the status word; the native unit is left empty, without exceptions, under the
- * simulator's own control word.
+ * `control` is the control word; bits 21:16 are flags that count as raised already, which saves clearing them.
+ * Every operator returns the status word. The native unit is left empty, with nothing pending, under the
+ * simulator's own control word, that of the ABI.
  */
 #ifndef FAM10H_CPU_EXEC_NATIVE_X87_H
 #define FAM10H_CPU_EXEC_NATIVE_X87_H
@@ -11,11 +12,11 @@
 #include "sim/cpu/core.h"
 
 /* a becomes a op b; a keeps its value if an invalid, denormal or zero-divide exception is unmasked. */
-typedef uint16_t native_x87_fn(uint16_t control, struct x87_register *a, const struct x87_register *b);
+typedef uint16_t native_x87_fn(uint32_t control, struct x87_register *a, const struct x87_register *b);
 /* a becomes a op memory. */
-typedef uint16_t native_x87_memory_fn(uint16_t control, struct x87_register *a, const uint64_t *memory);
+typedef uint16_t native_x87_memory_fn(uint32_t control, struct x87_register *a, const uint64_t *memory);
 /* memory from a; unchanged by what is unmasked and prevents the store. */
-typedef uint16_t native_x87_store_fn(uint16_t control, const struct x87_register *a, uint64_t memory[2]);
+typedef uint16_t native_x87_store_fn(uint32_t control, const struct x87_register *a, uint64_t memory[2]);
 
 #define NATIVE_X87_DECLARE(name)                                                                  \
     native_x87_fn native_##name;                                                                  \
@@ -46,6 +47,6 @@ native_x87_store_fn native_fist_i16, native_fist_i32, native_fist_i64, native_fb
 native_x87_fn native_fldl2t, native_fldl2e, native_fldpi, native_fldlg2, native_fldln2;
 
 /* a becomes the significand, b the exponent. With all exceptions masked. */
-uint16_t native_fxtract(uint16_t control, struct x87_register *a, struct x87_register *b);
+uint16_t native_fxtract(uint32_t control, struct x87_register *a, struct x87_register *b);
 
 #endif

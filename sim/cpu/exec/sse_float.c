@@ -125,7 +125,7 @@ enum outcome sse_run(struct core *core, native_sse_fn *fn, union lanes *a, const
 {
     if ((core->mxcsr & MXCSR_MASKS) != MXCSR_MASKS)
         return run_unmasked(core, fn, a, b);
-    core->mxcsr |= fn(core->mxcsr & 0xFFC0, a, b);
+    core->mxcsr |= fn(core->mxcsr & 0xFFFF, a, b);
     return OUTCOME_NEXT;
 }
 

@@ -88,6 +88,16 @@ static inline void x87_summarize(struct core *core)
     }
 }
 
+/* What native_x87.h asks for: with every exception masked, flags that are set need not be told from new ones. */
+static inline uint32_t x87_native_control(const struct core *core)
+{
+    uint32_t control = core->x87.control;
+
+    if ((control & X87_EXCEPTIONS) == X87_EXCEPTIONS)
+        control |= (uint32_t)(core->x87.status & X87_EXCEPTIONS) << 16;
+    return control;
+}
+
 /* An unmasked exception waits: #MF, or what CR0.NE = 0 makes of it. OUTCOME_NEXT if there is none. */
 enum outcome x87_pending(struct core *core);
 /* CR0.EM or TS: #NM; then x87_pending. */

@@ -32,7 +32,7 @@ static enum outcome registers(struct core *core, const struct insn *insn, native
         a = X87_INDEFINITE;
     } else {
         a = *x87_st(core, to);
-        status = fn(core->x87.control, &a, x87_st(core, from));
+        status = fn(x87_native_control(core), &a, x87_st(core, from));
         x87_merge(core, status, X87_C1);
         if (stopped(core, status))
             return OUTCOME_NEXT;
@@ -63,7 +63,7 @@ static enum outcome with_memory(struct core *core, const struct insn *insn, nati
         return OUTCOME_NEXT;
     }
     a = *x87_st(core, 0);
-    status = fn(core->x87.control, &a, &memory);
+    status = fn(x87_native_control(core), &a, &memory);
     x87_merge(core, status, X87_C1);
     if (!stopped(core, status))
         *x87_st(core, 0) = a;
@@ -112,7 +112,7 @@ static enum outcome top(struct core *core, const struct insn *insn, native_x87_f
         return OUTCOME_NEXT;
     }
     a = *x87_st(core, 0);
-    status = fn(core->x87.control, &a, x87_st(core, 1));
+    status = fn(x87_native_control(core), &a, x87_st(core, 1));
     x87_merge(core, status, X87_C1);
     if (!stopped(core, status))
         *x87_st(core, 0) = a;
@@ -178,7 +178,7 @@ enum outcome exec_fxtract(struct core *core, const struct insn *insn)
         significand = exponent = X87_INDEFINITE;
     } else {
         significand = *x87_st(core, 0);
-        status = native_fxtract(core->x87.control | X87_EXCEPTIONS, &significand, &exponent);
+        status = native_fxtract(x87_native_control(core) | X87_EXCEPTIONS, &significand, &exponent);
         x87_merge(core, status, X87_C1);
         if (stopped(core, status))
             return OUTCOME_NEXT;
@@ -214,7 +214,7 @@ static enum outcome compare(struct core *core, const struct insn *insn, native_x
         uint16_t status;
 
         a = *x87_st(core, 0);
-        status = fn(core->x87.control | X87_EXCEPTIONS, &a, x87_st(core, with));
+        status = fn(x87_native_control(core) | X87_EXCEPTIONS, &a, x87_st(core, with));
         x87_merge(core, status, X87_CONDITIONS);
         if (stopped(core, status))
             return OUTCOME_NEXT;
@@ -242,7 +242,7 @@ static enum outcome compare_memory(struct core *core, const struct insn *insn, n
         uint16_t status;
 
         a = *x87_st(core, 0);
-        status = fn(core->x87.control | X87_EXCEPTIONS, &a, &memory);
+        status = fn(x87_native_control(core) | X87_EXCEPTIONS, &a, &memory);
         x87_merge(core, status, X87_CONDITIONS);
         if (stopped(core, status))
             return OUTCOME_NEXT;
@@ -324,7 +324,7 @@ static enum outcome compare_flags(struct core *core, const struct insn *insn, na
         pops = x87_stack_fault(core, false) ? pops : 0;
     } else {
         a = *x87_st(core, 0);
-        status = fn(core->x87.control | X87_EXCEPTIONS, &a, x87_st(core, with));
+        status = fn(x87_native_control(core) | X87_EXCEPTIONS, &a, x87_st(core, with));
         x87_merge(core, status, 0);
         pops = stopped(core, status) ? 0 : pops;
     }

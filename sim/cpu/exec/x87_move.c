@@ -18,6 +18,25 @@ static void push(struct core *core, struct x87_register value)
     }
 }
 
+/* Normal numbers convert exactly and raise nothing: bits moved. false: anything else. */
+static bool load_plainly(native_x87_memory_fn *fn, uint64_t memory, struct x87_register *value)
+{
+    unsigned exponent = memory >> 52 & 0x7FF;
+
+    if (fn == native_fld_m64 && exponent != 0 && exponent != 0x7FF) {
+        *value = (struct x87_register){ UINT64_C(1) << 63 | memory << 11,
+                                        (uint16_t)((memory >> 48 & 0x8000) | (exponent + 16383 - 1023)) };
+        return true;
+    }
+    exponent = memory >> 23 & 0xFF;
+    if (fn == native_fld_m32 && exponent != 0 && exponent != 0xFF) {
+        *value = (struct x87_register){ UINT64_C(1) << 63 | memory << 41 >> 1,
+                                        (uint16_t)((memory >> 16 & 0x8000) | (exponent + 16383 - 127)) };
+        return true;
+    }
+    return false;
+}
+
 static enum outcome load(struct core *core, const struct insn *insn, native_x87_memory_fn *fn)
 {
     enum outcome outcome = x87_ready(core);
@@ -34,7 +53,11 @@ static enum outcome load(struct core *core, const struct insn *insn, native_x87_
         push(core, X87_INDEFINITE);
         return OUTCOME_NEXT;
     }
-    status = fn(core->x87.control | X87_EXCEPTIONS, &value, (const uint64_t[2]){ memory, 0 });
+    if (load_plainly(fn, memory, &value)) {
+        push(core, value);
+        return OUTCOME_NEXT;
+    }
+    status = fn(x87_native_control(core) | X87_EXCEPTIONS, &value, (const uint64_t[2]){ memory, 0 });
     x87_merge(core, status, X87_C1);
     if (!(status & ~core->x87.control & X87_IE)) /* an unmasked DE comes after the load */
         x87_push(core, value);
@@ -119,7 +142,7 @@ static enum outcome load_constant(struct core *core, const struct insn *insn, na
         return outcome;
     x87_note_instruction(core, insn);
     if (fn != NULL)
-        fn(core->x87.control | X87_EXCEPTIONS, &value, NULL);
+        fn(x87_native_control(core) | X87_EXCEPTIONS, &value, NULL);
     push(core, value);
     return OUTCOME_NEXT;
 }
@@ -174,9 +197,10 @@ static enum outcome store_begin(struct core *core, const struct insn *insn, bool
 static enum outcome store(struct core *core, const struct insn *insn, native_x87_store_fn *fn, bool integer,
                           const uint64_t indefinite[2], unsigned pops)
 {
-    uint16_t control = core->x87.control | (integer ? X87_EXCEPTIONS : 0), status;
+    uint32_t control = x87_native_control(core) | (integer ? X87_EXCEPTIONS : 0);
     uint16_t stoppers = integer ? X87_IE : X87_IE | X87_DE | X87_OE | X87_UE;
     uint64_t memory[2] = { indefinite[0], indefinite[1] };
+    uint16_t status;
     struct mem_ref ref;
     enum outcome outcome = x87_ready(core);
     bool empty = x87_is_empty(core, 0), stopped;
