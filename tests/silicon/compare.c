@@ -23,7 +23,7 @@ static const struct {
     { "rf", RFLAGS_RF }, { "if", RFLAGS_IF }, { "tf", RFLAGS_TF }, { "vif", RFLAGS_VIF | RFLAGS_VIP },
 };
 
-/* ---- The list -------------------------------------------------------------------------------------------------------- */
+/* ---- The list ----------------------------------------------------------------------------------------------- */
 
 struct exception {
     char **word;
@@ -112,7 +112,7 @@ unsigned exceptions_count(unsigned *unused, GString *stale)
     return exceptions->len;
 }
 
-/* ---- Comparison ------------------------------------------------------------------------------------------------------ */
+/* ---- Comparison --------------------------------------------------------------------------------------------- */
 
 uint64_t undefined_flags(const struct isa_row *row)
 {
@@ -240,12 +240,13 @@ const char *compare_case(const struct silicon_case *c, const struct silicon_resu
     flag = flags_differ(c, model, native);
     if (flag)
         return flag;
-    if (c->media && fp_differs(a->fx, b->fx) && !differs_by_mmx(c, model, native) && !excepted_here(row, model, "fp", "fp-at-fault"))
+    if (c->media && fp_differs(a->fx, b->fx) && !differs_by_mmx(c, model, native) &&
+        !excepted_here(row, model, "fp", "fp-at-fault"))
         return "fp";
     return NULL;
 }
 
-/* ---- One readable block ------------------------------------------------------------------------------------------------ */
+/* ---- One readable block ------------------------------------------------------------------------------------- */
 
 static void describe_code(GString *out, const struct silicon_case *c)
 {

@@ -12,7 +12,7 @@
 #define FX_ST 32
 #define FX_XMM 160
 
-/* ---- Random --------------------------------------------------------------------------------------------------------- */
+/* ---- Random ------------------------------------------------------------------------------------------------- */
 
 /* Bits that mean something as doubles, pairs of singles or integers: zeros, denormals, edges of ranges, NaNs. */
 uint64_t random_interesting(struct random *r)
@@ -41,8 +41,10 @@ uint64_t random_interesting(struct random *r)
 
 static void random_80(uint8_t *to, struct random *r)
 {
-    static const uint16_t exponents[] = { 0, 0, 1, 2, 0x3FFE, 0x3FFF, 0x4000, 0x4001, 0x401E, 0x403E, 0x7FFE, 0x7FFF,
-                                          0x7FFF, 0x3F81, 0x3C01, 0x3C00, 0x43FE, 0x43FF, 0x407E, 0x407F, 0x3F6A, 0x3FC0 };
+    static const uint16_t exponents[22] = {
+        0, 0, 1, 2, 0x3FFE, 0x3FFF, 0x4000, 0x4001, 0x401E, 0x403E, 0x7FFE, 0x7FFF, 0x7FFF, 0x3F81, 0x3C01, 0x3C00,
+        0x43FE, 0x43FF, 0x407E, 0x407F, 0x3F6A, 0x3FC0,
+    };
     static const uint64_t significands[] = { 0, UINT64_C(1) << 63, UINT64_C(3) << 62, ~UINT64_C(0), 1,
                                              UINT64_C(0x8000000000000001), UINT64_C(0xFFFFFFFFFFFFF800),
                                              UINT64_C(0xA000000000000400), UINT64_C(0x8000008000000000) };
@@ -99,7 +101,7 @@ void random_fp(struct silicon_case *c, struct random *r)
     }
 }
 
-/* ---- The model's registers --------------------------------------------------------------------------------------------- */
+/* ---- The model's registers ---------------------------------------------------------------------------------- */
 
 void fp_load(struct core *core, const uint8_t *fx)
 {
@@ -128,7 +130,7 @@ void fp_store(struct core *core, uint8_t *fx)
     memcpy(fx + FX_XMM, core->xmm, sizeof(core->xmm));
 }
 
-/* ---- Comparison ------------------------------------------------------------------------------------------------------------- */
+/* ---- Comparison --------------------------------------------------------------------------------------------- */
 
 /* Opcode and pointers (processors differ in when they record them) and reserved bytes do not count. */
 static const struct {

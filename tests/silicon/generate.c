@@ -12,7 +12,7 @@
 #define TRIES 40
 #define POOL_BYTES 65536u
 
-/* ---- The native processor -------------------------------------------------------------------------------------- */
+/* ---- The native processor ----------------------------------------------------------------------------------- */
 
 void native_processor_identify(struct native_processor *processor)
 {
@@ -84,7 +84,7 @@ const char *row_not_run(const struct native_processor *processor, const struct i
     return NULL;
 }
 
-/* ---- Bytes ------------------------------------------------------------------------------------------------------ */
+/* ---- Bytes -------------------------------------------------------------------------------------------------- */
 
 /* Often a value at the edge of some size. */
 uint64_t random_value(struct random *r)
@@ -144,7 +144,8 @@ static uint8_t random_modrm(struct random *r, const struct isa_form *form)
             modrm |= 0xC0, reg = true;
         if (!(form->mods & (reg ? 2 : 1)))
             modrm ^= 0xC0, reg = modrm >= 0xC0;
-        if ((form->mods & (reg ? 2 : 1)) && (form->regs >> (modrm >> 3 & 7) & 1) && (!reg || (form->rms >> (modrm & 7) & 1)))
+        if ((form->mods & (reg ? 2 : 1)) && (form->regs >> (modrm >> 3 & 7) & 1) &&
+            (!reg || (form->rms >> (modrm & 7) & 1)))
             return modrm;
     }
 }
@@ -189,7 +190,7 @@ bool draft_make(struct draft *draft, struct random *r, unsigned row, unsigned bi
     return false;
 }
 
-/* ---- Inputs ------------------------------------------------------------------------------------------------------- */
+/* ---- Inputs ------------------------------------------------------------------------------------------------- */
 
 /* Making all memory anew would cost more than the case: runs of one random pool, the same in every session. */
 static void random_window(struct silicon_case *c, struct random *r)
@@ -244,7 +245,8 @@ static uint64_t random_rip(struct random *r)
     }
 }
 
-static bool single_make(struct silicon_case *c, const struct native_processor *processor, struct random *r, unsigned row)
+static bool single_make(struct silicon_case *c, const struct native_processor *processor, struct random *r,
+                        unsigned row)
 {
     struct draft draft;
 

@@ -33,7 +33,7 @@ struct session {
     uint64_t compared, skipped, differences, died;
 };
 
-/* ---- Rows ------------------------------------------------------------------------------------------------------------ */
+/* ---- Rows --------------------------------------------------------------------------------------------------- */
 
 static void choose_rows(struct session *s)
 {
@@ -99,7 +99,7 @@ static void print_table(struct session *s)
     g_string_free(out, TRUE);
 }
 
-/* ---- Cases ----------------------------------------------------------------------------------------------------------- */
+/* ---- Cases -------------------------------------------------------------------------------------------------- */
 
 static void judge(struct session *s, const struct silicon_case *c, const struct silicon_result *native)
 {
@@ -154,7 +154,7 @@ static bool run_all(struct session *s)
     return true;
 }
 
-/* ---- Program ----------------------------------------------------------------------------------------------------------- */
+/* ---- Program ------------------------------------------------------------------------------------------------ */
 
 static int skip(const char *why)
 {
@@ -175,7 +175,8 @@ static int report(struct session *s)
     else
         unused = 0;
     printf("%s 1 - %s do on the model what they do on the native processor\n",
-           s->differences || unused ? "not ok" : "ok", s->options.sequence ? "random sequences" : "random instructions");
+           s->differences || unused ? "not ok" : "ok",
+           s->options.sequence ? "random sequences" : "random instructions");
     g_string_free(stale, TRUE);
     return s->differences || unused ? EXIT_FAILURE : EXIT_SUCCESS;
 }

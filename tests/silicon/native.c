@@ -83,8 +83,8 @@ static void signal_taken(int number, siginfo_t *info, void *opaque)
 static bool map_fixed(uint32_t address, size_t bytes, int protection, int fill)
 {
     void *want = (void *)(uintptr_t)address;
-    void *got = mmap(want, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE,
-                     -1, 0);
+    void *got = mmap(want, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0);
 
     if (got != want)
         return false;
@@ -95,7 +95,7 @@ static bool map_fixed(uint32_t address, size_t bytes, int protection, int fill)
 /* Code is readable and executable for the cases, and writable elsewhere for the child. */
 static bool map_code(void)
 {
-    void *want = (void *)(uintptr_t)CODE_FIRST;
+    void *want = (void *)(uintptr_t)CODE_FIRST, *got;
     int file = memfd_create("silicon", MFD_CLOEXEC);
 
     if (file < 0 || ftruncate(file, CODE_ALL) != 0)
@@ -104,7 +104,8 @@ static bool map_code(void)
     if (code_alias == MAP_FAILED)
         return false;
     memset(code_alias, FILLER, CODE_ALL);
-    return mmap(want, CODE_ALL, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, file, 0) == want;
+    got = mmap(want, CODE_ALL, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, file, 0);
+    return got == want;
 }
 
 static bool child_map(void)

@@ -6,7 +6,7 @@
 #define GLUE 8 /* native.c writes behind the code */
 #define MARGIN 320u
 
-/* ---- Addresses ---------------------------------------------------------------------------------------------------- */
+/* ---- Addresses ---------------------------------------------------------------------------------------------- */
 
 /*
  * Inside a window, at a distance from where windows end and the page goes on: strings, frames and bit offsets
@@ -28,7 +28,8 @@ uint64_t place_data(struct random *r, unsigned size, bool may_fault, bool non_ca
     const struct window *window = &windows[random_one_in(r, 4) ? 2 * random_below(r, 2) : 1];
 
     if (may_fault && size > 16) /* images: which end is looked at first is not defined */
-        return random_one_in(r, 2) ? UNMAPPED + random_below(r, 0x800) : DATA_READ_ONLY + random_below(r, 0x1000 - size);
+        return random_one_in(r, 2) ? UNMAPPED + random_below(r, 0x800)
+                                   : DATA_READ_ONLY + random_below(r, 0x1000 - size);
     if (may_fault) {
         switch (random_below(r, non_canonical ? 7 : 6)) {
         case 0: return UNMAPPED + random_below(r, 0x1000);
@@ -70,7 +71,7 @@ uint64_t window_get(const struct silicon_case *c, uint64_t address, unsigned siz
     return value;
 }
 
-/* ---- Targets and selectors ------------------------------------------------------------------------------------------ */
+/* ---- Targets and selectors ---------------------------------------------------------------------------------- */
 
 static bool target_is_usable(const struct silicon_case *c, uint64_t target, unsigned length)
 {
@@ -103,7 +104,7 @@ static uint16_t random_selector(struct random *r, bool code)
     return any[random_below(r, sizeof(any) / sizeof(any[0]))];
 }
 
-/* ---- The ModRM operand ---------------------------------------------------------------------------------------------- */
+/* ---- The ModRM operand -------------------------------------------------------------------------------------- */
 
 static unsigned memory_size(const struct insn *insn)
 {
@@ -210,7 +211,7 @@ uint64_t effective_address(const struct silicon_case *c, const struct draft *dra
     return zero_extend(offset, insn->address_size);
 }
 
-/* ---- What some rows need besides --------------------------------------------------------------------------------------- */
+/* ---- What some rows need besides ---------------------------------------------------------------------------- */
 
 static bool place_branch(struct silicon_case *c, struct draft *draft, struct random *r)
 {
@@ -315,7 +316,7 @@ static void place_dividend(struct silicon_case *c, const struct insn *insn, stru
         c->in.gpr[RDX] = (uint32_t)c->in.gpr[RDX];
 }
 
-/* ---- One instruction ----------------------------------------------------------------------------------------------------- */
+/* ---- One instruction ---------------------------------------------------------------------------------------- */
 
 static bool place_memory(struct silicon_case *c, struct draft *draft, struct random *r,
                          const struct native_processor *processor)
@@ -330,21 +331,24 @@ static bool place_memory(struct silicon_case *c, struct draft *draft, struct ran
     return true;
 }
 
-static void place_bit_offset(struct silicon_case *c, const struct insn *insn, struct random *r)
+static bool place_bit_offset(struct silicon_case *c, const struct insn *insn, struct random *r)
 {
-    if (insn->op[0].kind != OPERAND_MEMORY || insn->op[1].kind != OPERAND_GPR || insn->op[1].reg == insn->base ||
-        insn->op[1].reg == insn->index || random_one_in(r, 16))
-        return;
+    if (insn->op[0].kind != OPERAND_MEMORY || insn->op[1].kind != OPERAND_GPR)
+        return true;
+    if (insn->op[1].reg == insn->base || insn->op[1].reg == insn->index)
+        return false; /* no telling where */
     c->in.gpr[insn->op[1].reg] = (uint64_t)(int64_t)((int)random_below(r, 2000) - 1000);
     if (insn->lock)
         c->in.gpr[insn->op[1].reg] = random_below(r, 8 * insn->op[0].size);
     if (c->bits == 32)
         c->in.gpr[insn->op[1].reg] = (uint32_t)c->in.gpr[insn->op[1].reg];
+    return true;
 }
 
-static void place_word(struct silicon_case *c, uint64_t at, struct random *r)
+static bool place_mxcsr(struct silicon_case *c, const struct draft *draft, struct random *r, unsigned at)
 {
-    window_put(c, at, 4, random_next(r) & (random_one_in(r, 4) ? 0xFFFDFFFF : 0xFFFF));
+    window_put(c, effective_address(c, draft) + at, 4, random_next(r) & (random_one_in(r, 4) ? 0xFFFDFFFF : 0xFFFF));
+    return c->bits == 32 || draft->insn.segment < SEG_FS; /* those have bases */
 }
 
 static bool place_rest(struct silicon_case *c, struct draft *draft, struct random *r)
@@ -374,15 +378,15 @@ static bool place_rest(struct silicon_case *c, struct draft *draft, struct rando
     else if (run == exec_div || run == exec_idiv)
         place_dividend(c, insn, r);
     else if (run == exec_bt || run == exec_bts || run == exec_btr || run == exec_btc)
-        place_bit_offset(c, insn, r);
+        return place_bit_offset(c, insn, r);
     else if (run == exec_int)
         return insn->immediate != 0x80 && insn->immediate > 4; /* what Linux gives CPL 3 a gate for */
     else if (run == exec_maskmovq || run == exec_maskmovdqu)
         c->in.gpr[RDI] = place_data(r, 16, random_one_in(r, 4), c->bits == 64) & ~UINT64_C(15);
     else if (run == exec_ldmxcsr) /* MXCSR.MM is AMD's; other reserved bits are #GP */
-        place_word(c, effective_address(c, draft), r);
+        return place_mxcsr(c, draft, r, 0);
     else if (run == exec_fxrstor)
-        place_word(c, effective_address(c, draft) + 24, r);
+        return place_mxcsr(c, draft, r, 24);
     else if (run == exec_enter && random_one_in(r, 2))
         c->in.gpr[RBP] = place_data(r, 64, false, false);
     return true;

@@ -19,7 +19,8 @@ static bool reads_flags(const struct isa_row *row)
 {
     static exec_fn *const list[] = {
         exec_jcc, exec_setcc, exec_cmovcc, exec_adc, exec_sbb, exec_rcl, exec_rcr, exec_pushf, exec_lahf, exec_salc,
-        exec_daa, exec_das, exec_aaa, exec_aas, exec_cmc, exec_fcmov, exec_into, exec_loope, exec_loopne, exec_cmps, exec_scas,
+        exec_daa, exec_das, exec_aaa, exec_aas, exec_cmc, exec_fcmov, exec_into, exec_loope, exec_loopne,
+        exec_cmps, exec_scas,
     };
 
     for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
@@ -48,7 +49,8 @@ static bool row_fits(const struct isa_row *row, unsigned bits, uint64_t tainted)
     static exec_fn *const left_out[] = {
         exec_call_rel, exec_push_segment, exec_enter, exec_leave, exec_pusha, exec_popa, exec_popf, exec_pop_segment,
         exec_mov_to_segment, exec_les, exec_lds, exec_lss, exec_lfs, exec_lgs, exec_int, exec_int3, exec_into,
-        exec_icebp, exec_loop, exec_loope, exec_loopne, exec_call_near, exec_jmp_near, exec_ret_near, exec_pop, exec_lsl, exec_ldmxcsr, exec_fxrstor,
+        exec_icebp, exec_loop, exec_loope, exec_loopne, exec_call_near, exec_jmp_near, exec_ret_near, exec_pop,
+        exec_lsl, exec_ldmxcsr, exec_fxrstor,
     };
 
     if (!(row->modes & (bits == 64 ? ISA_IN_64BIT : ISA_IN_PROTECTED)) || row_has_exception(row))

@@ -141,7 +141,7 @@ bool draft_make(struct draft *draft, struct random *r, unsigned row, unsigned bi
 bool draft_decode(struct draft *draft, unsigned bits);
 uint64_t random_value(struct random *r);
 
-/* ---- fp.c ------------------------------------------------------------------------------------------------------ */
+/* ---- fp.c --------------------------------------------------------------------------------------------------- */
 
 /* Numbers that matter to some format. */
 uint64_t random_interesting(struct random *r);
@@ -153,12 +153,12 @@ void fp_enter_mmx(uint8_t *fx, bool store);
 bool fp_differs(const uint8_t *a, const uint8_t *b);
 void fp_describe(GString *out, const uint8_t *in, const uint8_t *model, const uint8_t *native);
 
-/* ---- vendor.c -------------------------------------------------------------------------------------------------- */
+/* ---- vendor.c ----------------------------------------------------------------------------------------------- */
 
 /* false: here the native processor documents something else than Family 10h. */
 bool vendors_agree(const struct silicon_case *c, const struct draft *draft, const struct native_processor *processor);
 
-/* ---- place.c --------------------------------------------------------------------------------------------------- */
+/* ---- place.c ------------------------------------------------------------------------------------------------ */
 
 /* Registers and displacements so that operands lie somewhere telling. false: they cannot. */
 bool place_operands(struct silicon_case *c, struct draft *draft, struct random *r,
@@ -169,12 +169,12 @@ uint64_t effective_address(const struct silicon_case *c, const struct draft *dra
 uint64_t window_get(const struct silicon_case *c, uint64_t address, unsigned size);
 void window_put(struct silicon_case *c, uint64_t address, unsigned size, uint64_t value);
 
-/* ---- sequence.c ------------------------------------------------------------------------------------------------- */
+/* ---- sequence.c --------------------------------------------------------------------------------------------- */
 
 bool sequence_make(struct silicon_case *c, const struct native_processor *processor, struct random *r,
                    const uint16_t *rows, unsigned row_count);
 
-/* ---- native.c, stub.c -------------------------------------------------------------------------------------------- */
+/* ---- native.c, stub.c --------------------------------------------------------------------------------------- */
 
 #define RING 128
 
@@ -187,14 +187,14 @@ struct silicon_case *native_cases(struct native *native);
 struct silicon_result *native_results(struct native *native);
 bool native_run(struct native *native, unsigned count);
 
-/* ---- model.c ------------------------------------------------------------------------------------------------------ */
+/* ---- model.c ------------------------------------------------------------------------------------------------ */
 
 struct model;
 struct model *model_new(const struct native_processor *processor);
 void model_free(struct model *model);
 void model_run(struct model *model, const struct silicon_case *c, struct silicon_result *result);
 
-/* ---- compare.c ---------------------------------------------------------------------------------------------------- */
+/* ---- compare.c ---------------------------------------------------------------------------------------------- */
 
 /* Flags that are undefined after `insn` retires. */
 uint64_t undefined_flags(const struct isa_row *row);

@@ -14,7 +14,8 @@
 _Static_assert(offsetof(struct stub_state, own_rsp) == 0x90 && offsetof(struct stub_state, media) == 0xA8 &&
                offsetof(struct stub_state, fs_base) == 0xB0 && offsetof(struct stub_state, out_gpr) == 0xC0 &&
                offsetof(struct stub_state, out_rflags) == 0x140 && offsetof(struct stub_state, out_seg) == 0x148 &&
-               offsetof(struct stub_state, far_offset) == 0x158 && offsetof(struct stub_state, case_fs_base) == 0x160 && offsetof(struct stub_state, fx) == 0x200,
+               offsetof(struct stub_state, far_offset) == 0x158 && offsetof(struct stub_state, case_fs_base) == 0x160 &&
+               offsetof(struct stub_state, fx) == 0x200,
                "the assembly's offsets");
 
 __asm__(

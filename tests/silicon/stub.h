@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The child's way into random code and back (stub.c). All addresses are fixed, because that code owns every register. */
+/* The child's way into random code and back (stub.c), at fixed addresses: that code owns every register. */
 #ifndef FAM10H_TESTS_SILICON_STUB_H
 #define FAM10H_TESTS_SILICON_STUB_H
 

@@ -29,7 +29,7 @@ static bool branch_66(const struct draft *draft, unsigned bits)
     return bits == 64 && (row->attributes & A_BRANCH) && (row->attributes & A_D64) && draft->insn.operand_size == 2;
 }
 
-/* Far pointers of 16:64 exist on Intel alone; AMD ignores REX.W there (APM3 LSS, JMP far): far_test.c, segment_test.c. */
+/* Far pointers of 16:64 exist on Intel alone; AMD ignores REX.W there (APM3 LSS, JMP far): far_test.c. */
 static bool far_pointer_64(const struct draft *draft, unsigned bits)
 {
     const struct isa_form *form = &isa_forms[draft->insn.row - isa_rows];
@@ -37,7 +37,7 @@ static bool far_pointer_64(const struct draft *draft, unsigned bits)
     return bits == 64 && (form->op[0].size == ISA_SIZE_P || form->op[1].size == ISA_SIZE_P) && has_rexw(draft);
 }
 
-/* Intel moves two bytes to and from the stack and leaves the rest (SDM PUSH); AMD moves the operand size: segment_test.c. */
+/* Intel moves two bytes to and from the stack (SDM PUSH), AMD the operand size: segment_test.c. */
 static bool segment_on_stack(const struct silicon_case *c, const struct insn *insn)
 {
     if (insn->run != exec_push_segment && insn->run != exec_pop_segment)
@@ -83,10 +83,21 @@ static bool no_io(const struct silicon_case *c, const struct insn *insn)
     return (insn->run == exec_ins || insn->run == exec_outs) && insn->rep && (uint32_t)c->in.gpr[RCX] == 0;
 }
 
-/* A far call from 64-bit to 32-bit code: Intel cuts the stack's address to 32 bits before the pushes. */
+/*
+ * A far call from 64-bit to 32-bit code: Intel cuts the stack's address to 32 bits before the pushes. And pushes
+ * that wrap around 4 GiB hang the native processor under KVM.
+ */
 static bool call_to_32(const struct silicon_case *c, const struct insn *insn)
 {
-    return insn->run == exec_call_far && c->bits == 64 && c->in.gpr[RSP] >> 32 != 0;
+    uint64_t stack = c->in.gpr[RSP];
+
+    return insn->run == exec_call_far && (c->bits == 64 ? stack >> 32 != 0 : stack < 64);
+}
+
+/* A frame that is neither aligned nor mapped: #AC or #PF first. */
+static bool misaligned_frame(const struct silicon_case *c, const struct insn *insn)
+{
+    return (insn->run == exec_retf || insn->run == exec_iret) && (c->in.rflags & RFLAGS_AC) && (c->in.gpr[RSP] & 7);
 }
 
 /* A far return from 64-bit to 32-bit code: Intel cuts rIP to 32 bits, the model compares all of it with the limit. */
@@ -118,5 +129,5 @@ bool vendors_agree(const struct silicon_case *c, const struct draft *draft, cons
            !string_32_in_64(c, &draft->insn) && !wide_alignment(c, &draft->insn) &&
            !override_of_non_canonical(c, draft) && !no_io(c, &draft->insn) &&
            !call_to_32(c, &draft->insn) && !return_to_32(c, &draft->insn) &&
-           !torn_store(c, draft);
+           !torn_store(c, draft) && !misaligned_frame(c, &draft->insn);
 }

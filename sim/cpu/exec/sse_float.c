@@ -111,7 +111,8 @@ static enum outcome run_unmasked(struct core *core, native_sse_fn *fn, union lan
     } else {
         flags = fn(control, a, b);
     }
-    if (flags & unmasked & (MXCSR_UE | MXCSR_OE))
+    /* A masked one of the two in another lane means PE anyway. */
+    if ((flags & unmasked & (MXCSR_UE | MXCSR_OE)) && !(flags & ~unmasked & (MXCSR_UE | MXCSR_OE)))
         flags = (flags & ~(uint32_t)MXCSR_PE) | unbounded_inexact(fn, control, &before, b, flags);
     if (flags & unmasked & BEFORE_COMPUTATION)
         flags &= BEFORE_COMPUTATION;

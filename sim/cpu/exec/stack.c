@@ -159,7 +159,8 @@ struct enter_refs {
 };
 
 /* Each step's checks in the order of the steps (APM3 ENTER); last a write at the final rSP. */
-static enum outcome enter_probe(struct core *core, unsigned size, unsigned level, unsigned room, struct enter_refs *refs)
+static enum outcome enter_probe(struct core *core, unsigned size, unsigned level, unsigned room,
+                                struct enter_refs *refs)
 {
     enum outcome outcome = stack_probe(core, size, size, &refs->push[0]);
     struct mem_ref top;

@@ -304,8 +304,8 @@ enum outcome exec_fnstenv(struct core *core, const struct insn *insn)
     struct mem_ref ref;
 
     if (outcome == OUTCOME_NEXT)
-        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), environment_bytes(insn), environment_align(insn),
-                                     MMU_WRITE, &ref);
+        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), environment_bytes(insn),
+                                     environment_align(insn), MMU_WRITE, &ref);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     put_environment(core, insn, image);
@@ -321,8 +321,8 @@ enum outcome exec_fldenv(struct core *core, const struct insn *insn)
     struct mem_ref ref;
 
     if (outcome == OUTCOME_NEXT)
-        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), environment_bytes(insn), environment_align(insn),
-                                     MMU_READ, &ref);
+        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), environment_bytes(insn),
+                                     environment_align(insn), MMU_READ, &ref);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     ref_load_bytes(core, &ref, image);
@@ -340,7 +340,8 @@ enum outcome exec_fnsave(struct core *core, const struct insn *insn)
     struct mem_ref ref;
 
     if (outcome == OUTCOME_NEXT)
-        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), size + 80, environment_align(insn), MMU_WRITE, &ref);
+        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), size + 80,
+                                     environment_align(insn), MMU_WRITE, &ref);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     put_environment(core, insn, image);
@@ -361,7 +362,8 @@ enum outcome exec_frstor(struct core *core, const struct insn *insn)
     struct mem_ref ref;
 
     if (outcome == OUTCOME_NEXT)
-        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), size + 80, environment_align(insn), MMU_READ, &ref);
+        outcome = memory_probe_bytes(core, insn->segment, operand_offset(core, insn), size + 80,
+                                     environment_align(insn), MMU_READ, &ref);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     ref_load_bytes(core, &ref, image);

@@ -102,6 +102,8 @@ static uint16_t remainder_of(uint16_t control, struct x87_register *a, const str
         }
         status = quotient_conditions(quotient);
     }
+    if (is_infinite(*b)) /* ST(0) stays, and is no underflow, however small */
+        control |= X87_UE;
     return status | (wide_round(result, false, control, a) & (X87_UE | X87_PE));
 }
 
