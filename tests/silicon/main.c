@@ -192,7 +192,7 @@ int main(int argc, char **argv)
         { "sequence", 0, 0, G_OPTION_ARG_NONE, &s.options.sequence, "2 to 16 instructions a case", NULL },
         { "table", 0, 0, G_OPTION_ARG_NONE, &s.options.table, "print what each row came to", NULL },
         { "rows", 0, 0, G_OPTION_ARG_STRING, &s.options.rows, "only rows whose name and encoding match", "REGEX" },
-        { NULL },
+        { NULL, 0, 0, 0, NULL, NULL, NULL },
     };
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     const char *top = g_getenv("top_srcdir"), *why = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Operands of struct insn and of capstone in one spelling. */
-#include "sim/cpu/isa/capstone_operands.h"
+#include "sim/cpu/isa/capstone_operands_test.h"
 
 #include <inttypes.h>
 

@@ -21,7 +21,7 @@
 #include "sim/cpu/decode/insn.h"
 #include "sim/cpu/exec/fake_core.h"
 #include "sim/cpu/decode/name.h"
-#include "sim/cpu/isa/capstone_operands.h"
+#include "sim/cpu/isa/capstone_operands_test.h"
 #include "sim/unit_test.h"
 
 struct exception {
