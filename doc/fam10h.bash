@@ -16,7 +16,7 @@ _fam10h() {
     case ${COMP_WORDS[1]} in
         run) options='--set --json --junit --tap --engine --snapshots --progress --list --help' ;;
         boot) options='--kernel --initrd --append --firmware --memory --nodes --cores --model --engine --host-memory
-                  --limit --no-reboot --report --json --record --replay --help' ;;
+                  --limit --no-reboot --no-svm-lock --report --json --record --replay --help' ;;
         gate) options='--allow --other-images --update --help' ;;
         isa) options='--coverage --help' ;;
         counters) options='--help' ;;

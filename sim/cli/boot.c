@@ -15,7 +15,7 @@
 struct boot_options {
     char *kernel, *initrd, *append, *firmware, *memory, *host_memory, *model, *engine, *json, *limit, *record, *replay;
     int nodes, cores;
-    gboolean no_reboot, report;
+    gboolean no_reboot, no_svm_lock, report;
 };
 
 struct boot {
@@ -124,6 +124,7 @@ static bool configure(struct boot *boot, GError **error)
 
     machine_config_defaults(config);
     config->debug_exit = true;
+    config->svm_lock = !options->no_svm_lock;
     config->model = options->model ? options->model : config->model;
     if (options->nodes < 0 || options->cores < 0) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s %d; 1 or more is right",
@@ -331,6 +332,7 @@ int command_boot(const char *program, int argc, char **argv)
         { "host-memory", 0, 0, G_OPTION_ARG_FILENAME, &options.host_memory, "Limit on native memory (4G)", "BYTES" },
         { "limit", 0, 0, G_OPTION_ARG_FILENAME, &options.limit, "End after this machine time, status 3", "TIME" },
         { "no-reboot", 0, 0, G_OPTION_ARG_NONE, &options.no_reboot, "End when the guest resets the machine", NULL },
+        { "no-svm-lock", 0, 0, G_OPTION_ARG_NONE, &options.no_svm_lock, "Firmware leaves VM_CR unlocked", NULL },
         { "report", 0, 0, G_OPTION_ARG_NONE, &options.report, "Print the report on stderr at the end", NULL },
         { "json", 0, 0, G_OPTION_ARG_FILENAME, &options.json, "Write the report (-: stdout)", "FILE" },
         { "record", 0, 0, G_OPTION_ARG_FILENAME, &options.record, "Record the terminal's input", "FILE" },

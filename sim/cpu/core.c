@@ -249,11 +249,11 @@ static void enter_flat(struct core *core)
     core->cr0 = CR0_PE | CR0_ET;
 }
 
-void core_firmware(struct core *core)
+void core_firmware(struct core *core, bool svm_lock)
 {
     msr_enter(core);
     apic_enter(core->apic);
-    core->svm.vm_cr = VM_CR_LOCK; /* BKDG10 2.14.1, SVM enabled: SVMDIS 0, Lock 1, key 0 */
+    core->svm.vm_cr = svm_lock ? VM_CR_LOCK : 0; /* BKDG10 2.14.1, SVM enabled: SVMDIS 0, Lock 1, key 0 */
 }
 
 void core_enter(struct core *core, const struct core_entry *entry)

@@ -115,10 +115,10 @@ struct core_entry {
 };
 void core_enter(struct core *core, const struct core_entry *entry);
 /*
- * The registers of this core as firmware leaves them (fact sheet 11.4): APIC enabled, SVM enabled and
+ * The registers of this core as firmware leaves them (fact sheet 11.4): APIC enabled, SVM enabled and, with svm_lock,
  * locked, name string, workarounds. The memory map's MSRs are the machine's business. Before core_enter.
  */
-void core_firmware(struct core *core);
+void core_firmware(struct core *core, bool svm_lock);
 /* Application processors after firmware: wait for SIPI. */
 void core_wait_for_sipi(struct core *core);
 

@@ -60,9 +60,9 @@ static void cover_with_mtrrs(struct core *core, uint64_t top)
     }
 }
 
-static void hand_over_core(struct core *core, uint64_t below, uint64_t above)
+static void hand_over_core(struct core *core, const struct machine_config *config, uint64_t below, uint64_t above)
 {
-    core_firmware(core);
+    core_firmware(core, config->svm_lock);
     core_set_msr(core, MSR_SYS_CFG, SYS_CFG_AFTER_FIRMWARE | BIT(19)); /* the extra bits are visible with ModEn only */
     core_set_msr(core, MSR_MTRR_FIX_64K, ALL_WB | UINT64_C(0x0101010101010101) * FIXED_DRAM);
     core_set_msr(core, MSR_MTRR_FIX_16K_8, ALL_WB | UINT64_C(0x0101010101010101) * FIXED_DRAM);
@@ -82,5 +82,5 @@ void firmware_hand_over(struct machine *machine)
 
     memory_tops(machine, &below, &above);
     for (unsigned i = 0; i < machine->core_count; i++)
-        hand_over_core(machine->core[i], below, above);
+        hand_over_core(machine->core[i], &machine->config, below, above);
 }

@@ -76,7 +76,7 @@ void machine_config_defaults(struct machine_config *config)
 {
     *config = (struct machine_config){
         .model = "10h-b3", .nodes = 1, .cores = 1, .memory = 512 * MIB, .host_memory = 4 * GIB,
-        .engine = ENGINE_FAST,
+        .engine = ENGINE_FAST, .svm_lock = true,
     };
 }
 

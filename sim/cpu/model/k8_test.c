@@ -28,7 +28,7 @@ static struct board *begin(size_t revision)
     struct board *board = board_new(revisions[revision].model, 2, false);
 
     board_enter_long(board, 0, CODE);
-    core_firmware(board->core[0]);
+    core_firmware(board->core[0], true);
     return board;
 }
 

@@ -19,7 +19,7 @@ START_TEST(revision_b3_reports_the_sheets_leaves)
     struct board *board = board_new("10h-b3", 2, false);
     struct core *core = board->core[1];
 
-    core_firmware(core);
+    core_firmware(core, true);
     ck_leaf(core, 0, 5, 0x68747541, 0x444D4163, 0x69746E65);
     ck_leaf(core, 1, 0x00100F23, 0x01020800, 0x00802009, 0x178BFBFF); /* APIC id 1, two cores */
     ck_leaf(core, 2, 0, 0, 0, 0);
@@ -47,8 +47,8 @@ START_TEST(later_revisions_differ_where_the_sheet_says)
 {
     struct board *c2 = board_new("10h-c2", 2, false), *d0 = board_new("10h-d0", 2, false);
 
-    core_firmware(c2->core[0]);
-    core_firmware(d0->core[0]);
+    core_firmware(c2->core[0], true);
+    core_firmware(d0->core[0], true);
     ck_leaf(c2->core[0], 1, 0x00100F42, 0x00020800, 0x00802009, 0x178BFBFF);
     ck_leaf(c2->core[0], 0x80000001, 0x00100F42, 0, 0x000037FF, 0xEFD3FBFF);
     ck_leaf(c2->core[0], 0x80000006, 0x20800000, 0x42004200, 0x02008140, 0x0030B140);
@@ -104,7 +104,7 @@ START_TEST(name_string_comes_from_its_msrs)
 
         ck_assert_uint_eq(v.eax | v.ebx | v.ecx | v.edx, 0); /* firmware writes it */
     }
-    core_firmware(core);
+    core_firmware(core, true);
     for (uint32_t leaf = 0; leaf < 3; leaf++) {
         struct cpuid_values v = cpuid_read(core, 0x80000002 + leaf);
 
@@ -133,7 +133,7 @@ START_TEST(cpuid_follows_its_dynamic_bits)
     struct core *core = board->core[0];
     uint64_t bar;
 
-    core_firmware(core);
+    core_firmware(core, true);
     ck_assert(core_msr(core, 0x1B, &bar));
     ck_assert(msr_write(core, 0x1B, bar & ~BIT(11))); /* ApicEn */
     ck_assert_uint_eq(cpuid_read(core, 1).edx, 0x178BFBFF & ~BIT(9));
@@ -164,7 +164,7 @@ START_TEST(feature_override_msrs_replace_what_cpuid_reports)
     ck_assert_uint_eq(value, UINT64_C(0x00802009178BFBFF));
     ck_assert(msr_read(core, 0xC0011005, &value));
     ck_assert_uint_eq(value, UINT64_C(0x000007FFEFD3FBFF));
-    core_firmware(core);
+    core_firmware(core, true);
     ck_assert(msr_write(core, 0xC0011004, UINT64_C(0x8000000000000001))); /* a bit may be turned on too */
     ck_assert_uint_eq(cpuid_read(core, 1).ecx, 0x80000000);
     ck_assert_uint_eq(cpuid_read(core, 1).edx, 1 | BIT(9)); /* APIC still follows ApicEn */

@@ -210,7 +210,7 @@ START_TEST(an_overflow_interrupts_at_the_boundary_where_it_happened)
 
             memset(board->ram + CODE, 0x40, 2000); /* inc eax */
             board_enter_flat(board, 0, CODE);
-            core_firmware(core);
+            core_firmware(core, true);
             core->apic_page.write(core->apic_page.ctx, 0x340, 4, 0x55);
             rflags_write(core, RFLAGS_IF);
             start(core, 0, selected[s] | OS | INT);
