@@ -35,7 +35,7 @@ static enum npt_size backing_limit(const char *options)
     return option_flag(options, "hap_1gb", true) ? NPT_1G : NPT_2M;
 }
 
-static void create_guests(const struct multiboot_info *info, enum npt_size limit)
+static void create_guests(const struct multiboot_info *info)
 {
     const struct multiboot_module *modules = memory_pointer(info->mods_addr);
     uint32_t count = info->flags & MULTIBOOT_INFO_MODULES ? info->mods_count : 0;
@@ -45,13 +45,13 @@ static void create_guests(const struct multiboot_info *info, enum npt_size limit
     if (count > GUESTS_MAX)
         panic("%u modules, at most %u guests", count, GUESTS_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        const char *wrong = guest_create(&guests[i], i, &modules[i], limit);
+        struct guest *guest = guest_claim(false);
+        const char *wrong = guest_build(guest, &modules[i], memory_pointer(modules[i].string));
 
         if (wrong)
             panic("module %u: %s", i, wrong);
-        guest_count++;
-        console_print("hv: guest %s: %lu KiB, %u vCPUs, width %u", guests[i].spec.name,
-                      (unsigned long)(guests[i].spec.memory >> 10), guests[i].spec.vcpus, guests[i].spec.width);
+        console_print("hv: guest %s: %lu KiB, %u vCPUs, width %u", guest->spec.name,
+                      (unsigned long)(guest->spec.memory >> 10), guest->spec.vcpus, guest->spec.width);
     }
 }
 
@@ -153,7 +153,8 @@ void hv_main(uint32_t magic, uint32_t info_address)
     lapic_init();
     ticks_per_ms = lapic_timer_calibrate();
     read_options(options, ticks_per_ms);
-    create_guests(info, backing_limit(options));
+    guest_init(backing_limit(options));
+    create_guests(info);
     start_cores(options, ticks_per_ms);
     schedule_loop(&schedule_options);
 }

@@ -11,6 +11,7 @@
 #define PTE_ADDRESS 0x000FFFFFFFFFF000ull
 #define PTE_TABLE (PTE_P | NPT_WRITE | PTE_U | PTE_A)
 #define ENTRIES 512
+#define BITS_PER_LEVEL 9u
 #define TOP_LEVEL 3 /* levels count from the one that maps 4 KiB */
 
 static uint64_t *table_at(uint64_t entry)
@@ -125,7 +126,7 @@ bool npt_split(struct npt *npt, uint64_t gpa)
         return false;
     smaller = table_at(page);
     spa = *entry & PTE_ADDRESS & ~(npt_bytes((enum npt_size)level) - 1);
-    rights = *entry & NPT_WRITE;
+    rights = *entry & (NPT_WRITE | NPT_BORROWED);
     for (unsigned i = 0; i < ENTRIES; i++)
         smaller[i] = leaf(spa + i * npt_bytes((enum npt_size)(level - 1)), (enum npt_size)(level - 1), rights);
     *entry = page | PTE_TABLE;
@@ -133,6 +134,28 @@ bool npt_split(struct npt *npt, uint64_t gpa)
     npt->entries[level - 1] += ENTRIES;
     npt->splits++;
     return true;
+}
+
+static void destroy_table(uint64_t table, unsigned level, void (*give_back)(uint64_t spa, unsigned order))
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        uint64_t entry = table_at(table)[i];
+
+        if (!(entry & PTE_P))
+            continue;
+        if (!is_leaf(entry, level))
+            destroy_table(entry & PTE_ADDRESS, level - 1, give_back);
+        else if (!(entry & NPT_BORROWED))
+            give_back(entry & PTE_ADDRESS & ~(npt_bytes((enum npt_size)level) - 1), BITS_PER_LEVEL * level);
+    }
+    give_back(table, 0);
+}
+
+void npt_destroy(struct npt *npt, void (*give_back)(uint64_t spa, unsigned order))
+{
+    if (npt->root)
+        destroy_table(npt->root, TOP_LEVEL, give_back);
+    *npt = (struct npt){ .table = npt->table };
 }
 
 enum npt_size npt_fit(uint64_t gpa, uint64_t end, enum npt_size limit)

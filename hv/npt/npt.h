@@ -12,6 +12,7 @@
 enum npt_size { NPT_4K, NPT_2M, NPT_1G, NPT_SIZE_COUNT };
 
 #define NPT_WRITE (1u << 1)
+#define NPT_BORROWED (1u << 9) /* the page is not the guest's own: npt_destroy leaves it (an ignored bit) */
 
 struct npt {
     uint64_t root;              /* nCR3 */
@@ -37,6 +38,8 @@ bool npt_map(struct npt *npt, uint64_t gpa, uint64_t spa, enum npt_size size, ui
 bool npt_lookup(const struct npt *npt, uint64_t gpa, uint64_t *spa, enum npt_size *size);
 /* Replace the larger page over gpa by pages of the next smaller size, rights kept. The caller flushes. */
 bool npt_split(struct npt *npt, uint64_t gpa);
+/* Give back every page that is mapped and not borrowed, by its order, and every table; the root too. */
+void npt_destroy(struct npt *npt, void (*give_back)(uint64_t spa, unsigned order));
 /* Largest size that fits at gpa: aligned, within [gpa, end), not above limit. */
 enum npt_size npt_fit(uint64_t gpa, uint64_t end, enum npt_size limit);
 

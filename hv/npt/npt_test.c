@@ -119,6 +119,33 @@ START_TEST(a_split_changes_no_translation)
 }
 END_TEST
 
+static uint64_t returned_tables, returned_bytes;
+
+static void note_returned(uint64_t spa, unsigned order)
+{
+    if (spa >= (uintptr_t)tables && spa < (uintptr_t)tables + 4096 * POOL_PAGES)
+        returned_tables++;
+    else
+        returned_bytes += 0x1000ull << order;
+}
+
+START_TEST(destroying_gives_back_each_table_and_each_page_of_the_guests_own)
+{
+    struct npt npt;
+
+    setup(POOL_PAGES);
+    returned_tables = returned_bytes = 0;
+    ck_assert(npt_init(&npt, take_table));
+    fill(&npt, 256 << 20, NPT_2M);
+    ck_assert(npt_split(&npt, 0x200000));
+    ck_assert(npt_map(&npt, 0xA0000, 0x1000, NPT_4K, NPT_WRITE | NPT_BORROWED));
+    npt_destroy(&npt, note_returned);
+    ck_assert_uint_eq(returned_tables, 5);                       /* 4, and one of the split */
+    ck_assert_uint_eq(returned_bytes, (256ull << 20) - 0x20000); /* all but A0000h-BFFFFh, the borrowed page not */
+    ck_assert_uint_eq(npt.root, 0);
+}
+END_TEST
+
 START_TEST(wrong_requests_are_refused_and_change_nothing)
 {
     struct npt npt;
@@ -151,5 +178,6 @@ END_TEST
 
 UNIT_TESTS("hv npt", a_256_mib_guest_takes_127_large_and_480_small_entries,
            leaf_entries_are_user_writable_accessed_and_dirty, lookups_find_the_page_and_the_offset_in_it,
-           a_split_changes_no_translation, wrong_requests_are_refused_and_change_nothing,
+           a_split_changes_no_translation, destroying_gives_back_each_table_and_each_page_of_the_guests_own,
+           wrong_requests_are_refused_and_change_nothing,
            pages_fit_only_aligned_and_whole)

@@ -106,7 +106,7 @@ void svm_core_init(struct svm_core *core, bool use_asids)
 void svm_arrive(const struct svm_vcpu *vcpu)
 {
     breakpoints_write(vcpu->breakpoints);
-    if (vcpu->fpu)
+    if (vcpu->fpu_used)
         fpu_load(vcpu->fpu);
 }
 
@@ -115,8 +115,7 @@ void svm_leave(struct svm_vcpu *vcpu)
     breakpoints_read(vcpu->breakpoints);
     if (!(vcpu->vmcb->cr4 & CR4_OSFXSR))
         return;
-    if (!vcpu->fpu)
-        vcpu->fpu = memory_alloc_page();
+    vcpu->fpu_used = true;
     fpu_save(vcpu->fpu);
 }
 
@@ -150,14 +149,39 @@ static void set_flat_state(struct vmcb *vmcb)
     vmcb->g_pat = G_PAT_RESET;
 }
 
-void svm_vcpu_init(struct svm_vcpu *vcpu, uint64_t n_cr3)
+static void *zeroed_page(void)
 {
-    *vcpu = (struct svm_vcpu){ .vmcb = memory_alloc_page() };
+    uint64_t page = memory_alloc(ORDER_4K);
+
+    return page ? text_zero(memory_pointer(page), PAGE_SIZE) : NULL;
+}
+
+static void free_page(void *page)
+{
+    if (page)
+        memory_free((uintptr_t)page, ORDER_4K);
+}
+
+void svm_vcpu_free(struct svm_vcpu *vcpu)
+{
+    free_page(vcpu->vmcb);
+    free_page(vcpu->fpu);
+    *vcpu = (struct svm_vcpu){ 0 };
+}
+
+bool svm_vcpu_init(struct svm_vcpu *vcpu, uint64_t n_cr3)
+{
+    *vcpu = (struct svm_vcpu){ .vmcb = zeroed_page(), .fpu = zeroed_page() };
+    if (!vcpu->vmcb || !vcpu->fpu) {
+        svm_vcpu_free(vcpu);
+        return false;
+    }
     asid_drop(&vcpu->asid);
     set_intercepts(vcpu->vmcb);
     set_flat_state(vcpu->vmcb);
     vcpu->vmcb->np_enable = 1;
     vcpu->vmcb->n_cr3 = n_cr3;
+    return true;
 }
 
 void svm_vcpu_set_entry(struct svm_vcpu *vcpu, uint32_t rip, uint32_t rsp)

@@ -31,7 +31,8 @@ struct svm_vcpu {
     struct svm_registers registers;
     struct asid_vcpu asid;
     uint64_t breakpoints[4]; /* DR0-DR3 while it is on no core */
-    void *fpu; /* FXSAVE image; NULL: the guest has not been seen with CR4.OSFXSR set */
+    void *fpu;      /* FXSAVE image */
+    bool fpu_used;  /* the guest has been seen with CR4.OSFXSR set */
 };
 
 /* One line that says what is missing, or NULL: SVM with nested paging can be used. */
@@ -44,7 +45,8 @@ void svm_init(const struct svm_options *options);
 /* On the core itself. */
 void svm_core_init(struct svm_core *core, bool use_asids);
 /* A VMCB for a guest on these nested tables, in the state of a multiboot entry (32-bit flat, paging off). */
-void svm_vcpu_init(struct svm_vcpu *vcpu, uint64_t n_cr3);
+bool svm_vcpu_init(struct svm_vcpu *vcpu, uint64_t n_cr3); /* false: no memory */
+void svm_vcpu_free(struct svm_vcpu *vcpu);
 void svm_vcpu_set_entry(struct svm_vcpu *vcpu, uint32_t rip, uint32_t rsp);
 /* Run until the next #VMEXIT. Interrupts come through afterwards, at the STGI inside. Returns the TSC at #VMEXIT. */
 uint64_t svm_run(struct svm_core *core, struct svm_vcpu *vcpu);

@@ -4,6 +4,8 @@
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
 #include "hv/vm/elf32.h"
+#include "hv/vm/report.h"
+#include "hv/vm/schedule.h"
 
 #define VGA_HOLE_START 0xA0000ull
 #define VGA_HOLE_END 0xC0000ull
@@ -22,6 +24,17 @@ _Static_assert(GUEST_VCPUS_MAX * sizeof(struct vcpu) <= (size_t)PAGE_SIZE << VCP
 
 struct guest guests[GUESTS_MAX];
 unsigned guest_count;
+
+static struct lock life_lock; /* places, numbers, the step from dying to free */
+static unsigned last_domid;
+static enum npt_size backing_limit = NPT_1G;
+
+void guest_init(enum npt_size limit)
+{
+    backing_limit = limit;
+}
+
+/* ---- Memory ---------------------------------------------------------------------------------------------- */
 
 static uint64_t low_end(const struct guest *guest)
 {
@@ -208,18 +221,23 @@ static bool write_boot_information(struct guest *guest)
            guest_write(guest, BOOT_STRING, guest->string, length);
 }
 
-static void create_vcpus(struct guest *guest, uint32_t entry)
+/* ---- Life ------------------------------------------------------------------------------------------------ */
+
+static bool create_vcpus(struct guest *guest, uint32_t entry)
 {
-    guest->vcpus = memory_pointer(memory_alloc(VCPUS_ORDER));
-    if (!guest->vcpus)
-        panic("out of memory");
+    uint64_t room = memory_alloc(VCPUS_ORDER);
+
+    if (!room)
+        return false;
+    guest->vcpus = memory_pointer(room);
     text_zero(guest->vcpus, GUEST_VCPUS_MAX * sizeof(*guest->vcpus));
     for (unsigned i = 0; i < guest->spec.vcpus; i++) {
         struct vcpu *vcpu = &guest->vcpus[i];
 
         vcpu->guest = guest;
         vcpu->id = i;
-        svm_vcpu_init(&vcpu->svm, guest->npt.root);
+        if (!svm_vcpu_init(&vcpu->svm, guest->npt.root))
+            return false;
         counts_init(&vcpu->counts);
         vlapic_init(&vcpu->apic, (uint8_t)i);
     }
@@ -228,16 +246,68 @@ static void create_vcpus(struct guest *guest, uint32_t entry)
     guest->vcpus[0].svm.registers.rbx = BOOT_INFO;
     guest->vcpus[0].initialised = true;
     guest->vcpus[0].state = VCPU_RUNNABLE;
+    return true;
 }
 
-const char *guest_create(struct guest *guest, unsigned index, const struct multiboot_module *module,
-                         enum npt_size limit)
+static bool domid_taken(unsigned domid)
 {
-    const char *wrong;
+    for (unsigned i = 0; i < guest_count; i++)
+        if (guests[i].life != GUEST_FREE && guests[i].domid == domid)
+            return true;
+    return false;
+}
+
+/* The next number after the one given last, round and round, so that an old number is not soon another guest's. */
+static unsigned next_domid(void)
+{
+    do
+        last_domid = last_domid + 1 < DOMID_FIRST_RESERVED ? last_domid + 1 : 1;
+    while (domid_taken(last_domid));
+    return last_domid;
+}
+
+struct guest *guest_claim(bool control)
+{
+    struct guest *guest = NULL;
+
+    lock_acquire(&life_lock);
+    for (unsigned i = 0; i < GUESTS_MAX && !guest; i++)
+        if (guests[i].life == GUEST_FREE)
+            guest = &guests[i];
+    if (guest && !(control && domid_taken(DOMID_CONTROL))) {
+        *guest = (struct guest){ .life = GUEST_BUILDING, .place = (unsigned)(guest - guests) };
+        guest->domid = (uint16_t)(control ? DOMID_CONTROL : next_domid());
+        if (guest->place >= guest_count)
+            guest_count = guest->place + 1;
+    } else {
+        guest = NULL;
+    }
+    lock_release(&life_lock);
+    return guest;
+}
+
+static void give_back(uint64_t spa, unsigned order)
+{
+    memory_free(spa, order);
+}
+
+/* The guest's vCPUs are on no core, and nobody else looks at it any more. */
+static void free_guest(struct guest *guest)
+{
+    for (unsigned i = 0; guest->vcpus && i < guest->spec.vcpus; i++)
+        svm_vcpu_free(&guest->vcpus[i].svm);
+    if (guest->vcpus)
+        memory_free((uintptr_t)guest->vcpus, VCPUS_ORDER);
+    guest->vcpus = NULL;
+    npt_destroy(&guest->npt, give_back);
+    __atomic_store_n(&guest->life, GUEST_FREE, __ATOMIC_RELEASE);
+}
+
+static const char *build(struct guest *guest, const struct multiboot_module *module)
+{
+    const char *wrong = guest_spec_parse(&guest->spec, guest->string, guest->place, backing_limit);
     uint32_t entry;
 
-    *guest = (struct guest){ .string = memory_pointer(module->string) };
-    wrong = guest_spec_parse(&guest->spec, guest->string, index, limit);
     if (wrong)
         return wrong;
     if (!npt_init(&guest->npt, alloc_table) || (!guest->spec.on_demand && !populate_all(guest)))
@@ -247,9 +317,76 @@ const char *guest_create(struct guest *guest, unsigned index, const struct multi
         return wrong;
     if (!write_boot_information(guest))
         return "the guest's command line is too long";
-    create_vcpus(guest, entry);
+    return create_vcpus(guest, entry) ? NULL : "not enough memory for the vCPUs";
+}
+
+const char *guest_build(struct guest *guest, const struct multiboot_module *module, const char *string)
+{
+    size_t length = text_length(string);
+    const char *wrong = "the guest's string is too long";
+
+    if (length < sizeof(guest->string)) {
+        memcpy(guest->string, string, length + 1);
+        wrong = build(guest, module);
+    }
+    if (wrong)
+        free_guest(guest);
+    else
+        __atomic_store_n(&guest->life, GUEST_ALIVE, __ATOMIC_RELEASE);
+    return wrong;
+}
+
+void guests_hold(void)
+{
+    lock_acquire(&life_lock);
+}
+
+void guests_release(void)
+{
+    lock_release(&life_lock);
+}
+
+struct guest *guest_by_domid(unsigned domid)
+{
+    for (unsigned i = 0; i < guest_count; i++)
+        if (guest_is_alive(&guests[i]) && guests[i].domid == domid)
+            return &guests[i];
     return NULL;
 }
+
+void guest_left(struct guest *guest)
+{
+    bool mine = false;
+
+    lock_acquire(&life_lock);
+    if (guest->life == GUEST_DYING && schedule_is_quiet(guest)) {
+        mine = true;
+        __atomic_store_n(&guest->life, GUEST_BUILDING, __ATOMIC_RELEASE); /* nobody's but ours from here on */
+    }
+    lock_release(&life_lock);
+    if (!mine)
+        return;
+    report_retire(guest);
+    free_guest(guest);
+}
+
+void guest_destroy(struct guest *guest)
+{
+    bool first;
+
+    guest_finish(guest, GUEST_DESTROYED, 0);
+    lock_acquire(&life_lock);
+    first = guest->life == GUEST_ALIVE;
+    if (first)
+        __atomic_store_n(&guest->life, GUEST_DYING, __ATOMIC_RELEASE);
+    lock_release(&life_lock);
+    if (!first)
+        return;
+    schedule_kick(guest);
+    guest_left(guest);
+}
+
+/* ---- Console --------------------------------------------------------------------------------------------- */
 
 static void print_line(struct guest *guest)
 {

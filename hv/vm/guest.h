@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A guest: its memory on nested tables, its vCPUs, its console. */
+/*
+ * A guest, which Xen calls a domain: its memory on nested tables, its vCPUs, its console. It lives in one of
+ * GUESTS_MAX places, which is free again after its end; its number (domid) names it and is not given twice in a row.
+ *
+ *   free -> building -> alive -> dying -> free
+ *
+ * A guest that has ended by itself stays alive, with an outcome, until it is destroyed or hv reports. Dying: no
+ * vCPU is entered again, and whoever sees the last one leave gives back what the guest had.
+ */
 #ifndef HV_VM_GUEST_H
 #define HV_VM_GUEST_H
 
@@ -13,12 +21,17 @@
 #include "hv/x86/lock.h"
 
 #define GUESTS_MAX 32
+#define GUEST_STRING_MAX 1024
+
+#define DOMID_CONTROL 0          /* dom0 */
+#define DOMID_FIRST_RESERVED 0x7FF0u /* Xen's: from here on numbers have meanings of their own */
+#define DOMID_SELF 0x7FF0u
 
 enum vcpu_state {
     VCPU_DOWN,     /* not started (another vCPU does that) */
     VCPU_RUNNABLE, /* waits for a core */
     VCPU_RUNNING,
-    VCPU_BLOCKED,  /* in HLT; woken by vcpu_op */
+    VCPU_BLOCKED,  /* in HLT; woken by vcpu_op, an event or a timer */
     VCPU_DONE
 };
 
@@ -30,6 +43,8 @@ struct vcpu {
     unsigned id;
     enum vcpu_state state;     /* the scheduler's lock guards it */
     volatile bool down_wanted; /* and this: leave at the next exit */
+    volatile bool woken;       /* and this: something came while it was not in HLT */
+    unsigned core;             /* where it runs, or ran last */
     bool initialised;          /* has a context to run */
     uint64_t halted_since;     /* TSC, 0: not halted */
     struct exit_counts counts;
@@ -37,11 +52,17 @@ struct vcpu {
     bool cr8_armed;            /* generation 1: the next CR8 write exits */
 };
 
-enum guest_outcome { GUEST_RUNS, GUEST_FINISHED, GUEST_CRASHED };
+enum guest_life { GUEST_FREE, GUEST_BUILDING, GUEST_ALIVE, GUEST_DYING };
+enum guest_outcome { GUEST_RUNS, GUEST_FINISHED, GUEST_CRASHED, GUEST_DESTROYED };
 
 struct guest {
+    enum guest_life life;      /* atomic */
+    uint16_t domid;
+    unsigned place;            /* index in guests[] */
+    volatile unsigned pauses;  /* above 0: no vCPU is entered; the scheduler's lock guards it */
+    unsigned wakers;           /* atomic: armed timers, bound event channels ... that may end a HLT */
     struct guest_spec spec;
-    const char *string; /* the module's; also the guest's command line */
+    char string[GUEST_STRING_MAX]; /* the module's; also the guest's command line */
     struct npt npt;
     struct lock memory_lock; /* nested tables of a guest populated on demand */
     struct vcpu *vcpus;
@@ -54,11 +75,32 @@ struct guest {
 };
 
 extern struct guest guests[GUESTS_MAX];
-extern unsigned guest_count;
+extern unsigned guest_count; /* places ever used: the ones above are free */
 
-/* A guest from one module. NULL, or one line: what is wrong. */
-const char *guest_create(struct guest *guest, unsigned index, const struct multiboot_module *module,
-                         enum npt_size limit);
+/* hv's hap_2mb= and hap_1gb=, before any guest is made. */
+void guest_init(enum npt_size limit);
+/* A free place and a number for a new guest, which stays GUEST_BUILDING; NULL: none is free. */
+struct guest *guest_claim(bool control);
+/* A guest from one module and the string that describes it. NULL: it is alive. Or one line: what is wrong. */
+const char *guest_build(struct guest *guest, const struct multiboot_module *module, const char *string);
+/* An alive guest by number, NULL: none. */
+struct guest *guest_by_domid(unsigned domid);
+static inline bool guest_is_alive(const struct guest *guest)
+{
+    return __atomic_load_n(&guest->life, __ATOMIC_ACQUIRE) == GUEST_ALIVE;
+}
+/* Has a life that a report is about. */
+static inline bool guest_is_there(const struct guest *guest)
+{
+    return __atomic_load_n(&guest->life, __ATOMIC_ACQUIRE) >= GUEST_ALIVE;
+}
+/* While held, no guest's life begins or ends. Wait for nothing meanwhile. */
+void guests_hold(void);
+void guests_release(void);
+/* End of a guest's life; the caller's own core runs none of its vCPUs. Its pages come back soon after. */
+void guest_destroy(struct guest *guest);
+/* A dying guest's vCPU has left its core. */
+void guest_left(struct guest *guest);
 /* Back gpa if it is the guest's RAM and not yet backed; false if it is no RAM or memory ran out. */
 bool guest_populate(struct guest *guest, uint64_t gpa);
 bool guest_write(struct guest *guest, uint64_t gpa, const void *data, uint64_t size);

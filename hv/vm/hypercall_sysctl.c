@@ -3,16 +3,7 @@
 #include "hv/vm/hypercall.h"
 
 #include "hv/core/format.h"
-
-static uint64_t total(unsigned reason)
-{
-    uint64_t sum = 0;
-
-    for (unsigned g = 0; g < guest_count; g++)
-        for (unsigned v = 0; v < guests[g].spec.vcpus; v++)
-            sum += guests[g].vcpus[v].counts.reason[reason].count;
-    return sum;
-}
+#include "hv/vm/report.h"
 
 static bool put_counter(const struct hypercall *call, const struct sysctl_perfc_op *op, uint32_t index, unsigned reason,
                         uint64_t value)
@@ -34,7 +25,7 @@ static int64_t query(const struct hypercall *call, struct sysctl_perfc_op *op)
     uint32_t count = 0;
 
     for (unsigned reason = 0; reason < EXIT_COUNT_REASONS; reason++) {
-        uint64_t value = total(reason);
+        uint64_t value = report_total(reason).count;
 
         if (!value)
             continue;

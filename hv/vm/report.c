@@ -9,7 +9,9 @@
 
 static const char *outcome_name(enum guest_outcome outcome)
 {
-    return outcome == GUEST_FINISHED ? "finished" : outcome == GUEST_CRASHED ? "crashed" : "runs";
+    static const char *const names[] = { "runs", "finished", "crashed", "destroyed" };
+
+    return names[outcome];
 }
 
 static void print_reason(const char *guest, const char *vcpu, unsigned index, const struct exit_count *count)
@@ -40,45 +42,80 @@ static void print_vcpu(const struct vcpu *vcpu)
             print_reason(guest, id, i, &vcpu->counts.reason[i]);
 }
 
+/* Guests that are gone. */
+static struct exit_count retired[EXIT_COUNT_REASONS]; /* under guests_hold */
+static unsigned retired_count, retired_failed;
+
+static void add(struct exit_count *to, const struct exit_count *what)
+{
+    to->count += what->count;
+    to->cycles += what->cycles;
+}
+
+struct exit_count report_total(unsigned reason)
+{
+    struct exit_count total;
+
+    guests_hold();
+    total = retired[reason];
+    for (unsigned g = 0; g < guest_count; g++)
+        for (unsigned v = 0; guest_is_there(&guests[g]) && v < guests[g].spec.vcpus; v++)
+            add(&total, &guests[g].vcpus[v].counts.reason[reason]);
+    guests_release();
+    return total;
+}
+
 static void print_totals(void)
 {
     for (unsigned i = 0; i < EXIT_COUNT_REASONS; i++) {
-        struct exit_count total = { 0, 0 };
+        struct exit_count total = report_total(i);
 
-        for (unsigned g = 0; g < guest_count; g++) {
-            for (unsigned v = 0; v < guests[g].spec.vcpus; v++) {
-                total.count += guests[g].vcpus[v].counts.reason[i].count;
-                total.cycles += guests[g].vcpus[v].counts.reason[i].cycles;
-            }
-        }
         if (total.count)
             print_reason("*", "*", i, &total);
     }
 }
 
+static void print_guest(const struct guest *guest)
+{
+    console_print("guest name=%s outcome=%s result=%016lx npt_tables=%lu npt_4k=%lu npt_2m=%lu npt_1g=%lu",
+                  guest->spec.name, outcome_name(guest->outcome), (unsigned long)guest->result,
+                  (unsigned long)guest->npt.tables, (unsigned long)guest->npt.entries[NPT_4K],
+                  (unsigned long)guest->npt.entries[NPT_2M], (unsigned long)guest->npt.entries[NPT_1G]);
+    for (unsigned v = 0; v < guest->spec.vcpus; v++)
+        print_vcpu(&guest->vcpus[v]);
+}
+
+void report_retire(const struct guest *guest)
+{
+    print_guest(guest);
+    guests_hold();
+    for (unsigned i = 0; i < EXIT_COUNT_REASONS; i++)
+        for (unsigned v = 0; v < guest->spec.vcpus; v++)
+            add(&retired[i], &guest->vcpus[v].counts.reason[i]);
+    retired_count++;
+    retired_failed += guest->outcome == GUEST_CRASHED;
+    guests_release();
+}
+
 void report_and_stop(void)
 {
     static bool begun;
-    unsigned failed = 0;
+    unsigned failed = retired_failed, count = retired_count;
 
     if (__atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL))
         for (;;)
             cpu_halt();
     for (unsigned i = 0; i < guest_count; i++) {
-        const struct guest *guest = &guests[i];
-
-        console_print("guest name=%s outcome=%s result=%016lx npt_tables=%lu npt_4k=%lu npt_2m=%lu npt_1g=%lu",
-                      guest->spec.name, outcome_name(guest->outcome), (unsigned long)guest->result,
-                      (unsigned long)guest->npt.tables, (unsigned long)guest->npt.entries[NPT_4K],
-                      (unsigned long)guest->npt.entries[NPT_2M], (unsigned long)guest->npt.entries[NPT_1G]);
-        failed += guest->outcome != GUEST_FINISHED;
-        for (unsigned v = 0; v < guest->spec.vcpus; v++)
-            print_vcpu(&guest->vcpus[v]);
+        if (!guest_is_there(&guests[i]))
+            continue;
+        print_guest(&guests[i]);
+        count++;
+        failed += guests[i].outcome != GUEST_FINISHED;
     }
     print_totals();
     for (unsigned i = 0; i < percore_count; i++)
         console_print("asid core=%u assignments=%lu flushes=%lu", i, (unsigned long)schedule_asid_assignments(i),
                       (unsigned long)schedule_asid_flushes(i));
-    console_print("hv: done, %u of %u guests finished", guest_count - failed, guest_count);
+    console_print("hv: done, %u of %u guests finished", count - failed, count);
     machine_stop(failed ? 1 : 0);
 }

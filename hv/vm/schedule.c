@@ -17,9 +17,10 @@ static struct vcpu *last_vcpu[CORES_MAX];
 
 static bool take_if_runnable(struct vcpu *vcpu)
 {
-    if (vcpu->guest->outcome != GUEST_RUNS || vcpu->state != VCPU_RUNNABLE)
+    if (vcpu->guest->outcome != GUEST_RUNS || vcpu->state != VCPU_RUNNABLE || vcpu->guest->pauses)
         return false;
     vcpu->state = VCPU_RUNNING;
+    vcpu->core = percore_self()->index;
     return true;
 }
 
@@ -31,6 +32,11 @@ static struct vcpu *take_next(void)
 
         if (next_guest >= guest_count)
             next_guest = 0;
+        if (!guest_is_alive(&guests[next_guest])) {
+            next_guest++;
+            next_vcpu = 0;
+            continue;
+        }
         vcpu = &guests[next_guest].vcpus[next_vcpu];
         if (++next_vcpu >= guests[next_guest].spec.vcpus) {
             next_vcpu = 0;
@@ -46,19 +52,29 @@ static struct vcpu *take_next(void)
 static bool all_over(void)
 {
     for (unsigned i = 0; i < guest_count; i++) {
-        if (guests[i].outcome == GUEST_RUNS)
+        if (guests[i].life == GUEST_FREE)
+            continue;
+        if (guests[i].life != GUEST_ALIVE || guests[i].outcome == GUEST_RUNS || !schedule_is_quiet(&guests[i]))
             return false;
-        for (unsigned v = 0; v < guests[i].spec.vcpus; v++)
-            if (guests[i].vcpus[v].state == VCPU_RUNNING)
-                return false;
     }
     return true;
 }
 
-static bool any_can_run(const struct guest *guest)
+bool schedule_is_quiet(const struct guest *guest)
 {
     for (unsigned v = 0; v < guest->spec.vcpus; v++)
-        if (guest->vcpus[v].state == VCPU_RUNNABLE || guest->vcpus[v].state == VCPU_RUNNING)
+        if (__atomic_load_n(&guest->vcpus[v].state, __ATOMIC_ACQUIRE) == VCPU_RUNNING)
+            return false;
+    return true;
+}
+
+static bool any_other_can_run(const struct vcpu *than)
+{
+    const struct guest *guest = than->guest;
+
+    for (unsigned v = 0; v < guest->spec.vcpus; v++)
+        if (&guest->vcpus[v] != than &&
+            (guest->vcpus[v].state == VCPU_RUNNABLE || guest->vcpus[v].state == VCPU_RUNNING))
             return true;
     return false;
 }
@@ -116,26 +132,88 @@ bool schedule_is_up(struct vcpu *vcpu)
     return up;
 }
 
+/* ---- Waking and pausing --------------------------------------------------------------------------------- */
+
+static void kick(const struct vcpu *vcpu)
+{
+    if (__atomic_load_n(&vcpu->state, __ATOMIC_ACQUIRE) == VCPU_RUNNING && vcpu->core != percore_self()->index)
+        lapic_send_fixed(percores[vcpu->core].apic_id, VECTOR_WAKE);
+}
+
+void schedule_wake(struct vcpu *vcpu)
+{
+    lock_acquire(&schedule_lock);
+    if (vcpu->state == VCPU_BLOCKED) {
+        vcpu->state = VCPU_RUNNABLE;
+        wake_an_idle_core();
+    } else {
+        vcpu->woken = true; /* it may be on its way into HLT */
+        kick(vcpu);
+    }
+    lock_release(&schedule_lock);
+}
+
+void schedule_kick(const struct guest *guest)
+{
+    lock_acquire(&schedule_lock);
+    for (unsigned v = 0; v < guest->spec.vcpus; v++)
+        kick(&guest->vcpus[v]);
+    lock_release(&schedule_lock);
+}
+
+void schedule_pause(struct guest *guest)
+{
+    lock_acquire(&schedule_lock);
+    guest->pauses++;
+    lock_release(&schedule_lock);
+    schedule_kick(guest);
+    while (!schedule_is_quiet(guest))
+        cpu_pause();
+}
+
+void schedule_unpause(struct guest *guest)
+{
+    lock_acquire(&schedule_lock);
+    if (--guest->pauses == 0)
+        for (unsigned v = 0; v < guest->spec.vcpus; v++)
+            if (guest->vcpus[v].state == VCPU_RUNNABLE)
+                wake_an_idle_core();
+    lock_release(&schedule_lock);
+}
+
 /* ---- A core's life -------------------------------------------------------------------------------------- */
 
 static void give_back(struct vcpu *vcpu, enum exit_result result)
 {
+    struct guest *guest = vcpu->guest;
+    enum vcpu_state state;
     bool stuck;
 
     lock_acquire(&schedule_lock);
-    if (vcpu->guest->outcome != GUEST_RUNS)
-        vcpu->state = VCPU_DONE;
-    else if (vcpu->down_wanted)
-        vcpu->state = VCPU_DOWN;
-    else
-        vcpu->state = result == EXIT_BLOCK ? VCPU_BLOCKED : VCPU_RUNNABLE;
-    vcpu->down_wanted = false;
-    stuck = vcpu->guest->outcome == GUEST_RUNS && !any_can_run(vcpu->guest);
-    lock_release(&schedule_lock);
-    if (stuck) {
-        guest_finish(vcpu->guest, GUEST_CRASHED, 0);
-        console_print("hv: guest %s: all vCPUs are halted, nothing will wake them", vcpu->guest->spec.name);
+    stuck = guest->outcome == GUEST_RUNS && !any_other_can_run(vcpu) &&
+            !__atomic_load_n(&guest->wakers, __ATOMIC_ACQUIRE) &&
+            (vcpu->down_wanted || (result == EXIT_BLOCK && !vcpu->woken));
+    if (stuck) { /* before it is another core's business */
+        guest_finish(guest, GUEST_CRASHED, 0);
+        console_print("hv: guest %s: all vCPUs are halted, nothing will wake them", guest->spec.name);
     }
+    if (guest->outcome != GUEST_RUNS)
+        state = VCPU_DONE;
+    else if (vcpu->down_wanted)
+        state = VCPU_DOWN;
+    else
+        state = result == EXIT_BLOCK && !vcpu->woken ? VCPU_BLOCKED : VCPU_RUNNABLE;
+    vcpu->down_wanted = vcpu->woken = false;
+    __atomic_store_n(&vcpu->state, state, __ATOMIC_RELEASE);
+    lock_release(&schedule_lock);
+    if (guest->life == GUEST_DYING)
+        guest_left(guest);
+}
+
+/* Asked with interrupts off: what comes after it ends the VMRUN at once. */
+static bool may_go_on(const struct vcpu *vcpu, const struct percore *core)
+{
+    return !core->reschedule && !vcpu->down_wanted && vcpu->guest->outcome == GUEST_RUNS && !vcpu->guest->pauses;
 }
 
 /* Until its slice is over, it blocks, or its guest ends. */
@@ -150,7 +228,10 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
         vcpu->counts.halted_cycles += tsc_read() - vcpu->halted_since;
         vcpu->halted_since = 0;
     }
-    while (result == EXIT_RESUME && !core->reschedule && !vcpu->down_wanted && vcpu->guest->outcome == GUEST_RUNS) {
+    while (result == EXIT_RESUME) {
+        interrupts_disable();
+        if (!may_go_on(vcpu, core))
+            break;
         interrupts_enter(vcpu);
         counts_handled(&vcpu->counts, tsc_read());
         vcpu->counts.runs++;
@@ -161,6 +242,7 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
         interrupts_leave(vcpu);
         result = exit_handle(vcpu);
     }
+    interrupts_enable();
     if (result == EXIT_BLOCK) {
         vcpu->halted_since = tsc_read();
         counts_handled(&vcpu->counts, vcpu->halted_since);

@@ -23,6 +23,16 @@ void schedule_up(struct vcpu *vcpu);
 void schedule_down(struct vcpu *vcpu);
 bool schedule_is_up(struct vcpu *vcpu);
 
+/* Something has come for the vCPU (an interrupt, an event): out of HLT, or out of the guest to see it. */
+void schedule_wake(struct vcpu *vcpu);
+/* Each pause wants its unpause. When schedule_pause returns, no core runs a vCPU of the guest (not the caller's own). */
+void schedule_pause(struct guest *guest);
+void schedule_unpause(struct guest *guest);
+/* Have the cores that run its vCPUs look up. */
+void schedule_kick(const struct guest *guest);
+/* Whether no core runs a vCPU of the guest. */
+bool schedule_is_quiet(const struct guest *guest);
+
 /* What a core's ASID scheme has done so far. */
 uint64_t schedule_asid_assignments(unsigned core);
 uint64_t schedule_asid_flushes(unsigned core);
