@@ -8,6 +8,7 @@
 #include "hv/core/percore.h"
 #include "hv/core/smp.h"
 #include "hv/vm/interrupts.h"
+#include "hv/vm/paging.h"
 #include "hv/vm/schedule.h"
 
 #define SLICE_MS_DEFAULT 1
@@ -105,8 +106,6 @@ static void read_options(const char *options, uint32_t ticks_per_ms)
     uint64_t slice = number_option(options, "sched_credit_tslice_ms", SLICE_MS_DEFAULT);
     uint64_t cr8 = number_option(options, "cr8", CR8_NEVER);
 
-    if (!option_flag(options, "hap", true))
-        panic("hap=off: shadow paging is not built");
     if (slice < 1 || slice > SLICE_MS_MAX)
         panic("sched_credit_tslice_ms= must be 1 to %u", SLICE_MS_MAX);
     if (cr8 >= CR8_GENERATIONS)
@@ -131,6 +130,7 @@ static void start_svm(const char *options)
     console_print("hv: SVM revision %u, %u ASIDs%s", features.revision, features.asids,
                   features.nrip_save ? ", nRIP" : "");
     svm_init(&chosen);
+    paging_init(options, features.nested_paging);
 }
 
 void hv_main(uint32_t magic, uint32_t info_address)

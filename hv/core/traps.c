@@ -21,6 +21,9 @@ void trap_handle(struct trap_frame *frame)
         core->reschedule = true;
         lapic_eoi();
         return;
+    case VECTOR_FLUSH:
+        lapic_eoi();
+        return;
     case VECTOR_SPURIOUS:
         return; /* no EOI (APM2 16.4.7) */
     default:

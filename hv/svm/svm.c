@@ -51,7 +51,7 @@ const char *svm_missing(struct svm_features *features)
     features->lock = r.edx & CPUID_EDX_SVML;
     features->nrip_save = r.edx & CPUID_EDX_NRIPS;
     features_seen = *features;
-    return features->nested_paging ? NULL : "this processor has no nested paging";
+    return NULL;
 }
 
 /* Clear both bits of an MSR: the guest reads and writes its own copy, which VMLOAD and VMSAVE switch. */
@@ -196,10 +196,12 @@ uint64_t svm_run(struct svm_core *core, struct svm_vcpu *vcpu)
     uint64_t tsc;
 
     gif_clear();
+    svm_flush_enter(vcpu);
     choice = asid_choose(&core->asids, &vcpu->asid);
     vcpu->vmcb->asid = choice.asid;
     vcpu->vmcb->tlb_control = choice.tlb_control;
     tsc = svm_world_switch((uintptr_t)vcpu->vmcb, &vcpu->registers, core->host_vmcb);
+    svm_flush_leave(vcpu);
     gif_set();
     return tsc;
 }

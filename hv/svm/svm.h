@@ -33,9 +33,16 @@ struct svm_vcpu {
     uint64_t breakpoints[4]; /* DR0-DR3 while it is on no core */
     void *fpu;      /* FXSAVE image */
     bool fpu_used;  /* the guest has been seen with CR4.OSFXSR set */
+    bool in_guest, flush_wanted; /* atomic; flush.c */
+    uint32_t apic_id;            /* of the core it is on while in_guest */
 };
 
-/* One line that says what is missing, or NULL: SVM with nested paging can be used. */
+/* The registers that decide on paging, as the guest sees them (EFER without SVME). */
+struct svm_paging {
+    uint64_t cr0, cr3, cr4, efer;
+};
+
+/* One line that says what is missing, or NULL: SVM can be used (nested paging: see features). */
 const char *svm_missing(struct svm_features *features);
 /* Bitmaps shared by all guests. */
 struct svm_options {
@@ -50,6 +57,14 @@ void svm_vcpu_free(struct svm_vcpu *vcpu);
 void svm_vcpu_set_entry(struct svm_vcpu *vcpu, uint32_t rip, uint32_t rsp);
 /* Run until the next #VMEXIT. Interrupts come through afterwards, at the STGI inside. Returns the TSC at #VMEXIT. */
 uint64_t svm_run(struct svm_core *core, struct svm_vcpu *vcpu);
+/*
+ * From any core: when this returns, the vCPU uses no translation from before the call, nor will it. Waits for a guest
+ * that runs on another core to leave; may be called with locks held that exit handlers take.
+ */
+void svm_flush(struct svm_vcpu *vcpu);
+/* For svm_run alone: around the guest's run, GIF clear. */
+void svm_flush_enter(struct svm_vcpu *vcpu);
+void svm_flush_leave(struct svm_vcpu *vcpu);
 
 /*
  * The vCPU comes to a core, or leaves it: registers that neither VMRUN nor VMLOAD switches. Those are DR0-DR3,
@@ -77,6 +92,8 @@ void svm_set_gpr(struct svm_vcpu *vcpu, unsigned number, uint64_t value);
 /* An intercepted CR3 write: no hardware flush happened, so the vCPU loses its ASID. False: reserved bits. */
 bool svm_set_guest_cr3(struct svm_vcpu *vcpu, uint64_t value);
 bool svm_guest_in_64bit(const struct svm_vcpu *vcpu);
+/* The VMCB's fields may be hv's own: ask here. */
+struct svm_paging svm_guest_paging(const struct svm_vcpu *vcpu);
 void svm_set_rax(struct svm_vcpu *vcpu, uint64_t value);
 void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code, uint32_t code);
 uint64_t svm_guest_efer(const struct svm_vcpu *vcpu);

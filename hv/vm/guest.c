@@ -4,6 +4,7 @@
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
 #include "hv/vm/elf32.h"
+#include "hv/vm/paging.h"
 #include "hv/vm/report.h"
 #include "hv/vm/schedule.h"
 
@@ -171,7 +172,10 @@ static void clear(void *ctx, uint64_t offset, void *memory, uint64_t size)
 
 bool guest_write(struct guest *guest, uint64_t gpa, const void *data, uint64_t size)
 {
-    return each_piece(guest, gpa, size, copy_in, (void *)(uintptr_t)data);
+    if (!each_piece(guest, gpa, size, copy_in, (void *)(uintptr_t)data))
+        return false;
+    paging_written(guest, gpa, size);
+    return true;
 }
 
 /* Table entries and instruction bytes, which most exits ask for, lie within one nested page. */
@@ -240,6 +244,8 @@ static bool create_vcpus(struct guest *guest, uint32_t entry)
             return false;
         counts_init(&vcpu->counts);
         vlapic_init(&vcpu->apic, (uint8_t)i);
+        if (!guest->paging->vcpu_begin(vcpu))
+            return false;
     }
     svm_vcpu_set_entry(&guest->vcpus[0].svm, entry, BOOT_STACK);
     svm_set_rax(&guest->vcpus[0].svm, MULTIBOOT_LOADER_MAGIC);
@@ -299,6 +305,8 @@ static void free_guest(struct guest *guest)
     if (guest->vcpus)
         memory_free((uintptr_t)guest->vcpus, VCPUS_ORDER);
     guest->vcpus = NULL;
+    if (guest->paging)
+        guest->paging->guest_end(guest);
     npt_destroy(&guest->npt, give_back);
     __atomic_store_n(&guest->life, GUEST_FREE, __ATOMIC_RELEASE);
 }
@@ -310,7 +318,11 @@ static const char *build(struct guest *guest, const struct multiboot_module *mod
 
     if (wrong)
         return wrong;
-    if (!npt_init(&guest->npt, alloc_table) || (!guest->spec.on_demand && !populate_all(guest)))
+    guest->paging = paging_of(guest->spec.hap);
+    if (!guest->paging)
+        return "hap=off: shadow paging is not built";
+    if (!npt_init(&guest->npt, alloc_table) || !guest->paging->guest_begin(guest) ||
+        (!guest->spec.on_demand && !populate_all(guest)))
         return "not enough memory for the guest";
     wrong = elf32_load(memory_pointer(module->start), module->end - module->start, place_segment, guest, &entry);
     if (wrong)

@@ -36,6 +36,7 @@ enum vcpu_state {
 };
 
 struct guest;
+struct paging;
 
 struct vcpu {
     struct svm_vcpu svm;
@@ -62,6 +63,7 @@ struct guest {
     volatile unsigned pauses;  /* above 0: no vCPU is entered; the scheduler's lock guards it */
     unsigned wakers;           /* atomic: armed timers, bound event channels ... that may end a HLT */
     struct guest_spec spec;
+    const struct paging *paging; /* nested or shadow */
     char string[GUEST_STRING_MAX]; /* the module's; also the guest's command line */
     struct npt npt;
     struct lock memory_lock; /* nested tables of a guest populated on demand */

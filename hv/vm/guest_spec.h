@@ -19,6 +19,7 @@ struct guest_spec {
     unsigned vcpus;
     uint64_t memory;        /* bytes */
     enum npt_size backing;  /* largest nested page to use */
+    bool hap;               /* hap=: nested paging, if hv and the processor have it */
     bool on_demand;         /* populate=demand: back a page at its first VMEXIT_NPF */
 };
 

@@ -16,8 +16,8 @@ static bool read_gpa(void *ctx, uint64_t gpa, void *data, uint64_t size)
 static bool copy(const struct hypercall *call, uint64_t linear, void *data, uint64_t size, bool out)
 {
     struct guest *guest = call->vcpu->guest;
-    const struct vmcb *vmcb = call->vcpu->svm.vmcb;
-    struct linear_paging paging = { vmcb->cr0, vmcb->cr3, vmcb->cr4, vmcb->efer };
+    struct svm_paging registers = svm_guest_paging(&call->vcpu->svm);
+    struct linear_paging paging = { registers.cr0, registers.cr3, registers.cr4, registers.efer };
     char *bytes = data;
 
     while (size) {

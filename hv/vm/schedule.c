@@ -6,6 +6,7 @@
 #include "hv/core/traps.h"
 #include "hv/vm/exits.h"
 #include "hv/vm/interrupts.h"
+#include "hv/vm/paging.h"
 #include "hv/vm/report.h"
 
 static struct lock schedule_lock;
@@ -233,6 +234,7 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
         if (!may_go_on(vcpu, core))
             break;
         interrupts_enter(vcpu);
+        vcpu->guest->paging->enter(vcpu);
         counts_handled(&vcpu->counts, tsc_read());
         vcpu->counts.runs++;
         if (svm_core->asids.assignments < asid_bench)
