@@ -53,10 +53,12 @@ static inline uint64_t sign_extend(uint64_t x, unsigned size)
     return (uint64_t)((int64_t)(x << shift) >> shift);
 }
 
-/* x cut to `size` bytes (1, 2, 4 or 8). */
+/* x cut to `size` bytes (1, 2, 4 or 8). A table, because sizes vary from call to call on the hottest paths. */
 static inline uint64_t zero_extend(uint64_t x, unsigned size)
 {
-    return x & (~UINT64_C(0) >> (64 - 8 * size));
+    static const uint64_t kept[9] = { [1] = 0xFF, [2] = 0xFFFF, [4] = 0xFFFFFFFF, [8] = UINT64_MAX };
+
+    return x & kept[size];
 }
 
 /* The 48-bit address rule of long mode: bits 63:47 all equal. */

@@ -11,7 +11,9 @@ static bool lazy_af(const struct core *core)
     const struct lazy_flags *lazy = &core->lazy;
 
     switch (lazy->kind) {
-    case LAZY_LOGIC: return false;
+    case LAZY_LOGIC:
+    case LAZY_SHL:
+    case LAZY_SHR: return false;
     case LAZY_ADD:
     case LAZY_SUB: return (lazy->a ^ lazy->b ^ lazy->result) & 0x10;
     case LAZY_INC:
@@ -48,14 +50,14 @@ void rflags_write(struct core *core, uint64_t value)
     core->rflags = (value & RFLAGS_DEFINED) | BIT(1);
 }
 
-/* OF AF CF into core->rflags, SF ZF PF still by the result. */
-static void make_half_exact(struct core *core)
+/* OF AF CF into core->rflags, save those in `replaced`; SF ZF PF still by the result. */
+static void make_half_exact(struct core *core, uint64_t replaced)
 {
     uint64_t flags = core->rflags & ~(RFLAGS_OF | RFLAGS_AF | RFLAGS_CF);
 
-    flags |= flag_cf(core) ? RFLAGS_CF : 0;
-    flags |= lazy_af(core) ? RFLAGS_AF : 0;
-    flags |= flag_of(core) ? RFLAGS_OF : 0;
+    flags |= !(replaced & RFLAGS_CF) && flag_cf(core) ? RFLAGS_CF : 0;
+    flags |= !(replaced & RFLAGS_AF) && lazy_af(core) ? RFLAGS_AF : 0;
+    flags |= !(replaced & RFLAGS_OF) && flag_of(core) ? RFLAGS_OF : 0;
     core->rflags = flags;
     core->lazy.kind = LAZY_RESULT;
 }
@@ -65,6 +67,6 @@ void rflags_put(struct core *core, uint64_t mask, uint64_t value)
     if (mask & (RFLAGS_SF | RFLAGS_ZF | RFLAGS_PF))
         make_exact(core);
     else if (core->lazy.kind > LAZY_RESULT)
-        make_half_exact(core);
+        make_half_exact(core, mask);
     core->rflags = (core->rflags & ~mask) | (value & mask);
 }

@@ -16,6 +16,8 @@ enum lazy_kind {
     LAZY_SUB,    /* result = a - b (- borrow) */
     LAZY_INC,    /* result = a + 1; CF is in core->rflags */
     LAZY_DEC,    /* result = a - 1; CF is in core->rflags */
+    LAZY_SHL,    /* result = a << b, b masked and not 0; AF is 0 */
+    LAZY_SHR,    /* result = a >> b, likewise */
 };
 
 /* The architectural value (bit 1 set, arithmetic flags computed). Leaves the core exact. */
@@ -59,6 +61,8 @@ static inline bool flag_cf(const struct core *core)
     case LAZY_LOGIC: return false;
     case LAZY_ADD: return lazy_sign(core, (lazy->a & lazy->b) | ((lazy->a | lazy->b) & ~lazy->result));
     case LAZY_SUB: return lazy_sign(core, (~lazy->a & lazy->b) | ((~lazy->a | lazy->b) & lazy->result));
+    case LAZY_SHL: return lazy->b <= 8u * lazy->size && (lazy->a >> (8u * lazy->size - lazy->b) & 1);
+    case LAZY_SHR: return lazy->a >> (lazy->b - 1) & 1;
     default: return core->rflags & RFLAGS_CF;
     }
 }
@@ -73,6 +77,9 @@ static inline bool flag_of(const struct core *core)
     case LAZY_SUB: return lazy_sign(core, (lazy->a ^ lazy->b) & (lazy->a ^ lazy->result));
     case LAZY_INC: return lazy_sign(core, ~lazy->a & lazy->result);
     case LAZY_DEC: return lazy_sign(core, lazy->a & ~lazy->result);
+    case LAZY_SHL: return lazy_sign(core, lazy->result) != flag_cf(core);
+    /* The top two bits of the result differ: for a count of 1 the original sign. */
+    case LAZY_SHR: return lazy_sign(core, lazy->result ^ lazy->result << 1);
     default: return core->rflags & RFLAGS_OF;
     }
 }

@@ -9,7 +9,9 @@
 /* General registers by operand size; a 4-byte write clears the upper half (APM1 3.1.2). */
 static inline uint64_t gpr_read(const struct core *core, unsigned reg, unsigned size, bool high_byte)
 {
-    return zero_extend(core->gpr[reg] >> (high_byte ? 8 : 0), size);
+    if (__builtin_expect(high_byte, 0))
+        return core->gpr[reg] >> 8 & 0xFF;
+    return zero_extend(core->gpr[reg], size);
 }
 
 static inline void gpr_write(struct core *core, unsigned reg, unsigned size, bool high_byte, uint64_t value)

@@ -22,11 +22,9 @@ static uint64_t cf_of(uint64_t cf, uint64_t of)
 
 static uint64_t shift_left(struct core *core, unsigned size, uint64_t value, unsigned count)
 {
-    unsigned width = 8 * size;
     uint64_t result = zero_extend(value << count, size);
-    uint64_t cf = count <= width ? value >> (width - count) & 1 : 0;
 
-    lazy_set_result(core, size, result, cf_of(cf, cf ^ top_bit(result, size)));
+    lazy_set(core, LAZY_SHL, size, result, value, count);
     return result;
 }
 
@@ -34,9 +32,7 @@ static uint64_t shift_right(struct core *core, unsigned size, uint64_t value, un
 {
     uint64_t result = value >> count;
 
-    /* OF: bit 6 of an 8-bit result xor bit 7: the original sign for a count of 1. */
-    lazy_set_result(core, size, result,
-                    cf_of(value >> (count - 1) & 1, top_bit(result ^ zero_extend(result << 1, size), size)));
+    lazy_set(core, LAZY_SHR, size, result, value, count);
     return result;
 }
 

@@ -29,11 +29,11 @@ static void tell_fetches(struct core *core, struct stay *stay)
     }
 }
 
-static inline enum outcome run_once(struct core *core, const struct insn *insn, uint64_t rip_mask)
+static inline enum outcome run_once(struct core *core, const struct insn *insn, uint64_t next_rip)
 {
     enum outcome outcome;
 
-    core->next_rip = (core->rip + insn->length) & rip_mask;
+    core->next_rip = next_rip;
     outcome = insn->run(core, insn);
     core->cycles += insn->cost;
     return outcome;
@@ -45,7 +45,7 @@ static __attribute__((noinline)) bool run_odd(struct core *core, const struct in
 {
     while (outcome == OUTCOME_REPEAT && core->cycles < core->horizon) {
         stay->fetches++; /* each step is fetched anew, see fetch.c */
-        outcome = run_once(core, insn, stay->rip_mask);
+        outcome = run_once(core, insn, (core->rip + insn->length) & stay->rip_mask);
     }
     if (outcome == OUTCOME_NEXT)
         return true;
@@ -56,31 +56,49 @@ static __attribute__((noinline)) bool run_odd(struct core *core, const struct in
     return false;
 }
 
+/* Instructions from `from` up to `insn` were fetched and retired; the first one's fetch is counted already. */
+static inline void count_run(struct core *core, struct stay *stay, const struct insn *from, const struct insn *insn)
+{
+    core->instructions += (uint64_t)(insn - from);
+    stay->fetches += (uint64_t)(insn - from);
+}
+
 /*
  * The whole block; its first fetch is counted already. true: at its end, and the next block of the page
- * may follow without a look at the boundary. Retired instructions are added up when it is left.
+ * may follow without a look at the boundary. What is added up per instruction elsewhere is added up here when
+ * the block is left, and rIP comes from memory only after its last instruction: only that one may branch.
  */
 static inline bool run_block(struct core *core, const struct block *block, struct stay *stay)
 {
-    const struct insn *insn = block->insn, *last = insn + block->count - 1;
+    const struct insn *insn = block->insn, *from = insn, *last = insn + block->count - 1;
+    uint64_t next_rip = core->rip, rip_mask = stay->rip_mask;
     enum outcome outcome;
 
-    for (;; insn++, stay->fetches++) {
-        if (UNLIKELY(insn == last && !block->plain_end))
-            tell_fetches(core, stay); /* it may flush or switch the TLB */
-        outcome = run_once(core, insn, stay->rip_mask);
+    for (; insn < last; insn++) {
+        next_rip = (next_rip + insn->length) & rip_mask;
+        outcome = run_once(core, insn, next_rip);
         if (UNLIKELY(outcome != OUTCOME_NEXT)) {
-            core->instructions += (uint64_t)(insn - block->insn);
+            count_run(core, stay, from, insn);
+            from = insn;
             if (!run_odd(core, insn, stay, outcome))
                 return false;
-            core->instructions -= (uint64_t)(insn - block->insn);
         }
-        core->rip = core->next_rip;
-        if (insn == last || UNLIKELY(core->cycles >= core->horizon))
-            break;
+        core->rip = next_rip;
+        if (UNLIKELY(core->cycles >= core->horizon)) {
+            count_run(core, stay, from, insn);
+            core->instructions++;
+            return false;
+        }
     }
-    core->instructions += (uint64_t)(insn - block->insn) + 1;
-    return insn == last && block->plain_end && LIKELY(core->cycles < core->horizon);
+    count_run(core, stay, from, insn);
+    if (UNLIKELY(!block->plain_end))
+        tell_fetches(core, stay); /* it may flush or switch the TLB */
+    outcome = run_once(core, insn, (next_rip + insn->length) & rip_mask);
+    if (UNLIKELY(outcome != OUTCOME_NEXT) && !run_odd(core, insn, stay, outcome))
+        return false;
+    core->rip = core->next_rip;
+    core->instructions++;
+    return block->plain_end && LIKELY(core->cycles < core->horizon);
 }
 
 /* Blocks of legacy modes must end inside the code segment; in 64-bit mode a page is canonical or not. */
