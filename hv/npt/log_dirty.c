@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/npt/log_dirty.h"
+
+#include <stddef.h>
+
+#define FRAME_SHIFT 12
+
+void log_dirty_begin(struct log_dirty *log, struct npt *npt, uint64_t *bitmap, uint64_t frames)
+{
+    *log = (struct log_dirty){ .on = true, .bitmap = bitmap, .frames = frames };
+    npt_retype_all(npt, NPT_RAM, NPT_LOG_DIRTY);
+}
+
+uint64_t *log_dirty_end(struct log_dirty *log, struct npt *npt)
+{
+    uint64_t *bitmap = log->bitmap;
+
+    npt_retype_all(npt, NPT_LOG_DIRTY, NPT_RAM);
+    log->on = false;
+    log->bitmap = NULL;
+    log->frames = 0;
+    return bitmap;
+}
+
+void log_dirty_mark(struct log_dirty *log, uint64_t frame)
+{
+    uint64_t bit = 1ull << frame % 64;
+
+    if (!log->on || frame >= log->frames)
+        return;
+    if (!(__atomic_fetch_or(&log->bitmap[frame / 64], bit, __ATOMIC_ACQ_REL) & bit))
+        __atomic_fetch_add(&log->dirty, 1, __ATOMIC_RELAXED);
+}
+
+bool log_dirty_test(const struct log_dirty *log, uint64_t frame)
+{
+    return log->on && frame < log->frames && log->bitmap[frame / 64] >> frame % 64 & 1;
+}
+
+static void mark_page(struct log_dirty *log, uint64_t gpa, enum npt_size size)
+{
+    uint64_t first = (gpa & ~(npt_bytes(size) - 1)) >> FRAME_SHIFT;
+
+    for (uint64_t i = 0; i < npt_bytes(size) >> FRAME_SHIFT; i++)
+        log_dirty_mark(log, first + i);
+}
+
+bool log_dirty_fault(struct log_dirty *log, struct npt *npt, uint64_t gpa)
+{
+    struct npt_page page;
+    bool split = npt_find(npt, gpa, &page) && page.size > NPT_4K;
+
+    log->faults++;
+    if (npt_set_type(npt, gpa, NPT_RAM, NPT_FOR_LOG_DIRTY)) {
+        log_dirty_mark(log, gpa >> FRAME_SHIFT);
+        return split;
+    }
+    if (npt_find(npt, gpa, &page)) {
+        mark_page(log, gpa, page.size);
+        npt_retype(npt, gpa, NPT_LOG_DIRTY, NPT_RAM);
+    }
+    return split;
+}
+
+/* Only a frame whose bit is set can be writable; hv's own writes set bits without making it so. */
+void log_dirty_clean(struct log_dirty *log, struct npt *npt)
+{
+    for (uint64_t word = 0; word < log_dirty_bytes(log->frames) / 8; word++) {
+        uint64_t bits = log->bitmap[word];
+
+        log->bitmap[word] = 0;
+        for (; bits; bits &= bits - 1)
+            npt_retype(npt, (word * 64 + (unsigned)__builtin_ctzll(bits)) << FRAME_SHIFT, NPT_RAM, NPT_LOG_DIRTY);
+    }
+    log->dirty = 0;
+}
