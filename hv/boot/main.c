@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* From the loader's information to every core in the scheduler. */
 #include "hv/core/acpi.h"
+#include "hv/core/clock.h"
 #include "hv/core/console.h"
 #include "hv/core/lapic.h"
 #include "hv/core/memory.h"
 #include "hv/core/options.h"
 #include "hv/core/percore.h"
 #include "hv/core/smp.h"
+#include "hv/core/timer.h"
 #include "hv/vm/interrupts.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/schedule.h"
@@ -101,7 +103,7 @@ static void start_cores(const char *options, uint32_t ticks_per_ms)
     __atomic_store_n(&all_started, true, __ATOMIC_RELEASE);
 }
 
-static void read_options(const char *options, uint32_t ticks_per_ms)
+static void read_options(const char *options)
 {
     uint64_t slice = number_option(options, "sched_credit_tslice_ms", SLICE_MS_DEFAULT);
     uint64_t cr8 = number_option(options, "cr8", CR8_NEVER);
@@ -115,7 +117,7 @@ static void read_options(const char *options, uint32_t ticks_per_ms)
         .asids = option_flag(options, "asid", true),
         .switch_bumps = option_flag(options, "asid_switch_bump", false),
         .asid_bench = number_option(options, "asid_bench", 0),
-        .slice_ticks = ticks_per_ms * (uint32_t)slice,
+        .slice_ns = slice * CLOCK_MS,
     };
 }
 
@@ -137,7 +139,7 @@ void hv_main(uint32_t magic, uint32_t info_address)
 {
     const struct multiboot_info *info = memory_pointer(info_address);
     const char *options;
-    uint32_t ticks_per_ms;
+    uint32_t ticks_per_ms, tsc_per_ms;
 
     console_init();
     descriptors_init();
@@ -151,8 +153,10 @@ void hv_main(uint32_t magic, uint32_t info_address)
     start_svm(options);
     lapic_silence_8259();
     lapic_init();
-    ticks_per_ms = lapic_timer_calibrate();
-    read_options(options, ticks_per_ms);
+    ticks_per_ms = lapic_timer_calibrate(&tsc_per_ms);
+    clock_init(tsc_per_ms);
+    timer_init(ticks_per_ms);
+    read_options(options);
     guest_init(backing_limit(options));
     create_guests(info);
     start_cores(options, ticks_per_ms);

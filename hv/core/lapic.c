@@ -19,7 +19,6 @@
 #define LAPIC_TIMER_DIVIDE 0x3E0
 #define SVR_ENABLE 0x100
 #define LVT_MASKED 0x10000
-#define LVT_PERIODIC 0x20000
 #define DIVIDE_BY_16 0x3
 #define ICR_BUSY 0x1000
 #define ICR_ASSERT 0x4000
@@ -38,6 +37,7 @@
 #define PORT_B_OUT2 0x20
 #define CALIBRATION_PATIENCE 20000000u /* polls; without a PIT hv still comes up */
 #define ASSUMED_TICKS_1MS 12500u /* 200 MHz reference clock / 16 */
+#define ASSUMED_TSC_1MS 2000000u
 
 static volatile uint32_t *lapic_register(unsigned offset)
 {
@@ -79,16 +79,17 @@ void lapic_eoi(void)
     lapic_write(LAPIC_EOI, 0);
 }
 
-void lapic_timer_start(uint32_t count)
+void lapic_timer_once(uint32_t count)
 {
-    lapic_write(LAPIC_LVT_TIMER, count ? LVT_PERIODIC | VECTOR_TIMER : LVT_MASKED);
+    lapic_write(LAPIC_LVT_TIMER, count ? VECTOR_TIMER : LVT_MASKED);
     lapic_write(LAPIC_TIMER_INITIAL, count);
 }
 
-uint32_t lapic_timer_calibrate(void)
+uint32_t lapic_timer_calibrate(uint32_t *tsc_per_ms)
 {
     uint8_t port_b = port_read8(PORT_B) & (uint8_t)~(PORT_B_GATE2 | PORT_B_SPEAKER);
     uint32_t left;
+    uint64_t tsc;
     unsigned i;
 
     port_write8(PORT_B, port_b);
@@ -97,13 +98,16 @@ uint32_t lapic_timer_calibrate(void)
     port_write8(PIT_CHANNEL2, PIT_1MS >> 8);
     port_write8(PORT_B, port_b | PORT_B_GATE2);
     lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
+    tsc = tsc_read();
     for (i = 0; i < CALIBRATION_PATIENCE && !(port_read8(PORT_B) & PORT_B_OUT2); i++)
         ;
     left = lapic_read(LAPIC_TIMER_CURRENT);
+    *tsc_per_ms = (uint32_t)(tsc_read() - tsc);
     lapic_write(LAPIC_TIMER_INITIAL, 0);
     port_write8(PORT_B, port_b);
     if (i == CALIBRATION_PATIENCE || left == UINT32_MAX) {
         console_print("hv: no PIT to calibrate the timer with: taking %u ticks for 1 ms", ASSUMED_TICKS_1MS);
+        *tsc_per_ms = ASSUMED_TSC_1MS;
         return ASSUMED_TICKS_1MS;
     }
     return UINT32_MAX - left;

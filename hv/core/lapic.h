@@ -11,10 +11,10 @@ void lapic_silence_8259(void);
 void lapic_init(void);
 uint32_t lapic_id(void);
 void lapic_eoi(void);
-/* Periodic timer interrupts every `count` ticks of the divided clock; 0 stops. */
-void lapic_timer_start(uint32_t count);
-/* Ticks of the divided clock in 1 ms, measured against the PIT. Boot core only. */
-uint32_t lapic_timer_calibrate(void);
+/* One timer interrupt after `count` ticks of the divided clock; 0 stops. */
+void lapic_timer_once(uint32_t count);
+/* Ticks of the divided clock, and of the TSC, in 1 ms, measured against the PIT. Boot core only. */
+uint32_t lapic_timer_calibrate(uint32_t *tsc_per_ms);
 /* Busy-wait; the timer must not be in use. */
 void lapic_delay(unsigned microseconds, uint32_t ticks_per_ms);
 void lapic_send_init(uint32_t apic_id);

@@ -18,8 +18,8 @@ struct percore {
     uint32_t node;
     bool running;            /* answers; atomic */
     bool idle;               /* in HLT for want of a vCPU; atomic */
-    volatile bool reschedule; /* set by the timer and by wake-ups, cleared by the scheduler */
-    uint64_t timer_ticks;
+    volatile bool reschedule; /* set by the end of a slice and by wake-ups, cleared by the scheduler */
+    volatile bool timer_due;  /* set by the timer's interrupt, cleared by timers_run */
     struct descriptor_tables tables;
 };
 

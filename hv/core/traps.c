@@ -13,8 +13,7 @@ void trap_handle(struct trap_frame *frame)
 
     switch (frame->vector) {
     case VECTOR_TIMER:
-        core->timer_ticks++;
-        core->reschedule = true;
+        core->timer_due = true;
         lapic_eoi();
         return;
     case VECTOR_WAKE:

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/vm/schedule.h"
 
+#include "hv/core/clock.h"
 #include "hv/core/lapic.h"
 #include "hv/core/percore.h"
+#include "hv/core/timer.h"
 #include "hv/core/traps.h"
 #include "hv/vm/exits.h"
 #include "hv/vm/interrupts.h"
@@ -13,6 +15,7 @@ static struct lock schedule_lock;
 static unsigned next_guest, next_vcpu; /* round robin over all vCPUs */
 static struct svm_core svm_cores[CORES_MAX];
 static struct vcpu *last_vcpu[CORES_MAX];
+static struct timer slice_timers[CORES_MAX];
 
 /* ---- The queue: all vCPUs in turn; schedule_lock held --------------------------------------------------- */
 
@@ -230,9 +233,16 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
         vcpu->halted_since = 0;
     }
     while (result == EXIT_RESUME) {
+        if (core->timer_due)
+            timers_run();
         interrupts_disable();
+        if (core->timer_due) {
+            interrupts_enable();
+            continue;
+        }
         if (!may_go_on(vcpu, core))
             break;
+        vcpu->woken = false; /* whatever woke it is looked at now */
         interrupts_enter(vcpu);
         vcpu->guest->paging->enter(vcpu);
         counts_handled(&vcpu->counts, tsc_read());
@@ -257,11 +267,16 @@ static void wait_for_work(struct percore *core)
 {
     interrupts_disable();
     __atomic_store_n(&core->idle, true, __ATOMIC_RELEASE);
-    if (!core->reschedule)
+    if (!core->reschedule && !core->timer_due)
         interrupts_wait();
     core->reschedule = false;
     __atomic_store_n(&core->idle, false, __ATOMIC_RELEASE);
     interrupts_enable();
+}
+
+static void end_slice(void *core)
+{
+    ((struct percore *)core)->reschedule = true;
 }
 
 void schedule_loop(const struct schedule_options *options)
@@ -270,12 +285,14 @@ void schedule_loop(const struct schedule_options *options)
     struct svm_core *svm_core = &svm_cores[core->index];
 
     svm_core_init(svm_core, options->asids);
-    lapic_timer_start(options->slice_ticks);
+    slice_timers[core->index] = (struct timer){ .fire = end_slice, .ctx = core };
     interrupts_enable();
     for (;;) {
         struct vcpu *vcpu;
         bool over;
 
+        if (core->timer_due)
+            timers_run();
         lock_acquire(&schedule_lock);
         vcpu = take_next();
         over = !vcpu && all_over();
@@ -289,7 +306,9 @@ void schedule_loop(const struct schedule_options *options)
         if (options->switch_bumps && vcpu != last_vcpu[core->index])
             asid_core_bump(&svm_core->asids);
         last_vcpu[core->index] = vcpu;
+        timer_set(&slice_timers[core->index], clock_now() + options->slice_ns);
         run_vcpu(svm_core, core, vcpu, options->asid_bench);
+        timer_stop(&slice_timers[core->index]);
     }
 }
 

@@ -9,7 +9,7 @@ struct schedule_options {
     bool asids;           /* asid= */
     bool switch_bumps;    /* asid_switch_bump: a vCPU switch costs the core its ASIDs, as Xen's CR3 write did */
     uint64_t asid_bench;  /* asid_bench=N: take the vCPU's ASID away until the core has assigned N */
-    uint32_t slice_ticks; /* of the local APIC's timer */
+    uint64_t slice_ns;
 };
 
 /* Each core's main loop, entered after all guests are created. The core that sees the last guest end reports. */
@@ -25,7 +25,7 @@ bool schedule_is_up(struct vcpu *vcpu);
 
 /* Something has come for the vCPU (an interrupt, an event): out of HLT, or out of the guest to see it. */
 void schedule_wake(struct vcpu *vcpu);
-/* Each pause wants its unpause. When schedule_pause returns, no core runs a vCPU of the guest (not the caller's own). */
+/* Each pause wants its unpause. When schedule_pause returns, no core runs a vCPU of the guest, not the caller's own. */
 void schedule_pause(struct guest *guest);
 void schedule_unpause(struct guest *guest);
 /* Have the cores that run its vCPUs look up. */
