@@ -205,26 +205,27 @@ static bool file_sound(struct state_reader *reader, GError **error)
 static bool read_all(struct state *state, struct state_reader *reader, const char *label, GError **error)
 {
     char magic[MAGIC_BYTES];
+    bool good = true;
 
     if (!state_read(reader, magic, sizeof(magic), error) ||
         !expect_number(reader, SCHEMA, "the schema version", error) ||
         !expect_text(reader, label, "configuration", error) ||
         !expect_number(reader, state->entries->len, "the number of parts", error))
         return false;
-    for (guint i = 0; i < state->entries->len; i++) {
+    for (guint i = 0; good && i < state->entries->len; i++) {
         const struct state_entry *entry = &g_array_index(state->entries, struct state_entry, i);
 
         reader->path = entry->path;
-        if (!expect_description(reader, entry, error) || !state_read_part(reader, entry, error))
-            return false;
+        good = expect_description(reader, entry, error) && state_read_part(reader, entry, error);
     }
+    /* Even when half of it was refused: a script may go on with the machine, whose derived values must fit. */
     for (guint i = 0; i < state->entries->len; i++) {
         const struct state_entry *entry = &g_array_index(state->entries, struct state_entry, i);
 
         if (entry->part->after)
             entry->part->after(entry->object);
     }
-    return true;
+    return good;
 }
 
 bool state_restore(struct state *state, const char *file, const char *label, GError **error)

@@ -79,19 +79,32 @@ void state_write_part(struct state_writer *writer, const struct state_entry *ent
         part->save(entry->object, writer);
 }
 
+/* Checked before it is stored: no object ever holds a value that its code cannot bear. */
+static bool read_value(struct state_reader *reader, const struct state_field *field, void *object, unsigned i,
+                       GError **error)
+{
+    uint64_t value = 0;
+
+    if (!state_read(reader, &value, field->size, error))
+        return false;
+    if (field->max && value > field->max) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "%s: %s.%s[%u] is %" G_GUINT64_FORMAT " in the snapshot, at most %" G_GUINT64_FORMAT " is right",
+                    reader->name, reader->path, field->name, i, value, field->max);
+        return false;
+    }
+    memcpy((uint8_t *)object + field->offset + i * field->stride, &value, field->size);
+    return true;
+}
+
 bool state_read_part(struct state_reader *reader, const struct state_entry *entry, GError **error)
 {
     const struct state_part *part = entry->part;
 
-    for (size_t f = 0; f < part->count; f++) {
-        const struct state_field *field = &part->fields[f];
-
-        for (unsigned i = 0; i < field->count; i++) {
-            uint8_t *to = (uint8_t *)entry->object + field->offset + i * field->stride;
-            if (!state_read(reader, to, field->size, error))
+    for (size_t f = 0; f < part->count; f++)
+        for (unsigned i = 0; i < part->fields[f].count; i++)
+            if (!read_value(reader, &part->fields[f], entry->object, i, error))
                 return false;
-        }
-    }
     return !part->load || part->load(entry->object, reader, error);
 }
 

@@ -10,24 +10,38 @@
 
 #include "sim/addr.h"
 
-/* `count` little-endian values of `size` bytes (1, 2, 4, 8), `stride` bytes apart, from `offset`. */
+/*
+ * `count` little-endian values of `size` bytes (1, 2, 4, 8), `stride` bytes apart, from `offset`. A snapshot with a
+ * value above `max` is refused; 0: every value of the size is one that the simulator can go on with.
+ */
 struct state_field {
     const char *name;
     size_t offset;
     unsigned size;
     unsigned count;
     size_t stride;
+    uint64_t max;
 };
 
-/* A scalar member, an array member, and an array of structs' member. bool counts as 1 byte. */
-#define STATE_VALUE(type, member) \
-    { #member, offsetof(type, member), sizeof(((type *)0)->member), 1, 0 }
+/* A bool (one byte) is 0 or 1: any other byte would be undefined behaviour where it is read. */
+#define STATE_MAX(value) _Generic((value), bool: 1, default: 0)
+
+/*
+ * A scalar member, an array member, and an array of structs' member; `_UP_TO` for one that is used as an index, an
+ * enumeration, a shift count or a divisor's bound.
+ */
+#define STATE_VALUE_UP_TO(type, member, max) \
+    { #member, offsetof(type, member), sizeof(((type *)0)->member), 1, 0, max }
+#define STATE_VALUE(type, member) STATE_VALUE_UP_TO(type, member, STATE_MAX(((type *)0)->member))
 #define STATE_ARRAY(type, member) \
     { #member, offsetof(type, member), sizeof(((type *)0)->member[0]), \
-      sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0]), sizeof(((type *)0)->member[0]) }
-#define STATE_EACH(type, array, element) \
+      sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0]), sizeof(((type *)0)->member[0]), \
+      STATE_MAX(((type *)0)->member[0]) }
+#define STATE_EACH_UP_TO(type, array, element, max) \
     { #array "." #element, offsetof(type, array[0].element), sizeof(((type *)0)->array[0].element), \
-      sizeof(((type *)0)->array) / sizeof(((type *)0)->array[0]), sizeof(((type *)0)->array[0]) }
+      sizeof(((type *)0)->array) / sizeof(((type *)0)->array[0]), sizeof(((type *)0)->array[0]), max }
+#define STATE_EACH(type, array, element) \
+    STATE_EACH_UP_TO(type, array, element, STATE_MAX(((type *)0)->array[0].element))
 
 struct state_writer; /* an open snapshot or hash */
 struct state_reader; /* a snapshot that is being restored */

@@ -170,9 +170,11 @@ struct thing {
     void *native; /* not described */
 };
 
+#define LARGEST_NARROW 1000
+
 static const struct state_field thing_fields[] = {
     STATE_VALUE(struct thing, wide),
-    STATE_ARRAY(struct thing, narrow),
+    { "narrow", offsetof(struct thing, narrow), 2, 3, 2, LARGEST_NARROW },
     STATE_VALUE(struct thing, flag),
 };
 static const struct state_part thing_part = { "thing", thing_fields, 3, NULL, NULL, NULL, NULL };
@@ -261,6 +263,36 @@ START_TEST(a_damaged_snapshot_is_refused_at_every_byte)
 }
 END_TEST
 
+/* Such a file with a sound checksum: what it says is refused, and the object keeps what it had. */
+static void refuse_value(struct state *state, struct thing *thing, const char *message)
+{
+    const struct thing sound = { 1, { 1, 2, 3 }, true, NULL };
+    g_autofree char *file = temporary_file();
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(state_save(state, file, "label", NULL));
+    *thing = sound;
+    ck_assert(!state_restore(state, file, "label", &error));
+    ck_assert_ptr_nonnull(strstr(error->message, message));
+    ck_assert_ptr_null(strchr(error->message, '\n'));
+    ck_assert(thing->flag);
+    ck_assert_uint_eq(thing->narrow[1], 2);
+    g_unlink(file);
+}
+
+START_TEST(a_value_that_the_code_cannot_bear_is_refused)
+{
+    struct thing thing = { 1, { 1, LARGEST_NARROW + 1, 3 }, true, NULL };
+    struct state *state = state_new();
+
+    state_add(state, "a.thing", &thing_part, &thing);
+    refuse_value(state, &thing, ": a.thing.narrow[1] is 1001 in the snapshot, at most 1000 is right");
+    memset(&thing.flag, 2, 1); /* no bool holds that: only the file may */
+    refuse_value(state, &thing, ": a.thing.flag[0] is 2 in the snapshot, at most 1 is right");
+    state_free(state);
+}
+END_TEST
+
 START_TEST(a_snapshot_of_another_configuration_is_refused)
 {
     struct thing thing = { 1, { 1, 2, 3 }, true, NULL };
@@ -307,4 +339,5 @@ UNIT_TESTS("vocabulary", a_field_reads_and_writes_in_the_manuals_notation,
            a_timer_that_rearms_itself_fires_again_in_the_same_advance, a_counter_name_selects_and_sums,
            non_zero_values_are_visited_in_declared_order, a_snapshot_brings_back_what_is_described_and_nothing_else,
            the_hash_sees_every_described_bit, a_damaged_snapshot_is_refused_at_every_byte,
+           a_value_that_the_code_cannot_bear_is_refused,
            a_snapshot_of_another_configuration_is_refused, unmodelled_behaviour_is_counted_by_name)

@@ -14,13 +14,14 @@
 
 #define V(member) STATE_VALUE(struct core, member)
 #define A(member) STATE_ARRAY(struct core, member)
+#define UP_TO(member, max) STATE_VALUE_UP_TO(struct core, member, max)
 
 static const struct state_field core_fields[] = {
     A(gpr), V(rip), V(rflags),
     STATE_EACH(struct core, seg, selector), STATE_EACH(struct core, seg, attr), STATE_EACH(struct core, seg, limit),
     STATE_EACH(struct core, seg, base),
-    V(cpl), V(cycles), V(instructions),
-    { "xmm", offsetof(struct core, xmm), 8, 32, 8 }, V(mxcsr),
+    UP_TO(cpl, 3), V(cycles), V(instructions),
+    { "xmm", offsetof(struct core, xmm), 8, 32, 8, 0 }, V(mxcsr),
     STATE_EACH(struct core, x87.reg, significand), STATE_EACH(struct core, x87.reg, exponent),
     V(x87.control), V(x87.status), V(x87.full), V(x87.opcode), V(x87.instruction), V(x87.data),
     V(x87.code_selector), V(x87.data_selector), V(x87.error_reported), V(x87.error_ignored),
@@ -44,7 +45,7 @@ static const struct state_field core_fields[] = {
 static const struct state_field msr_fields[] = {
     MA(name), M(cpuid_features), M(cpuid_ext_features), M(debug_ctl), M(br_from), M(br_to), M(last_exc_from),
     M(last_exc_to), M(patch_level), M(ebl_cr_poweron), M(mcg_cap), M(mcg_status), M(mcg_ctl),
-    { "mc", offsetof(struct msr_storage, mc), 8, MCA_BANKS * 4, 8 },
+    { "mc", offsetof(struct msr_storage, mc), 8, MCA_BANKS * 4, 8, 0 },
     MA(mc4_misc), MA(mc_ctl_mask), M(mce_redirection), MA(perf_ctl), MA(perf_ctr), MA(io_trap), M(io_trap_control),
     M(interrupt_pending), M(smi_trigger), M(pstate_limit), M(pstate_control), M(pstate_status), MA(pstate),
     M(cofvid_control), M(cofvid_status), M(cpu_watchdog), M(smm_base), M(smm_addr), M(smm_mask), M(ignne),

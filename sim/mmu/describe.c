@@ -4,15 +4,16 @@
 
 #include "sim/mmu/model.h"
 
-#define TLB_FIELD(array, name, member)                                                                    \
+#define TLB_FIELD(array, name, member, max)                                                               \
     { name "." #member, offsetof(struct mmu, tlb[array].entry[0].member),                                 \
-      sizeof(((struct mmu *)0)->tlb[array].entry[0].member), 0, sizeof(struct tlb_entry) }
+      sizeof(((struct mmu *)0)->tlb[array].entry[0].member), 0, sizeof(struct tlb_entry), max }
 
 #define TLB_FIELDS 8
 #define TLB_STATE(array, name)                                                                            \
-    TLB_FIELD(array, name, page), TLB_FIELD(array, name, frame), TLB_FIELD(array, name, stamp),           \
-    TLB_FIELD(array, name, asid), TLB_FIELD(array, name, shift), TLB_FIELD(array, name, guest_shift),     \
-    TLB_FIELD(array, name, rights), TLB_FIELD(array, name, memtype)
+    TLB_FIELD(array, name, page, 0), TLB_FIELD(array, name, frame, 0), TLB_FIELD(array, name, stamp, 0),  \
+    TLB_FIELD(array, name, asid, 0), TLB_FIELD(array, name, shift, 30),                                   \
+    TLB_FIELD(array, name, guest_shift, 30), TLB_FIELD(array, name, rights, 0),                           \
+    TLB_FIELD(array, name, memtype, 7)
 
 static const struct state_field array_fields[ARRAYS * TLB_FIELDS] = {
     TLB_STATE(L1D, "l1d"), TLB_STATE(L1I_4K, "l1i_4k"), TLB_STATE(L1I_2M, "l1i_2m"), TLB_STATE(L2D_4K, "l2d_4k"),
@@ -39,12 +40,12 @@ static const struct state_field fixed_fields[] = {
     STATE_VALUE(struct mmu, paging.host_cr4),
     STATE_VALUE(struct mmu, paging.host_efer),
     STATE_VALUE(struct mmu, paging.host_pat),
-    { "types.variable", offsetof(struct mmu, types.variable), 8, 2 * MTRR_VARIABLE, 8 },
+    { "types.variable", offsetof(struct mmu, types.variable), 8, 2 * MTRR_VARIABLE, 8, 0 },
     STATE_ARRAY(struct mmu, types.fixed),
     STATE_VALUE(struct mmu, types.cap),
     STATE_VALUE(struct mmu, types.def),
     STATE_VALUE(struct mmu, types.sys_cfg),
-    { "types.iorr", offsetof(struct mmu, types.iorr), 8, 2 * IORRS, 8 },
+    { "types.iorr", offsetof(struct mmu, types.iorr), 8, 2 * IORRS, 8, 0 },
     STATE_VALUE(struct mmu, types.top_mem),
     STATE_VALUE(struct mmu, types.top_mem2),
 };

@@ -194,8 +194,6 @@ void tlb_rebuild(struct tlb *tlb)
     memset(tlb->sized, 0, sizeof(tlb->sized));
     memset(tlb->head, 0xff, sizeof(tlb->head));
     for (unsigned i = 0; i < tlb_entries(tlb); i++) {
-        if (tlb->entry[i].shift > 30) /* a snapshot that nobody's model wrote */
-            memset(&tlb->entry[i], 0, sizeof(tlb->entry[i]));
         if (tlb->entry[i].shift)
             tlb_link(tlb, i);
     }

@@ -361,16 +361,15 @@ void cmos_init(struct cmos *cmos, const struct irq_line *irq, const struct platf
 }
 
 static const struct state_field cmos_fields[] = {
-    STATE_VALUE(struct cmos, index), STATE_ARRAY(struct cmos, ram), STATE_VALUE(struct cmos, epoch),
+    STATE_VALUE_UP_TO(struct cmos, index, CMOS_BYTES - 1), STATE_ARRAY(struct cmos, ram), STATE_VALUE(struct cmos, epoch),
     STATE_VALUE(struct cmos, looked_ps),
 };
 
-/* An index or a date that no guest can set: a damaged snapshot. */
+/* A date that no guest can set: a damaged snapshot. */
 static void cmos_restored(void *object)
 {
     struct cmos *cmos = object;
 
-    cmos->index %= CMOS_BYTES;
     if (cmos->epoch < -(INT64_C(1) << 40) || cmos->epoch > INT64_C(1) << 40)
         cmos->epoch = START_DATE;
 }

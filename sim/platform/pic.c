@@ -320,7 +320,8 @@ void pic_init(struct pic_pair *pair, struct ports *ports, void *ctx, void (*set_
 
 static const struct state_field pic_fields[] = {
     PIC_FIELD(lines), PIC_FIELD(latch), PIC_FIELD(elcr), PIC_FIELD(isr), PIC_FIELD(imr), PIC_FIELD(base),
-    PIC_FIELD(icw3), PIC_FIELD(lowest), PIC_FIELD(expects), PIC_FIELD(single), PIC_FIELD(icw4_follows),
+    PIC_FIELD(icw3), STATE_EACH_UP_TO(struct pic_pair, pic, lowest, 7),
+    STATE_EACH_UP_TO(struct pic_pair, pic, expects, 4), PIC_FIELD(single), PIC_FIELD(icw4_follows),
     PIC_FIELD(auto_eoi), PIC_FIELD(rotate_auto_eoi), PIC_FIELD(special_mask), PIC_FIELD(special_nested),
     PIC_FIELD(read_isr), PIC_FIELD(poll), STATE_VALUE(struct pic_pair, intr),
 };

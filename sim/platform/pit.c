@@ -408,13 +408,16 @@ void pit_connect(struct pit *pit, struct clock *clock)
 #define PIT_FIELD(member) STATE_EACH(struct pit, channel, member)
 
 static const struct state_field pit_fields[] = {
-    PIT_FIELD(mode), PIT_FIELD(access), PIT_FIELD(bcd), PIT_FIELD(gate), PIT_FIELD(loaded), PIT_FIELD(started),
-    PIT_FIELD(next_pending), PIT_FIELD(write_high), PIT_FIELD(read_high), PIT_FIELD(low), PIT_FIELD(latched),
-    PIT_FIELD(status_latched), PIT_FIELD(status), PIT_FIELD(latch), PIT_FIELD(count), PIT_FIELD(next),
+    STATE_EACH_UP_TO(struct pit, channel, mode, 5), STATE_EACH_UP_TO(struct pit, channel, access, 3),
+    PIT_FIELD(bcd), PIT_FIELD(gate), PIT_FIELD(loaded), PIT_FIELD(started),
+    PIT_FIELD(next_pending), PIT_FIELD(write_high), PIT_FIELD(read_high), PIT_FIELD(low),
+    STATE_EACH_UP_TO(struct pit, channel, latched, 2), PIT_FIELD(status_latched), PIT_FIELD(status),
+    PIT_FIELD(latch), STATE_EACH_UP_TO(struct pit, channel, count, 65536),
+    STATE_EACH_UP_TO(struct pit, channel, next, 65536),
     PIT_FIELD(next_at), PIT_FIELD(start), PIT_FIELD(held), STATE_VALUE(struct pit, port_b),
 };
 
-/* A count of 0 would divide by zero, a mode above 5 has no meaning: a damaged snapshot must not bring them in. */
+/* A count of 0 would divide by zero: a damaged snapshot must not bring it in. */
 static void pit_restored(void *object)
 {
     struct pit *pit = object;
@@ -422,7 +425,6 @@ static void pit_restored(void *object)
     for (unsigned i = 0; i < PIT_CHANNELS; i++) {
         struct pit_channel *channel = &pit->channel[i];
 
-        channel->mode = channel->mode > 5 ? 0 : channel->mode;
         channel->count = channel->count ? channel->count : 65536;
         channel->next = channel->next ? channel->next : 65536;
     }

@@ -333,20 +333,10 @@ static const struct state_field uart_fields[] = {
     STATE_VALUE(struct uart, ier), STATE_VALUE(struct uart, fcr), STATE_VALUE(struct uart, lcr),
     STATE_VALUE(struct uart, mcr), STATE_VALUE(struct uart, lsr), STATE_VALUE(struct uart, msr),
     STATE_VALUE(struct uart, scr), STATE_ARRAY(struct uart, divisor), STATE_ARRAY(struct uart, fifo),
-    STATE_VALUE(struct uart, head), STATE_VALUE(struct uart, count), STATE_VALUE(struct uart, thre_pending),
-    STATE_VALUE(struct uart, timed_out),
+    STATE_VALUE_UP_TO(struct uart, head, UART_FIFO - 1), STATE_VALUE_UP_TO(struct uart, count, UART_FIFO),
+    STATE_VALUE(struct uart, thre_pending), STATE_VALUE(struct uart, timed_out),
 };
 
-/* head and count index the FIFO: a damaged snapshot must not lead outside it. */
-static void uart_restored(void *object)
-{
-    struct uart *uart = object;
-
-    uart->head %= UART_FIFO;
-    if (uart->count > UART_FIFO)
-        uart->count = UART_FIFO;
-}
-
 const struct state_part uart_state = {
-    .name = "uart", .fields = uart_fields, .count = G_N_ELEMENTS(uart_fields), .after = uart_restored,
+    .name = "uart", .fields = uart_fields, .count = G_N_ELEMENTS(uart_fields),
 };
