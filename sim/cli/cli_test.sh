@@ -47,6 +47,7 @@ expect 2 '^--engine|--engine quick; reference and fast' "$fam10h" run good.lua -
 expect 0 'good.lua: 1 expectations, 0 failed' "$fam10h" run good.lua
 expect 1 'bad.lua:1: expected two # x: found 1; 2 would be right' "$fam10h" run bad.lua
 expect 1 '^not ok 1 - two \\# x' "$fam10h" run bad.lua --tap
+expect 2 '^not ok 1 - the scenario runs to its end' "$fam10h" run syntax.lua --tap
 expect 2 '^syntax.lua:2: unexpected symbol near <eof>' "$fam10h" run syntax.lua
 expect 3 '^endless.lua:1: the script has run' "$fam10h" run endless.lua
 expect 2 '^noimage.lua:1: boot: .*multiboot' "$fam10h" run noimage.lua

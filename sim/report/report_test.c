@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/report/format.h"
+#include "sim/report/sections.h"
 #include "sim/report/test_sample.h"
 #include "sim/unit_test.h"
 
@@ -93,6 +94,111 @@ START_TEST(the_text_shows_the_walk_matrix_and_the_exit_table)
 }
 END_TEST
 
+/* Two cores' counters as the MMU declares those that the tables read; the tables add them up. */
+#define ASIDS 2
+static const char *const side_labels[] = { "d", "i" }, *const array_labels[] = { "l1d", "l2d_4k", "pwc" };
+static const char *const size_labels[] = { "none", "4K", "2M", "4M", "1G" };
+struct fake_counters {
+    uint64_t lookups[ASIDS][2], l1_misses[ASIDS][2], l2_hits[ASIDS][2][5], fills[3], evictions[3], flushed[3];
+    uint64_t walks[ASIDS][2], refs[ASIDS][2][5][5], ad_writes[ASIDS][2], cycles[ASIDS][2], pairs[ASIDS][2][5][5];
+};
+#define FAKE(member) offsetof(struct fake_counters, member)
+#define BY_ASID { "asid", ASIDS, NULL }, { "side", 2, side_labels }
+static const struct counter_row fake_rows[] = {
+    { "tlb.lookups", "lookups", "", FAKE(lookups), { BY_ASID } },
+    { "tlb.l1_misses", "lookups", "", FAKE(l1_misses), { BY_ASID } },
+    { "tlb.l2_hits", "lookups", "", FAKE(l2_hits), { BY_ASID, { "size", 5, size_labels } } },
+    { "tlb.fills", "entries", "", FAKE(fills), { { "array", 3, array_labels } } },
+    { "tlb.evictions", "entries", "", FAKE(evictions), { { "array", 3, array_labels } } },
+    { "tlb.flushed", "entries", "", FAKE(flushed), { { "array", 3, array_labels } } },
+    { "walk.count", "walks", "", FAKE(walks), { BY_ASID } },
+    { "walk.refs", "references", "", FAKE(refs), { BY_ASID, { "g", 5, NULL }, { "n", 5, NULL } } },
+    { "walk.ad_writes", "writes", "", FAKE(ad_writes), { BY_ASID } },
+    { "walk.cycles", "cycles", "", FAKE(cycles), { BY_ASID } },
+    { "walk.pairs", "walks", "", FAKE(pairs), { BY_ASID, { "guest", 5, size_labels }, { "nested", 5, size_labels } } },
+};
+
+static struct counter_set *fake_set(struct fake_counters cores[2])
+{
+    struct counter_set *set = counter_set_new();
+
+    for (unsigned core = 0; core < 2; core++) {
+        g_autofree char *path = g_strdup_printf("node[0].core[%u]", core);
+
+        cores[core] = (struct fake_counters){
+            .lookups = { { 1000, 0 }, { 100, 0 } }, .l1_misses = { { 30, 0 }, { 20, 0 } },
+            .l2_hits = { [1] = { [0] = { [1] = 7, [2] = 5 } } }, .fills = { 9, 8, 0 }, .evictions = { 0, 2, 0 },
+            .walks = { { 3, 0 }, { 2, 0 } }, .cycles = { { 45, 0 }, { 720, 0 } }, .ad_writes = { { 0, 0 }, { 1, 0 } },
+            .refs = { { { [4] = { [0] = 3 } } }, { { [0] = { [1] = 2 }, [1] = { [0] = 2 } } } },
+            .pairs = { [0] = { { [2] = { [0] = 3 } } }, [1] = { { [1] = { [2] = 2 } } } },
+        };
+        counters_attach(set, path, fake_rows, G_N_ELEMENTS(fake_rows), &cores[core]);
+    }
+    return set;
+}
+
+START_TEST(the_tables_add_the_cores_up_and_tell_host_from_guest)
+{
+    struct fake_counters cores[2];
+    struct counter_set *set = fake_set(cores);
+    struct report *report = report_new();
+    const struct report_walks *host = &report->walks[WALKS_HOST][0], *guest = &report->walks[WALKS_GUEST][0];
+    const struct report_tlb *rows;
+
+    report_gather_tlb(report, set);
+    report_gather_walks(report, set);
+    rows = (const struct report_tlb *)(const void *)report->tlb->data;
+    ck_assert_str_eq(rows[0].name, "L1D");
+    ck_assert_uint_eq(rows[0].value[TLB_HITS], 2 * (1100 - 50));
+    ck_assert_uint_eq(rows[0].value[TLB_MISSES], 2 * 50);
+    ck_assert_uint_eq(rows[0].value[TLB_FILLS], 2 * 9);
+    ck_assert_str_eq(rows[2].name, "L2D");
+    ck_assert_uint_eq(rows[2].value[TLB_HITS], 2 * 12);
+    ck_assert_uint_eq(rows[2].value[TLB_MISSES], 2 * (50 - 12));
+    ck_assert_uint_eq(rows[2].has, 1u << TLB_HITS | 1u << TLB_MISSES);
+    ck_assert_uint_eq(rows[3].value[TLB_HITS], 2 * 7);  /* L2D 4K */
+    ck_assert_uint_eq(rows[5].has, 1u << TLB_HITS); /* L2D 1G: the fakes have no such array */
+    ck_assert_uint_eq(host->totals.walks, 6);
+    ck_assert_uint_eq(host->totals.refs[4][0], 6);
+    ck_assert_uint_eq(guest->totals.walks, 4);
+    ck_assert_uint_eq(guest->totals.refs[0][1], 4);
+    ck_assert_uint_eq(report_walk_references(&guest->totals), 8);
+    ck_assert_uint_eq(guest->totals.cycles, 1440);
+    ck_assert_uint_eq(guest->totals.ad_writes, 2);
+    ck_assert_uint_eq(guest->pairs->len, 1);
+    ck_assert_str_eq(g_array_index(guest->pairs, struct report_pair, 0).name, "guest 4K, nested 2M");
+    ck_assert_str_eq(g_array_index(host->pairs, struct report_pair, 0).name, "native 2M");
+    ck_assert_uint_eq(g_array_index(host->pairs, struct report_pair, 0).walks, 6);
+    report_free(report);
+    counter_set_free(set);
+}
+END_TEST
+
+/* A counter that is renamed must not turn a column into silence. */
+START_TEST(the_machine_has_every_counter_that_the_tables_read)
+{
+    static const unsigned columns[] = { 0x1f, 0x1f, 0x03, 0x1d, 0x1d, 0x1d, 0x1f, 0x13, 0x13 };
+    struct machine_config config;
+    struct machine *machine;
+    struct report *report = report_new();
+
+    machine_config_defaults(&config);
+    machine = machine_new(&config, NULL);
+    report_gather(report, machine, NULL, NULL);
+    ck_assert_uint_eq(report->tlb->len, G_N_ELEMENTS(columns));
+    for (guint i = 0; i < report->tlb->len; i++)
+        ck_assert_uint_eq(g_array_index(report->tlb, struct report_tlb, i).has, columns[i]);
+    for (size_t i = 6; i < G_N_ELEMENTS(fake_rows); i++) {
+        g_autofree char *name = g_strdup_printf("node[*].core[*].%s{asid=0,side=d}", fake_rows[i].name);
+        uint64_t value;
+
+        ck_assert_msg(counter_read(machine_counters(machine), name, &value, NULL), "%s", name);
+    }
+    report_free(report);
+    machine_free(machine);
+}
+END_TEST
+
 START_TEST(the_json_document_has_its_members_in_order)
 {
     static const char *const members[] = { "schema", "scenario", "machine", "images", "outcome", "counters", "walks",
@@ -168,5 +274,7 @@ END_TEST
 
 UNIT_TESTS("report", numbers_are_rounded_in_integers, bytes_and_times_take_their_largest_unit,
            exits_are_summed_by_code_guest_vcpu_and_rip, the_text_shows_the_walk_matrix_and_the_exit_table,
+           the_tables_add_the_cores_up_and_tell_host_from_guest,
+           the_machine_has_every_counter_that_the_tables_read,
            the_json_document_has_its_members_in_order, a_set_without_a_machine_is_still_a_document,
            tap_escapes_what_would_be_a_directive, junit_escapes_markup_and_control_characters)

@@ -35,13 +35,28 @@ static const struct tlb_row tlb_rows[] = {
     { "nested TLB", { { "ntlb.hits" }, { "ntlb.misses" }, { NULL }, { NULL }, { "tlb.flushed{array=ntlb}" } } },
 };
 
-/* A counter of all cores together; 0 if this machine has none of that name. */
-static uint64_t read_all(const struct counter_set *set, const char *name)
+/* A counter of all cores together; false if the machine has none of that name. */
+static bool read_all(const struct counter_set *set, const char *name, uint64_t *value)
 {
     g_autofree char *full = g_strconcat(REPORT_ALL_CORES, ".", name, NULL);
-    uint64_t value = 0;
 
-    return counter_read(set, full, &value, NULL) ? value : 0;
+    return counter_read(set, full, value, NULL);
+}
+
+/* The sum of a column's terms; false if one of them is not counted. */
+static bool read_column(const struct counter_set *set, const char *const terms[TERMS], uint64_t *sum)
+{
+    bool counted = terms[0] != NULL;
+
+    *sum = 0;
+    for (unsigned term = 0; term < TERMS && terms[term]; term++) {
+        bool subtract = *terms[term] == '-';
+        uint64_t value = 0;
+
+        counted &= read_all(set, terms[term] + subtract, &value);
+        *sum += subtract ? -value : value;
+    }
+    return counted;
 }
 
 static void gather_row(struct report *report, const struct counter_set *set, const struct tlb_row *from)
@@ -49,15 +64,8 @@ static void gather_row(struct report *report, const struct counter_set *set, con
     struct report_tlb row = { .name = from->name };
 
     for (unsigned column = 0; column < TLB_COLUMNS; column++) {
-        for (unsigned term = 0; term < TERMS && from->column[column][term]; term++) {
-            const char *name = from->column[column][term];
-
+        if (read_column(set, from->column[column], &row.value[column]))
             row.has |= 1u << column;
-            if (*name == '-')
-                row.value[column] -= read_all(set, name + 1);
-            else
-                row.value[column] += read_all(set, name);
-        }
     }
     g_array_append_val(report->tlb, row);
 }

@@ -37,6 +37,7 @@ static int script_main(lua_State *L)
         return luaL_error(L, "%s:1: bytecode; a scenario is Lua text", source->options->file);
     script_open_sandbox(L);
     script_open_machine(L);
+    script_open_boot(L);
     script_open_run(L);
     script_open_watch(L);
     script_open_look(L);
@@ -141,6 +142,19 @@ static enum script_status script_finish(struct script *script, GError **error)
     return status;
 }
 
+/* Harnesses read expectations, not messages: an error is a failed one. */
+static void record_end(struct script *script, const GError *error)
+{
+    const char *message = error->message, *end = strstr(message, ": ");
+    struct report_expectation row = {
+        .name = g_strdup("the scenario runs to its end"),
+        .where = end ? g_strndup(message, (gsize)(end - message)) : g_strdup(script->options->file),
+        .detail = g_strdup(end ? end + 2 : message),
+    };
+
+    report_set_expect(script->set, &row);
+}
+
 static void script_close(struct script *script, lua_State *L)
 {
     if (script->current)
@@ -163,6 +177,7 @@ enum script_status script_run(const struct script_options *options, const char *
     };
     g_autoptr(GString) prepared = script_source(text, size);
     struct source source = { options, prepared };
+    GError *failure = NULL;
     enum script_status result;
     lua_State *L = lua_newstate(script_allocate, &script);
     int status;
@@ -179,7 +194,11 @@ enum script_status script_run(const struct script_options *options, const char *
     lua_pushcfunction(L, script_main);
     lua_pushlightuserdata(L, &source);
     status = lua_pcall(L, 1, 0, 1);
-    result = status == LUA_OK ? script_finish(&script, error) : script_failed(&script, L, status, error);
+    result = status == LUA_OK ? script_finish(&script, &failure) : script_failed(&script, L, status, &failure);
+    if (failure) {
+        record_end(&script, failure);
+        g_propagate_error(error, failure);
+    }
     script_close(&script, L);
     return result;
 }
