@@ -117,7 +117,7 @@ bool state_read(struct state_reader *reader, void *data, size_t size, GError **e
 /* Reads a text and compares; `what` says in a message what it names. */
 static bool expect_text(struct state_reader *reader, const char *expected, const char *what, GError **error)
 {
-    g_autofree char *text = NULL;
+    g_autofree char *text = NULL, *printable = NULL;
     uint64_t length;
 
     if (!state_read_u64(reader, &length, error))
@@ -129,8 +129,9 @@ static bool expect_text(struct state_reader *reader, const char *expected, const
         return false;
     if (strcmp(text, expected) == 0)
         return true;
+    printable = g_strescape(text, NULL); /* one line, whatever the file holds */
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: the snapshot's %s is \"%s\", this machine's is \"%s\"",
-                reader->name, what, text, expected);
+                reader->name, what, printable, expected);
     return false;
 }
 
