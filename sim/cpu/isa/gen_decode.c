@@ -2,7 +2,8 @@
 /*
  * Runs while the simulator is built: reads the rows, checks that no two accept the same bytes, and writes
  * decode_tables.c (`gen_decode FILE`). The decoder never looks at the rows' strings.
- * `gen_decode --opcodes FILE` writes a header for hv, which knows instructions by their opcode bytes.
+ * `gen_decode --opcodes FILE` writes a header for hv, which knows instructions by their opcode bytes;
+ * `gen_decode --forms FILE` the forms that hv's emulator decodes.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,14 +13,15 @@
 #include "sim/cpu/isa/isa.h"
 
 struct source {
-    const char *name, *encoding, *operands;
-    unsigned modes;
+    const char *name, *encoding, *operands, *run;
+    unsigned modes, attributes;
     struct isa_form form;
 };
 
 static struct source sources[] = {
-#define ROW(name_, encoding_, operands_, modes_, feature, attributes, intercept, flags, faults, cost, run) \
-    { .name = name_, .encoding = encoding_, .operands = operands_, .modes = ISA_MODES_##modes_ },
+#define ROW(name_, encoding_, operands_, modes_, feature, attributes_, intercept, flags, faults, cost, run_) \
+    { .name = name_, .encoding = encoding_, .operands = operands_, .run = #run_, .modes = ISA_MODES_##modes_, \
+      .attributes = attributes_ },
 #include "sim/cpu/isa/rows.def"
 #undef ROW
 };
@@ -382,15 +384,89 @@ static void write_opcodes(FILE *out)
     g_hash_table_destroy(written);
 }
 
+/* ---- Forms for hv's emulator ---------------------------------------------------------------------------- */
+
+/* What hv carries out for its guests: accesses to page tables and devices, control registers. */
+static const char *const emulated[] = {
+    "add", "or", "adc", "sbb", "and", "sub", "xor", "cmp", "test", "inc", "dec", "not", "neg", "xadd", "cmpxchg",
+    "cmpxchg8b", "cmpxchg16b", "bt", "bts", "btr", "btc", "setcc", "mov", "movzx", "movsx", "movsxd", "xchg", "movs",
+    "stos", "lods", "mov_from_control", "mov_to_control", "smsw", "lmsw", "clts", "invlpg",
+};
+
+static bool is_emulated(const struct source *source, const char **operation)
+{
+    const char *name = source->run + strlen("exec_");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(emulated); i++) {
+        if (strcmp(name, emulated[i]) == 0) {
+            *operation = emulated[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *method_name(const struct source *source, unsigned method)
+{
+    static const char *const names[] = {
+        [ISA_METHOD_NONE] = "NONE", [ISA_METHOD_E] = "E", [ISA_METHOD_G] = "G", [ISA_METHOD_M] = "M",
+        [ISA_METHOD_R] = "R", [ISA_METHOD_C] = "C", [ISA_METHOD_Z] = "Z", [ISA_METHOD_I] = "I", [ISA_METHOD_O] = "O",
+        [ISA_METHOD_X] = "X", [ISA_METHOD_Y] = "Y", [ISA_METHOD_GPR] = "GPR",
+    };
+
+    if (method >= G_N_ELEMENTS(names) || names[method] == NULL)
+        fail(source, "an operand that hv's emulator does not know");
+    return names[method];
+}
+
+static const char *size_name(const struct source *source, unsigned size)
+{
+    static const char *const names[] = {
+        [ISA_SIZE_NONE] = "NONE", [ISA_SIZE_B] = "B", [ISA_SIZE_W] = "W", [ISA_SIZE_D] = "D", [ISA_SIZE_Q] = "Q",
+        [ISA_SIZE_DQ] = "DQ", [ISA_SIZE_V] = "V", [ISA_SIZE_Z] = "Z", [ISA_SIZE_Y] = "Y",
+        [ISA_SIZE_NATURAL] = "NATURAL", [ISA_SIZE_BS] = "BS", [ISA_SIZE_WV] = "WV",
+    };
+
+    if (size >= G_N_ELEMENTS(names) || names[size] == NULL)
+        fail(source, "an operand size that hv's emulator does not know");
+    return names[size];
+}
+
+/* FORM(operation, map, first, last, regs, mods, modes, rexw, lock, method 0, size 0, method 1, size 1) */
+static void write_form_for_hv(FILE *out, const struct source *source, const char *operation)
+{
+    const struct isa_form *form = &source->form;
+    char *name = g_ascii_strup(operation, -1);
+
+    if (form->op[2].method != ISA_METHOD_NONE || form->map > 1)
+        fail(source, "a form that hv's emulator does not know");
+    fprintf(out, "FORM(%s, %u, 0x%02X, 0x%02X, 0x%02X, %u, %u, %u, %d", name, form->map, form->first, form->last,
+            form->regs, form->mods, form->modes, form->rexw, (source->attributes & A_LOCK) != 0);
+    for (unsigned n = 0; n < 2; n++)
+        fprintf(out, ", %s, %s", method_name(source, form->op[n].method), size_name(source, form->op[n].size));
+    fprintf(out, ") /* %s: %s %s */\n", source->encoding, source->name, source->operands);
+    g_free(name);
+}
+
+static void write_forms_for_hv(FILE *out)
+{
+    const char *operation;
+
+    for (size_t i = 0; i < SOURCES; i++)
+        if (is_emulated(&sources[i], &operation))
+            write_form_for_hv(out, &sources[i], operation);
+}
+
 int main(int argc, char **argv)
 {
     bool opcodes = argc == 3 && strcmp(argv[1], "--opcodes") == 0;
+    bool forms = argc == 3 && strcmp(argv[1], "--forms") == 0;
     uint16_t first[ISA_MAPS][256] = { { 0 } };
     uint8_t modrm[ISA_MAPS][32] = { { 0 } };
     FILE *out;
 
-    if (argc != 2 && !opcodes) {
-        fprintf(stderr, "usage: gen_decode [--opcodes] FILE\n");
+    if (argc != 2 && !opcodes && !forms) {
+        fprintf(stderr, "usage: gen_decode [--opcodes | --forms] FILE\n");
         return 2;
     }
     for (size_t i = 0; i < SOURCES; i++) {
@@ -406,6 +482,8 @@ int main(int argc, char **argv)
     fprintf(out, "/* SPDX-License-Identifier: MIT */\n/* Made by sim/cpu/isa/gen_decode.c from the .def files. */\n");
     if (opcodes) {
         write_opcodes(out);
+    } else if (forms) {
+        write_forms_for_hv(out);
     } else {
         fprintf(out, "#include \"sim/cpu/isa/isa.h\"\n\n");
         write_forms(out);
