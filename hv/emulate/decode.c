@@ -8,15 +8,15 @@ enum size { SIZE_NONE, SIZE_B, SIZE_W, SIZE_D, SIZE_Q, SIZE_DQ, SIZE_V, SIZE_Z, 
 
 /* One row of the instruction table; columns as sim/cpu/isa/isa.h describes them. */
 struct form {
-    uint8_t operation, map, first, last, regs, mods, modes, rexw;
+    uint8_t operation, map, first, last, regs, mods, modes, rexw, rexb;
     bool lock;
     struct {
         uint8_t method, size;
     } op[2];
 };
 
-#define FORM(operation, map, first, last, regs, mods, modes, rexw, lock, method0, size0, method1, size1) \
-    { EMULATE_##operation, map, first, last, regs, mods, modes, rexw, lock, \
+#define FORM(operation, map, first, last, regs, mods, modes, rexw, rexb, lock, method0, size0, method1, size1) \
+    { EMULATE_##operation, map, first, last, regs, mods, modes, rexw, rexb, lock, \
       { { METHOD_##method0, SIZE_##size0 }, { METHOD_##method1, SIZE_##size1 } } },
 static const struct form forms[] = {
 #include "hv/emulate/forms.h"
@@ -61,15 +61,24 @@ static int64_t next_signed(struct cursor *cursor, unsigned size)
 
 /* ---- Prefixes (APM3 1.2) ---------------------------------------------------------------------------------- */
 
-static bool take_prefix(struct prefixes *seen, uint8_t byte)
+/* ES, CS, SS and DS prefixes are ignored in 64-bit mode (APM3 1.2.4). */
+static void take_segment(struct prefixes *seen, enum emulate_segment segment, unsigned width)
+{
+    if (width == 64 && segment < EMULATE_FS)
+        return;
+    seen->segment = segment;
+    seen->segment_given = true;
+}
+
+static bool take_prefix(struct prefixes *seen, uint8_t byte, unsigned width)
 {
     switch (byte) {
-    case 0x26: seen->segment = EMULATE_ES; seen->segment_given = true; return true;
-    case 0x2E: seen->segment = EMULATE_CS; seen->segment_given = true; return true;
-    case 0x36: seen->segment = EMULATE_SS; seen->segment_given = true; return true;
-    case 0x3E: seen->segment = EMULATE_DS; seen->segment_given = true; return true;
-    case 0x64: seen->segment = EMULATE_FS; seen->segment_given = true; return true;
-    case 0x65: seen->segment = EMULATE_GS; seen->segment_given = true; return true;
+    case 0x26: take_segment(seen, EMULATE_ES, width); return true;
+    case 0x2E: take_segment(seen, EMULATE_CS, width); return true;
+    case 0x36: take_segment(seen, EMULATE_SS, width); return true;
+    case 0x3E: take_segment(seen, EMULATE_DS, width); return true;
+    case 0x64: take_segment(seen, EMULATE_FS, width); return true;
+    case 0x65: take_segment(seen, EMULATE_GS, width); return true;
     case 0x66: seen->operand_size = true; return true;
     case 0x67: seen->address_size = true; return true;
     case 0xF0: seen->lock = true; return true;
@@ -89,7 +98,7 @@ static uint8_t read_prefixes(struct cursor *cursor, unsigned width, struct prefi
             return 0;
         if (width == 64 && (byte & 0xF0) == 0x40)
             seen->rex = byte;
-        else if (take_prefix(seen, byte))
+        else if (take_prefix(seen, byte, width))
             seen->rex = 0;
         else
             return byte;
@@ -258,7 +267,7 @@ static const struct form *find_form(const struct decoder *d, unsigned map)
 
         if (form->map != map || d->opcode < form->first || d->opcode > form->last || !(form->modes & mode))
             continue;
-        if (!(form->rexw & (d->prefixes.rex & 8 ? 2 : 1)))
+        if (!(form->rexw & (d->prefixes.rex & 8 ? 2 : 1)) || !(form->rexb & (d->prefixes.rex & 1 ? 2 : 1)))
             continue;
         if (!has_modrm(form) || (form->regs >> (modrm >> 3 & 7) & 1 && form->mods & (modrm >> 6 == 3 ? 2 : 1)))
             return form;
@@ -280,7 +289,7 @@ static bool decode_form(struct decoder *d, const struct form *form)
     }
     for (unsigned n = 0; n < 2; n++)
         decode_operand(d, &insn->op[n], (enum method)form->op[n].method, (enum size)form->op[n].size);
-    if (d->prefixes.segment_given && (insn->width != 64 || d->prefixes.segment >= EMULATE_FS))
+    if (d->prefixes.segment_given)
         insn->segment = d->prefixes.segment;
     insn->lock = d->prefixes.lock && !control;
     d->lock_allowed |= form->lock && insn->op[0].kind == EMULATE_MEMORY;

@@ -432,7 +432,7 @@ static const char *size_name(const struct source *source, unsigned size)
     return names[size];
 }
 
-/* FORM(operation, map, first, last, regs, mods, modes, rexw, lock, method 0, size 0, method 1, size 1) */
+/* FORM(operation, map, first, last, regs, mods, modes, rexw, rexb, lock, method 0, size 0, method 1, size 1) */
 static void write_form_for_hv(FILE *out, const struct source *source, const char *operation)
 {
     const struct isa_form *form = &source->form;
@@ -440,8 +440,9 @@ static void write_form_for_hv(FILE *out, const struct source *source, const char
 
     if (form->op[2].method != ISA_METHOD_NONE || form->map > 1)
         fail(source, "a form that hv's emulator does not know");
-    fprintf(out, "FORM(%s, %u, 0x%02X, 0x%02X, 0x%02X, %u, %u, %u, %d", name, form->map, form->first, form->last,
-            form->regs, form->mods, form->modes, form->rexw, (source->attributes & A_LOCK) != 0);
+    fprintf(out, "FORM(%s, %u, 0x%02X, 0x%02X, 0x%02X, %u, %u, %u, %u, %d", name, form->map, form->first, form->last,
+            form->regs, form->mods, form->modes, form->rexw, form->rexb,
+            (source->attributes & A_LOCK) != 0);
     for (unsigned n = 0; n < 2; n++)
         fprintf(out, ", %s, %s", method_name(source, form->op[n].method), size_name(source, form->op[n].size));
     fprintf(out, ") /* %s: %s %s */\n", source->encoding, source->name, source->operands);
