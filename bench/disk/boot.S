@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A boot sector for a raw disk: reads the flat image that follows it, copies it to 1 MiB, and enters it as a
+ * A boot sector for a raw disk: reads the flat image that follows it, copies it to where it is linked, and enters it as a
  * multiboot loader would. For simulators that have no multiboot loader of their own (Bochs).
- * Fixed when it is assembled (make-disk): IMAGE_SECTORS, IMAGE_ENTRY.
+ * Fixed when it is assembled (make-disk): IMAGE_SECTORS, IMAGE_ENTRY, IMAGE_TARGET.
  */
 #define STAGING 0x10000          /* the image as read, below the EBDA: at most 512 KiB */
-#define TARGET 0x100000
 #define SECTORS_PER_READ 32      /* 16 KiB: no read crosses a 64 KiB boundary */
 
         .code16
@@ -38,6 +37,10 @@ read:   pushw   %cx
         andb    $0xFE, %al
         outb    %al, $0x92
 
+        movw    $0x3FB, %dx      /* COM1: 8 bits, for images that take it as firmware leaves it */
+        movb    $3, %al
+        outb    %al, %dx
+
         cli
         lgdtl   gdt_pointer
         movl    %cr0, %eax
@@ -64,7 +67,7 @@ protected:
         movw    %ax, %gs
         cld
         movl    $STAGING, %esi
-        movl    $TARGET, %edi
+        movl    $IMAGE_TARGET, %edi
         movl    $(IMAGE_SECTORS * 128), %ecx
         rep movsl
         movl    $0x2BADB002, %eax

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The faults of hardware task switches (APM2 12.3 and 8.2, tables of #TS, #NP, #SS, #GP).
+ *
+ * What is found before the new task is committed to is the old task's fault, and leaves everything: selector null,
+ * local or beyond the GDT; a descriptor that is no TSS, busy (for IRET: not busy), absent or too short; DPL; the same
+ * through a gate, whose own checks come first; pages of either TSS or of the GDT that cannot be read or written.
+ * #GP for JMP, CALL and gates, #TS for IRET, #NP, #TS for the limit; EXT is set for events other than INT n.
+ *
+ * What is found while the new state is loaded is the new task's fault: LDT, CS, SS, the data segments, rIP. The
+ * handlers of these are tasks themselves, so that nothing of the new task is needed: their back link names it, its
+ * TSS has its rIP, and the error code is on their stack.
+ */
+#include "workloads/lib/check.h"
+#include "workloads/lib/instructions.h"
+#include "workloads/lib/world32.h"
+
+#define OLD_TSS 0x60
+#define NEW_TSS 0x68
+#define TASK_GATE 0x70
+#define ABSENT 0x78
+#define BEYOND 0x1F8        /* world_reset leaves it empty; see `limit` */
+#define FREE 0x80           /* the rows' own descriptor */
+#define LOCAL 0x0C          /* in the LDT */
+#define HANDLERS 0x90       /* TSSs of the handler tasks, 8 bytes each */
+#define TSS32_LIMIT 0x67
+#define TSS16_LIMIT 0x2B
+#define BUSY (2ull << 40)
+#define CR0_PG 0x80000000u
+#define CR0_WP 0x10000u
+#define CR4_PSE 0x10u
+#define VECTOR 0x90
+#define EXT 1u
+#define PAGED 0x40000000u   /* linear: pages of our own choice, see `paged` */
+#define NEW_EIP 0x12345678u
+#define NEW_EBX 0xB3u
+
+#define CODE_FLAGS 0xC
+#define FLAT(access) world_segment(0, 0xFFFFFFFF, access, CODE_FLAGS)
+
+WORLD_FRAGMENT(jump, "ljmp $0x68, $0") WORLD_FRAGMENT(call, "lcall $0x68, $0")
+WORLD_FRAGMENT(jump_rpl3, "ljmp $0x6B, $0") WORLD_FRAGMENT(jump_free, "ljmp $0x80, $0")
+WORLD_FRAGMENT(jump_gate, "ljmp $0x70, $0") WORLD_FRAGMENT(call_gate, "lcall $0x70, $0")
+WORLD_FRAGMENT(jump_gate3, "ljmp $0x73, $0") WORLD_FRAGMENT(int_gate, "int $0x90")
+WORLD_FRAGMENT(ud2, "ud2") WORLD_FRAGMENT(iret, "iretl")
+
+static uint32_t old_tss[64] __attribute__((aligned(4096)));
+static uint32_t new_tss[64] __attribute__((aligned(4096)));
+static uint32_t handler_tss[5][32];
+static uint8_t handler_stack[5][256] __attribute__((aligned(16)));
+static const struct world_event *event;
+
+static const uint8_t handler_vectors[5] = { EXC_TS, EXC_NP, EXC_SS, EXC_GP, EXC_PF };
+
+static uint64_t tss(const void *at, unsigned access, unsigned limit)
+{
+    return world_segment((uintptr_t)at, limit, access, 0);
+}
+
+/* Code of the new task: never reached in a row that faults; INT 71h if it is. */
+static void prepare(void)
+{
+    world_reset();
+    memset(old_tss, 0, 0x68);
+    memset(new_tss, 0, 0x68);
+    old_tss[TSS_LINK] = NEW_TSS;
+    new_tss[TSS_EIP] = (uintptr_t)next_ud2;
+    new_tss[TSS_EFLAGS] = 2;
+    new_tss[TSS_EAX + 3] = NEW_EBX;
+    new_tss[TSS_EAX + 4] = (uintptr_t)world_stack + 2048;
+    new_tss[TSS_CS] = WORLD_CODE(0);
+    new_tss[TSS_SS] = new_tss[TSS_DS] = new_tss[TSS_ES] = new_tss[TSS_FS] = new_tss[TSS_GS] = WORLD_DATA(0);
+    old_tss[TSS_ESP0] = new_tss[TSS_ESP0] = (uintptr_t)world_stack0 + sizeof(world_stack0);
+    old_tss[TSS_SS0] = new_tss[TSS_SS0] = WORLD_DATA(0);
+    new_tss[TSS_CR3] = cr3_read();
+    old_tss[TSS_CR3] = cr3_read();
+    world_gdt[OLD_TSS / 8] = tss(old_tss, 0x89, TSS32_LIMIT);
+    world_gdt[NEW_TSS / 8] = tss(new_tss, 0x89, TSS32_LIMIT);
+    world_gdt[TASK_GATE / 8] = world_gate(NEW_TSS, 0, 0x85, 0);
+    world_gdt[ABSENT / 8] = FLAT(0x13);
+    __asm__ volatile("ltr %w0" : : "r"(OLD_TSS));
+}
+
+/* ---- Before the commit ------------------------------------------------------------------------------------------ */
+
+static const struct before {
+    const char *what, *at;
+    unsigned cpl;
+    uint64_t descriptor;    /* of NEW_TSS, unless 0 */
+    uint64_t gate;          /* of TASK_GATE, unless 0 */
+    unsigned link;          /* for IRET */
+    unsigned vector;
+    uint32_t error;
+    unsigned event_gate;    /* this vector's gate: `gate` */
+} before_rows[] = {
+    { "JMP to a busy TSS", at_jump, .descriptor = 0x8B, .vector = EXC_GP, .error = NEW_TSS },
+    { "CALL of a busy TSS", at_call, .descriptor = 0x8B, .vector = EXC_GP, .error = NEW_TSS },
+    { "CALL of a busy 16-bit TSS", at_call, .descriptor = 0x83, .vector = EXC_GP, .error = NEW_TSS },
+    { "JMP to an absent TSS", at_jump, .descriptor = 0x09, .vector = EXC_NP, .error = NEW_TSS },
+    { "JMP to an absent busy TSS", at_jump, .descriptor = 0x0B, .vector = EXC_GP, .error = NEW_TSS },
+    { "JMP to an LDT descriptor", at_jump, .descriptor = 0x82, .vector = EXC_GP, .error = NEW_TSS },
+    { "JMP to an interrupt gate", at_jump, .descriptor = 0x8E, .vector = EXC_GP, .error = NEW_TSS },
+    { "JMP with CPL over the DPL of the TSS", at_jump, .cpl = 3, .vector = EXC_GP, .error = NEW_TSS },
+    { "JMP with RPL over the DPL of the TSS", at_jump_rpl3, .vector = EXC_GP, .error = NEW_TSS },
+    { "JMP to an absent gate", at_jump_gate, .gate = 0x05, .vector = EXC_NP, .error = TASK_GATE },
+    { "CALL of an absent gate", at_call_gate, .gate = 0x05, .vector = EXC_NP, .error = TASK_GATE },
+    { "JMP with CPL over the DPL of the gate", at_jump_gate, .cpl = 3, .gate = 0x85, .vector = EXC_GP,
+      .error = TASK_GATE },
+    { "JMP with RPL over the DPL of the gate", at_jump_gate3, .gate = 0x85, .vector = EXC_GP, .error = TASK_GATE },
+    { "JMP through a gate to a busy TSS", at_jump_gate, .descriptor = 0x8B, .gate = 0x85, .vector = EXC_GP,
+      .error = NEW_TSS },
+    { "JMP through a gate to an absent TSS", at_jump_gate, .descriptor = 0x09, .gate = 0x85, .vector = EXC_NP,
+      .error = NEW_TSS },
+    { "INT n through an absent task gate", at_int_gate, .gate = 0x65, .vector = EXC_NP, .error = VECTOR * 8 + 2,
+      .event_gate = VECTOR },
+    { "INT n with CPL over the DPL of the task gate", at_int_gate, .cpl = 3, .gate = 0x85, .vector = EXC_GP,
+      .error = VECTOR * 8 + 2, .event_gate = VECTOR },
+    { "INT n through a task gate to a busy TSS", at_int_gate, .descriptor = 0x8B, .gate = 0xE5, .vector = EXC_GP,
+      .error = NEW_TSS, .event_gate = VECTOR },
+    { "INT n through a task gate to an absent TSS", at_int_gate, .descriptor = 0x09, .gate = 0xE5, .vector = EXC_NP,
+      .error = NEW_TSS, .event_gate = VECTOR },
+    { "#UD through an absent task gate", at_ud2, .gate = 0x05, .vector = EXC_NP, .error = EXC_UD * 8 + 2 + EXT,
+      .event_gate = EXC_UD },
+    { "#UD through a task gate to a busy TSS", at_ud2, .descriptor = 0x8B, .gate = 0x85, .vector = EXC_GP,
+      .error = NEW_TSS + EXT, .event_gate = EXC_UD },
+    { "#UD through a task gate to an absent TSS", at_ud2, .descriptor = 0x09, .gate = 0x85, .vector = EXC_NP,
+      .error = NEW_TSS + EXT, .event_gate = EXC_UD },
+    { "IRET to a null link", at_iret, .link = 4, .vector = EXC_TS, .error = 4 },
+    { "IRET to a TSS of the LDT", at_iret, .link = LOCAL, .vector = EXC_TS, .error = LOCAL },
+    { "IRET to a selector beyond the GDT", at_iret, .link = 0x400, .vector = EXC_TS, .error = 0x400 },
+    { "IRET to a TSS that is not busy", at_iret, .link = NEW_TSS, .vector = EXC_TS, .error = NEW_TSS },
+    { "IRET to a data segment", at_iret, .link = WORLD_DATA0, .vector = EXC_TS, .error = WORLD_DATA0 },
+    { "IRET to an absent TSS", at_iret, .descriptor = 0x0B, .link = NEW_TSS, .vector = EXC_NP, .error = NEW_TSS },
+};
+
+static bool nothing_happened(uint64_t new_descriptor)
+{
+    uint32_t tr = 0;
+    bool kept = true;
+
+    __asm__ volatile("str %0" : "=r"(tr));
+    for (unsigned i = TSS_EIP; i < TSS_LDT; i++)
+        kept &= old_tss[i] == 0;
+    return kept && (tr & 0xFFFF) == OLD_TSS && (world_gdt[OLD_TSS / 8] & BUSY) &&
+           world_gdt[NEW_TSS / 8] == new_descriptor && new_tss[TSS_LINK] == 0;
+}
+
+static void run_before(const char *what, struct world_state *state, unsigned vector, uint32_t error)
+{
+    uint64_t descriptor = world_gdt[NEW_TSS / 8];
+
+    event = world_run(state);
+    check_format(event->vector == vector && event->error == error, "%s: vector %u, error code %x", what, vector,
+                 error);
+    if (event->vector != vector || event->error != error)
+        guest_print("# got vector %u, error code %x", event->vector, event->error);
+    check_format(event->eip == state->eip && nothing_happened(descriptor), "%s: nothing else happened", what);
+}
+
+static void before(const struct before *row)
+{
+    struct world_state state = world_state_at(row->at, row->cpl);
+
+    prepare();
+    if (row->descriptor)
+        world_gdt[NEW_TSS / 8] = tss(new_tss, (unsigned)row->descriptor, row->descriptor == 0x83 ? TSS16_LIMIT :
+                                     TSS32_LIMIT);
+    if (row->gate)
+        world_gdt[TASK_GATE / 8] = world_gate(NEW_TSS, 0, (unsigned)row->gate, 0);
+    if (row->event_gate)
+        world_idt[row->event_gate] = world_gate(NEW_TSS, 0, (unsigned)row->gate, 0);
+    if (row->link) {
+        old_tss[TSS_LINK] = row->link == 4 ? 0 : row->link;
+        state.eflags |= RFLAGS_NT;
+    }
+    world_idt[EXC_TS] = world_gate(WORLD_CODE0, world_handler(EXC_TS), 0x8E, 0);
+    run_before(row->what, &state, row->vector, row->link == 4 ? 0 : row->error);
+}
+
+static void gates_and_limits(void)
+{
+    struct world_state gate = world_state_at(at_jump_gate, 0), jump = world_state_at(at_jump, 0);
+
+    prepare();
+    world_gdt[TASK_GATE / 8] = world_gate(0, 0, 0x85, 0);
+    run_before("a gate with a null selector", &gate, EXC_GP, 0);
+    prepare();
+    world_gdt[TASK_GATE / 8] = world_gate(LOCAL, 0, 0x85, 0);
+    run_before("a gate to a TSS of the LDT", &gate, EXC_GP, LOCAL);
+    prepare();
+    world_gdt[TASK_GATE / 8] = world_gate(0x400, 0, 0x85, 0);
+    run_before("a gate to a selector beyond the GDT", &gate, EXC_GP, 0x400);
+    prepare();
+    world_gdt[TASK_GATE / 8] = world_gate(WORLD_DATA0, 0, 0x85, 0);
+    run_before("a gate to a data segment", &gate, EXC_GP, WORLD_DATA0);
+    prepare();
+    world_gdt[NEW_TSS / 8] = tss(new_tss, 0x89, TSS32_LIMIT - 1);
+    run_before("a 32-bit TSS of 103 bytes", &jump, EXC_TS, NEW_TSS);
+    prepare();
+    world_gdt[NEW_TSS / 8] = tss(new_tss, 0x81, TSS16_LIMIT - 1);
+    run_before("a 16-bit TSS of 43 bytes", &jump, EXC_TS, NEW_TSS);
+}
+
+/* ---- Pages ------------------------------------------------------------------------------------------------------ */
+
+static uint32_t directory[1024] __attribute__((aligned(4096))), table[1024] __attribute__((aligned(4096)));
+
+static void paging(bool on)
+{
+    for (uint32_t i = 0; i < 1024; i++)
+        directory[i] = i << 22 | 0xE7;
+    directory[PAGED >> 22] = (uintptr_t)table | 7;
+    if (on) {
+        cr4_write(cr4_read() | CR4_PSE);
+        cr3_write((uintptr_t)directory);
+        cr0_write(cr0_read() | CR0_PG | CR0_WP);
+    } else {
+        cr0_write(cr0_read() & ~(CR0_PG | CR0_WP));
+        cr4_write(cr4_read() & ~CR4_PSE);
+        cr3_write(0);
+    }
+}
+
+/* The n-th page of PAGED shows a page of ours with these bits. */
+static uint32_t paged(unsigned n, const void *page, uint32_t bits)
+{
+    table[n] = (uintptr_t)page | bits;
+    tlb_invalidate(PAGED + n * 4096);
+    return PAGED + n * 4096 + ((uintptr_t)page & 0xFFF);
+}
+
+static void load_old_tss_at(uint32_t linear)
+{
+    world_gdt[OLD_TSS / 8] = world_segment(linear, TSS32_LIMIT, 0x89, 0);
+    __asm__ volatile("ltr %w0" : : "r"(OLD_TSS));
+}
+
+static void page_fault(const char *what, const char *code, uint32_t address, uint32_t error)
+{
+    struct world_state state = world_state_at(code, 0);
+
+    if (code == at_iret)
+        state.eflags |= RFLAGS_NT;
+    run_before(what, &state, EXC_PF, error);
+    check_format(cr2_read() == address, "%s: CR2", what);
+    if (cr2_read() != address)
+        guest_print("# CR2 %x, want %x", (unsigned)cr2_read(), address);
+}
+
+static void pages(void)
+{
+    uint32_t at;
+
+    paging(true);
+    prepare();
+    at = paged(0, new_tss, 0);
+    world_gdt[NEW_TSS / 8] = world_segment(at, TSS32_LIMIT, 0x89, 0);
+    page_fault("a new TSS that is not mapped", at_jump, at, 0);
+    prepare();
+    at = paged(0, new_tss, 5); /* present, user, read-only */
+    world_gdt[NEW_TSS / 8] = world_segment(at, TSS32_LIMIT, 0x89, 0);
+    page_fault("CALL of a TSS in a read-only page: the back link", at_call, at, 3);
+    prepare();
+    load_old_tss_at(paged(0, old_tss, 7));
+    paged(0, old_tss, 5);
+    page_fault("an old TSS in a read-only page", at_jump, PAGED + 4 * TSS_EIP, 3);
+    paging(false);
+}
+
+/* ---- After the commit ------------------------------------------------------------------------------------------- */
+
+static const struct after {
+    const char *what;
+    unsigned field;         /* of the new TSS */
+    uint32_t value;
+    uint64_t descriptor;    /* at FREE */
+    unsigned vector;
+    uint32_t error;
+} after_rows[] = {
+    { "LDT of the LDT", TSS_LDT, LOCAL, 0, EXC_TS, LOCAL },
+    { "LDT that is none", TSS_LDT, WORLD_DATA0, 0, EXC_TS, WORLD_DATA0 },
+    { "LDT beyond the GDT", TSS_LDT, 0x400, 0, EXC_TS, 0x400 },
+    { "LDT that is absent", TSS_LDT, FREE, 0x0000020000000FFF, EXC_TS, FREE },
+    { "CS null", TSS_CS, 0, 0, EXC_TS, 0 },
+    { "CS beyond the GDT", TSS_CS, 0x400, 0, EXC_TS, 0x400 },
+    { "CS a data segment", TSS_CS, WORLD_DATA0, 0, EXC_TS, WORLD_DATA0 },
+    { "CS a TSS", TSS_CS, OLD_TSS, 0, EXC_TS, OLD_TSS },
+    { "CS of DPL 3, RPL 0", TSS_CS, WORLD_CODE3, 0, EXC_TS, WORLD_CODE3 },
+    { "CS of DPL 0, RPL 3", TSS_CS, WORLD_CODE0 | 3, 0, EXC_TS, WORLD_CODE0 },
+    { "CS conforming, DPL 3, RPL 0", TSS_CS, FREE, 0x00CFFF000000FFFF, EXC_TS, FREE },
+    { "CS absent", TSS_CS, FREE, 0x00CF1B000000FFFF, EXC_NP, FREE },
+    { "SS null", TSS_SS, 0, 0, EXC_TS, 0 },
+    { "SS beyond the GDT", TSS_SS, 0x400, 0, EXC_TS, 0x400 },
+    { "SS with RPL 3 at CPL 0", TSS_SS, WORLD_DATA0 | 3, 0, EXC_TS, WORLD_DATA0 },
+    { "SS of DPL 3 at CPL 0", TSS_SS, WORLD_DATA3, 0, EXC_TS, WORLD_DATA3 },
+    { "SS a code segment", TSS_SS, WORLD_CODE0, 0, EXC_TS, WORLD_CODE0 },
+    { "SS read-only", TSS_SS, FREE, 0x00CF91000000FFFF, EXC_TS, FREE },
+    { "SS absent", TSS_SS, FREE, 0x00CF13000000FFFF, EXC_SS, FREE },
+    { "DS beyond the GDT", TSS_DS, 0x400, 0, EXC_TS, 0x400 },
+    { "ES with RPL over DPL", TSS_ES, WORLD_DATA0 | 3, 0, EXC_TS, WORLD_DATA0 },
+    { "FS execute-only", TSS_FS, FREE, 0x00CF99000000FFFF, EXC_TS, FREE },
+    { "GS a gate", TSS_GS, TASK_GATE, 0, EXC_TS, TASK_GATE },
+    { "DS absent", TSS_DS, FREE, 0x00CF13000000FFFF, EXC_NP, FREE },
+    { "ES absent", TSS_ES, FREE, 0x00CF13000000FFFF, EXC_NP, FREE },
+    { "FS absent", TSS_FS, FREE, 0x00CF13000000FFFF, EXC_NP, FREE },
+    { "GS absent", TSS_GS, FREE, 0x00CF13000000FFFF, EXC_NP, FREE },
+    { "rIP beyond CS", TSS_CS, FREE, 0x00009B000000FFFF, EXC_GP, 0 },
+};
+
+static void handlers_as_tasks(void)
+{
+    for (unsigned i = 0; i < 5; i++) {
+        uint32_t *t = handler_tss[i];
+
+        memset(t, 0, 0x68);
+        t[TSS_EIP] = world_handler(handler_vectors[i]);
+        t[TSS_EFLAGS] = 2;
+        t[TSS_EAX + 4] = (uintptr_t)handler_stack[i] + 128;
+        t[TSS_CS] = WORLD_CODE(0);
+        t[TSS_SS] = t[TSS_DS] = t[TSS_ES] = t[TSS_FS] = t[TSS_GS] = WORLD_DATA(0);
+        world_gdt[HANDLERS / 8 + i] = tss(t, 0x89, TSS32_LIMIT);
+        world_idt[handler_vectors[i]] = world_gate((uint16_t)(HANDLERS + 8 * i), 0, 0x85, 0);
+    }
+}
+
+static unsigned handler_of(unsigned vector)
+{
+    unsigned i = 0;
+
+    while (i < 4 && handler_vectors[i] != vector)
+        i++;
+    return i;
+}
+
+static void after(const struct after *row, bool calls)
+{
+    struct world_state state = world_state_at(calls ? at_call : at_jump, 0);
+    const uint32_t *handler = handler_tss[handler_of(row->vector)];
+
+    prepare();
+    handlers_as_tasks();
+    world_gdt[FREE / 8] = row->descriptor;
+    new_tss[row->field] = row->value;
+    if (row->vector == EXC_GP)
+        new_tss[TSS_EIP] = NEW_EIP;
+    event = world_run(&state);
+    check_format(event->vector == row->vector && event->error == row->error, "new task's %s: vector %u, error code %x",
+                 row->what, row->vector, row->error);
+    if (event->vector != row->vector || event->error != row->error)
+        guest_print("# got vector %u, error code %x", event->vector, event->error);
+    check_format((handler[TSS_LINK] & 0xFFFF) == NEW_TSS && new_tss[TSS_EIP] == (row->vector == EXC_GP ? NEW_EIP :
+                 (uintptr_t)next_ud2) && new_tss[TSS_EAX + 3] == NEW_EBX &&
+                 (new_tss[row->field] & 0xFFFF) == row->value && old_tss[TSS_EIP] ==
+                 (calls ? (uintptr_t)next_call : (uintptr_t)next_jump),
+                 "new task's %s: the switch is done, its state is saved from it", row->what);
+    check_format(!(world_gdt[OLD_TSS / 8] & BUSY) == !calls && (world_gdt[NEW_TSS / 8] & BUSY),
+                 "new task's %s: busy bits", row->what);
+}
+
+void guest_main(void)
+{
+    world_begin();
+    for (unsigned i = 0; i < sizeof(before_rows) / sizeof(before_rows[0]); i++)
+        before(&before_rows[i]);
+    gates_and_limits();
+    pages();
+    for (unsigned i = 0; i < sizeof(after_rows) / sizeof(after_rows[0]); i++)
+        after(&after_rows[i], i & 1);
+    world_reset();
+    check_end();
+}
