@@ -103,8 +103,11 @@ void random_fp(struct silicon_case *c, struct random *r)
 
 /* ---- The model's registers ---------------------------------------------------------------------------------- */
 
+/* The image's pointers and opcode are 0. */
 void fp_load(struct core *core, const uint8_t *fx)
 {
+    core->x87.instruction = core->x87.data = 0;
+    core->x87.opcode = core->x87.code_selector = core->x87.data_selector = 0;
     memcpy(&core->x87.control, fx + FX_CONTROL, 2);
     memcpy(&core->x87.status, fx + FX_STATUS, 2);
     core->x87.full = fx[FX_TAGS];

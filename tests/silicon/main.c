@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * silicon --cases N --seed S [--sequence] [--rows REGEX] [--index I] [--table] [--most N]
- * Runs N random cases on the native processor and on the model; TAP on standard output.
+ * Runs N random cases on the native processor and on the model; TAP on standard output. --table: every row must
+ * have run, with and without each fault that it can raise (table.c).
  */
 #include <glib.h>
 #include <stdio.h>
@@ -15,11 +16,6 @@ struct options {
     gint64 cases, seed, index, most;
     gboolean sequence, table;
     char *rows;
-};
-
-/* What was seen of each row. */
-struct tally {
-    uint64_t retired, exception[32];
 };
 
 struct session {
@@ -46,57 +42,6 @@ static void choose_rows(struct session *s)
         if (!row_not_run(&s->processor, &isa_rows[i]) && (!regex || g_regex_match(regex, text, 0, NULL)))
             s->rows[s->row_count++] = (uint16_t)i;
     }
-}
-
-static const char *const fault_names[32] = {
-    [EXC_DE] = "DE", [EXC_DB] = "DB", [EXC_BP] = "BP", [EXC_OF] = "OF", [EXC_BR] = "BR", [EXC_UD] = "UD",
-    [EXC_NM] = "NM", [EXC_TS] = "TS", [EXC_NP] = "NP", [EXC_SS] = "SS", [EXC_GP] = "GP", [EXC_PF] = "PF",
-    [EXC_MF] = "MF", [EXC_AC] = "AC", [EXC_XF] = "XF",
-};
-
-/* Nothing at CPL 3 under Linux can bring these about: no task gate, absent segment, lazy FPU. */
-static bool fault_is_possible(unsigned vector)
-{
-    return vector != EXC_TS && vector != EXC_NP && vector != EXC_NM;
-}
-
-/* One line of the table. true: the row ran, and with every fault that it can raise here. */
-static bool table_row(struct session *s, unsigned row, GString *out)
-{
-    const struct isa_row *r = &isa_rows[row];
-    const struct tally *tally = &s->tally[row];
-    bool complete = tally->retired > 0 || (r->attributes & A_NEVER_RETIRES);
-
-    g_string_append_printf(out, "%-24s %-24s retired %" PRIu64, r->name, r->encoding, tally->retired);
-    for (unsigned vector = 0; vector < 32; vector++) {
-        bool declared = fault_names[vector] && strstr(r->faults, fault_names[vector]);
-
-        if (declared || tally->exception[vector])
-            g_string_append_printf(out, " %s %" PRIu64, fault_names[vector] ? fault_names[vector] : "?",
-                                   tally->exception[vector]);
-        if (declared && fault_is_possible(vector) && !tally->exception[vector])
-            complete = false;
-    }
-    g_string_append(out, complete ? "\n" : "  INCOMPLETE\n");
-    return complete;
-}
-
-static void print_table(struct session *s)
-{
-    GString *out = g_string_new(NULL);
-    unsigned complete = 0;
-
-    for (unsigned i = 0; i < isa_row_count; i++) {
-        const char *why = row_not_run(&s->processor, &isa_rows[i]);
-
-        if (why)
-            g_string_append_printf(out, "%-24s %-24s not run: %s\n", isa_rows[i].name, isa_rows[i].encoding, why);
-    }
-    for (unsigned i = 0; i < s->row_count; i++)
-        complete += table_row(s, s->rows[i], out);
-    g_string_append_printf(out, "%u rows run, %u of them with everything they can come to\n", s->row_count, complete);
-    fputs(out->str, stderr);
-    g_string_free(out, TRUE);
 }
 
 /* ---- Cases -------------------------------------------------------------------------------------------------- */
@@ -162,23 +107,75 @@ static int skip(const char *why)
     return EXIT_SUCCESS;
 }
 
-static int report(struct session *s)
+/* One line of TAP, what is wrong before it. */
+static bool tell(unsigned number, bool good, const GString *wrong, const char *what)
+{
+    fputs(wrong->str, stdout);
+    printf("%s %u - %s\n", good ? "ok" : "not ok", number, what);
+    return good;
+}
+
+static bool report_cases(struct session *s)
 {
     unsigned unused, excepted;
     GString *stale = g_string_new(NULL);
+    bool whole = !s->options.rows && s->options.cases >= ENOUGH_FOR_EXCEPTIONS && !s->options.sequence, good;
 
     excepted = exceptions_count(&unused, stale);
-    printf("1..1\n# %" PRIu64 " cases compared, %" PRIu64 " drafts dropped, %u rows, %" PRIu64
-           " differences, %u exceptions\n", s->compared, s->skipped, s->row_count, s->differences, excepted);
-    if (unused && !s->options.rows && s->options.cases >= ENOUGH_FOR_EXCEPTIONS && !s->options.sequence)
-        fputs(stale->str, stdout);
-    else
-        unused = 0;
-    printf("%s 1 - %s do on the model what they do on the native processor\n",
-           s->differences || unused ? "not ok" : "ok",
-           s->options.sequence ? "random sequences" : "random instructions");
+    printf("# seed %" G_GINT64_FORMAT ": %" PRIu64 " cases compared, %" PRIu64 " drafts dropped, %u rows, %" PRIu64
+           " differences, %u exceptions\n", s->options.seed, s->compared, s->skipped, s->row_count, s->differences,
+           excepted);
+    if (!whole)
+        g_string_truncate(stale, 0);
+    good = tell(1, !s->differences && !stale->len, stale,
+                s->options.sequence ? "random sequences do on the model what they do on the native processor" :
+                                      "random instructions do on the model what they do on the native processor");
     g_string_free(stale, TRUE);
-    return s->differences || unused ? EXIT_FAILURE : EXIT_SUCCESS;
+    return good;
+}
+
+static bool report_vectors(struct session *s)
+{
+    const char *top = g_getenv("top_srcdir");
+    g_autofree char *list = g_build_filename(top ? top : ".", "tests/silicon/vectors.list", NULL);
+    GString *wrong = g_string_new(NULL);
+    unsigned vectors = 0, failed = vectors_run(s->model, list, wrong, &vectors);
+    bool good;
+
+    printf("# %u vectors\n", vectors);
+    good = tell(2, !failed, wrong, "where vendors differ the model does what AMD documents");
+    g_string_free(wrong, TRUE);
+    return good;
+}
+
+static bool report_table(struct session *s)
+{
+    GString *table = g_string_new(NULL), *wrong = g_string_new(NULL);
+    unsigned incomplete = table_print(table, &s->processor, s->rows, s->row_count, s->tally);
+    bool good;
+
+    fputs(table->str, stderr);
+    printf("# %u rows run, %u of them without something that they can come to\n", s->row_count, incomplete);
+    for (char *line = strtok(table->str, "\n"); line; line = strtok(NULL, "\n"))
+        if (strstr(line, "MISSING"))
+            g_string_append_printf(wrong, "# %s\n", line);
+    good = tell(3, !incomplete, wrong, "every row ran, with and without each fault that it can raise");
+    g_string_free(table, TRUE);
+    g_string_free(wrong, TRUE);
+    return good;
+}
+
+static int report(struct session *s)
+{
+    bool good;
+
+    printf("1..%u\n", s->options.sequence ? 1 : s->options.table ? 3 : 2);
+    good = report_cases(s);
+    if (!s->options.sequence)
+        good &= report_vectors(s);
+    if (!s->options.sequence && s->options.table)
+        good &= report_table(s);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -198,6 +195,7 @@ int main(int argc, char **argv)
     const char *top = g_getenv("top_srcdir"), *why = NULL;
     g_autofree char *list = g_build_filename(top ? top : ".", "tests/silicon/exceptions.list", NULL);
     char *error = NULL;
+    int status;
 
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, NULL))
@@ -218,9 +216,8 @@ int main(int argc, char **argv)
     s.model = model_new(&s.processor);
     if (!run_all(&s))
         return skip("the child process could not be replaced");
-    if (s.options.table)
-        print_table(&s);
+    status = report(&s);
     native_free(s.native);
     model_free(s.model);
-    return report(&s);
+    return status;
 }

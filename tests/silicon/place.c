@@ -22,23 +22,30 @@ static uint64_t place_inside(struct random *r, const struct window *window, unsi
     return window->address + low + random_below(r, high - low - size + 1);
 }
 
+/* With addresses of 57 bits as well. */
+static uint64_t place_non_canonical(struct random *r)
+{
+    return (random_next(r) & ~(UINT64_C(3) << 62)) | UINT64_C(1) << 62;
+}
+
 /* An address for an operand of `size` bytes: in a window, or (may_fault) somewhere that faults. */
 uint64_t place_data(struct random *r, unsigned size, bool may_fault, bool non_canonical)
 {
     const struct window *window = &windows[random_one_in(r, 4) ? 2 * random_below(r, 2) : 1];
 
+    if (may_fault && non_canonical && random_one_in(r, 6))
+        return place_non_canonical(r);
     if (may_fault && size > 16) /* images: which end is looked at first is not defined */
         return random_one_in(r, 2) ? UNMAPPED + random_below(r, 0x800)
                                    : DATA_READ_ONLY + random_below(r, 0x1000 - size);
     if (may_fault) {
-        switch (random_below(r, non_canonical ? 7 : 6)) {
+        switch (random_below(r, 6)) {
         case 0: return UNMAPPED + random_below(r, 0x1000);
         case 1: return DATA_LAST - 1 - random_below(r, size);
         case 2: return DATA_FIRST - 1 - random_below(r, size);
         case 3: return DATA_READ_ONLY + random_below(r, 0x1000);
         case 4: return DATA_READ_ONLY + 0x1000 - 1 - random_below(r, size);
-        case 5: return DATA_READ_ONLY - 1 - random_below(r, size);
-        default: return (random_next(r) & ~(UINT64_C(3) << 62)) | UINT64_C(1) << 62; /* with 57 bits as well */
+        default: return DATA_READ_ONLY - 1 - random_below(r, size);
         }
     }
     if (window == &windows[1] && random_one_in(r, 4)) /* across the page end */
@@ -129,6 +136,8 @@ static uint64_t operand_target(const struct insn *insn, struct random *r, unsign
     unsigned size = memory_size(insn);
     uint64_t target = place_data(r, size, random_one_in(r, 4), bits == 64);
 
+    if (bits == 64 && insn->segment == SEG_SS && random_one_in(r, 2)) /* #SS is rare otherwise */
+        return place_non_canonical(r) & ~UINT64_C(15);
     if (random_one_in(r, 2) || (locks(insn) && ((target & 63) + size > 64 || random_one_in(r, 2))))
         target &= size > 16 ? ~UINT64_C(15) : ~(uint64_t)(size & (size - 1) ? 0 : size - 1);
     if (locks(insn) && (target & 63) + size > 64)
@@ -260,6 +269,9 @@ static bool place_far_pointer(struct silicon_case *c, struct draft *draft, struc
     uint64_t target = random_target(c, r, insn->length);
     uint16_t selector = random_selector(r, true);
 
+    if (insn->run == exec_call_far && random_one_in(r, 8) && insn->base != RSP && insn->index != RSP)
+        c->in.gpr[RSP] = DATA_FIRST + (random_below(r, 8) & ~1u); /* one push, then a fault */
+
     if (insn->op[0].kind == OPERAND_FAR) {
         memcpy(draft->bytes + insn->length - 2 - size, &target, size);
         memcpy(draft->bytes + insn->length - 2, &selector, 2);
@@ -299,6 +311,8 @@ static void place_strings(struct silicon_case *c, struct random *r)
     if (!random_one_in(r, 16))
         c->in.gpr[RDI] = place_data(r, 32, random_one_in(r, 4), c->bits == 64);
     c->in.gpr[RCX] = random_below(r, 20);
+    if (random_one_in(r, 8)) /* some steps, then a fault */
+        c->in.gpr[RDI] = DATA_LAST - random_below(r, 32);
     if (random_one_in(r, 2)) /* equal beginnings, for REPE */
         for (unsigned i = 0; i < 4; i++)
             window_put(c, c->in.gpr[RSI] + 8 * i, 8, window_get(c, c->in.gpr[RDI] + 8 * i, 8));
@@ -347,7 +361,7 @@ static bool place_bit_offset(struct silicon_case *c, const struct insn *insn, st
 
 static bool place_mxcsr(struct silicon_case *c, const struct draft *draft, struct random *r, unsigned at)
 {
-    window_put(c, effective_address(c, draft) + at, 4, random_next(r) & (random_one_in(r, 4) ? 0xFFFDFFFF : 0xFFFF));
+    window_put(c, effective_address(c, draft) + at, 4, random_next(r) & (random_one_in(r, 4) ? 0xFFFFFFFF : 0xFFFF));
     return c->bits == 32 || draft->insn.segment < SEG_FS; /* those have bases */
 }
 
@@ -375,6 +389,8 @@ static bool place_rest(struct silicon_case *c, struct draft *draft, struct rando
         window_put(c, c->in.gpr[RSP] - insn->operand_size, insn->operand_size, 0);
     else if (run == exec_pop_segment)
         window_put(c, c->in.gpr[RSP], 2, random_selector(r, false));
+    else if (run == exec_pusha && random_one_in(r, 8)) /* some pushes, then a fault */
+        c->in.gpr[RSP] = DATA_FIRST + random_below(r, 32);
     else if (run == exec_div || run == exec_idiv)
         place_dividend(c, insn, r);
     else if (run == exec_bt || run == exec_bts || run == exec_btr || run == exec_btc)
@@ -383,7 +399,7 @@ static bool place_rest(struct silicon_case *c, struct draft *draft, struct rando
         return insn->immediate != 0x80 && insn->immediate > 4; /* what Linux gives CPL 3 a gate for */
     else if (run == exec_maskmovq || run == exec_maskmovdqu)
         c->in.gpr[RDI] = place_data(r, 16, random_one_in(r, 4), c->bits == 64) & ~UINT64_C(15);
-    else if (run == exec_ldmxcsr) /* MXCSR.MM is AMD's; other reserved bits are #GP */
+    else if (run == exec_ldmxcsr)
         return place_mxcsr(c, draft, r, 0);
     else if (run == exec_fxrstor)
         return place_mxcsr(c, draft, r, 24);

@@ -51,6 +51,7 @@ static bool row_fits(const struct isa_row *row, unsigned bits, uint64_t tainted)
         exec_mov_to_segment, exec_les, exec_lds, exec_lss, exec_lfs, exec_lgs, exec_int, exec_int3, exec_into,
         exec_icebp, exec_loop, exec_loope, exec_loopne, exec_call_near, exec_jmp_near, exec_ret_near, exec_pop,
         exec_lsl, exec_ldmxcsr, exec_fxrstor,
+        exec_fnstenv, exec_fnsave, /* Intel keeps no selectors, nor FOP but of exceptions (CPUID 7 EBX bits 13, 6) */
     };
 
     if (!(row->modes & (bits == 64 ? ISA_IN_64BIT : ISA_IN_PROTECTED)) || row_has_exception(row))

@@ -5,7 +5,8 @@
  *   generate.c   one instance from (seed, index)        native.c, stub.c   the child process
  *   place.c      where its operands and branches lead   model.c            the model
  *   vendor.c     what is not made for lack of agreement compare.c          what is defined, what is excepted
- *   sequence.c   several instructions in a row          main.c             options, rows, the table
+ *   sequence.c   several instructions in a row          main.c             options, the comparison
+ *   vectors.c    what Family 10h does instead           table.c            what each row must come to
  */
 #ifndef FAM10H_TESTS_SILICON_H
 #define FAM10H_TESTS_SILICON_H
@@ -157,6 +158,8 @@ void fp_describe(GString *out, const uint8_t *in, const uint8_t *model, const ui
 
 /* false: here the native processor documents something else than Family 10h. */
 bool vendors_agree(const struct silicon_case *c, const struct draft *draft, const struct native_processor *processor);
+/* The names of the conditions, up to NULL. */
+const char *vendor_condition(unsigned number);
 
 /* ---- place.c ------------------------------------------------------------------------------------------------ */
 
@@ -208,5 +211,21 @@ const char *compare_case(const struct silicon_case *c, const struct silicon_resu
                          const struct silicon_result *native);
 void describe_case(GString *out, const struct silicon_case *c, const struct silicon_result *model,
                    const struct silicon_result *native, const char *field);
+
+/* ---- vectors.c ---------------------------------------------------------------------------------------------- */
+
+/* Runs the vectors of `file` on the model. Returns how many failed, *complaints says which. */
+unsigned vectors_run(struct model *model, const char *file, GString *complaints, unsigned *vectors);
+
+/* ---- table.c ------------------------------------------------------------------------------------------------ */
+
+/* What was seen of a row. */
+struct tally {
+    uint64_t retired, exception[32];
+};
+
+/* Lines of every row of the session; returns how many lack something that they can come to. */
+unsigned table_print(GString *out, const struct native_processor *processor, const uint16_t *rows, unsigned row_count,
+                     const struct tally *tally);
 
 #endif

@@ -1,133 +1,147 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Instances that are not made because the native processor or its kernel documents something else than Family
- * 10h does. Each line is a condition on one kind of row, with its reason; the expectations for Family 10h are
- * cited vectors in the unit tests named.
+ * 10h does. Each is a condition with a name; its reason, and what Family 10h does, as vectors with citations, are
+ * blocks of vectors.list (vectors.c): a condition without them fails the test.
  */
 #include "sim/cpu/isa/semantics.h"
 #include "tests/silicon/silicon.h"
 
+struct situation {
+    const struct silicon_case *c;
+    const struct draft *draft;
+    const struct insn *insn;
+    exec_fn *run;
+};
+
+/* Bytes before the opcode. */
+static unsigned prefix_bytes(const struct draft *draft)
+{
+    return draft->modrm_at - (isa_forms[draft->insn.row - isa_rows].map ? 2 : 1);
+}
+
 static bool has_rexw(const struct draft *draft)
 {
-    const struct insn *insn = &draft->insn;
-    unsigned opcode_at = isa_forms[insn->row - isa_rows].modrm ? draft->modrm_at - 1 : draft->modrm_at;
-
-    for (unsigned i = 0; i < opcode_at; i++)
+    for (unsigned i = 0; i < prefix_bytes(draft); i++)
         if ((draft->bytes[i] & 0xF8) == 0x48)
             return true;
     return false;
 }
 
-/*
- * Intel ignores 66 on near branches in 64-bit mode, AMD takes a 16-bit displacement or target (APM3 JMP near):
- * branch_test.c.
- */
-static bool branch_66(const struct draft *draft, unsigned bits)
+static bool near_branch_66(const struct situation *s)
 {
-    const struct isa_row *row = draft->insn.row;
+    uint32_t attributes = s->insn->row->attributes;
 
-    return bits == 64 && (row->attributes & A_BRANCH) && (row->attributes & A_D64) && draft->insn.operand_size == 2;
+    return s->c->bits == 64 && (attributes & A_BRANCH) && (attributes & A_D64) && s->insn->operand_size == 2;
 }
 
-/* Far pointers of 16:64 exist on Intel alone; AMD ignores REX.W there (APM3 LSS, JMP far): far_test.c. */
-static bool far_pointer_64(const struct draft *draft, unsigned bits)
+static bool far_pointer_rexw(const struct situation *s)
 {
-    const struct isa_form *form = &isa_forms[draft->insn.row - isa_rows];
+    const struct isa_form *form = &isa_forms[s->insn->row - isa_rows];
 
-    return bits == 64 && (form->op[0].size == ISA_SIZE_P || form->op[1].size == ISA_SIZE_P) && has_rexw(draft);
+    return s->c->bits == 64 && (form->op[0].size == ISA_SIZE_P || form->op[1].size == ISA_SIZE_P) && has_rexw(s->draft);
 }
 
-/* Intel moves two bytes to and from the stack (SDM PUSH), AMD the operand size: segment_test.c. */
-static bool segment_on_stack(const struct silicon_case *c, const struct insn *insn)
+/* Where the bytes beyond the first two can be told: by their alignment, or on another page. */
+static bool segment_on_stack(const struct situation *s)
 {
-    if (insn->run != exec_push_segment && insn->run != exec_pop_segment)
+    uint64_t stack = s->c->in.gpr[RSP], offset = stack & PAGE_MASK;
+    bool both_misaligned = stack & 1;
+
+    if ((s->run != exec_push_segment && s->run != exec_pop_segment) || !(stack & 7))
         return false;
-    return (c->in.gpr[RSP] & 7) != 0;
+    return ((s->c->in.rflags & RFLAGS_AC) && !both_misaligned) || offset < 8 || offset > PAGE_BYTES - 8;
 }
 
-/* Intel clears the upper halves of rSI, rDI, rCX even where no step is done, when addresses have 32 bits. */
-static bool string_32_in_64(const struct silicon_case *c, const struct insn *insn)
+static bool string_32_in_64(const struct situation *s)
 {
-    if (c->bits != 64 || insn->address_size != 4 || !(insn->row->attributes & (A_REP | A_REPCC)))
+    const uint64_t *gpr = s->c->in.gpr;
+    bool upper = (gpr[RSI] | gpr[RDI] | gpr[RCX]) >> 32;
+
+    if (s->c->bits != 64 || s->insn->address_size != 4 || !s->insn->rep || !upper)
         return false;
-    return (c->in.gpr[RSI] | c->in.gpr[RDI] | c->in.gpr[RCX]) >> 32 != 0;
+    return (uint32_t)gpr[RCX] == 0 || s->run == exec_movs || s->run == exec_stos;
 }
 
-/*
- * #AC of operands that are no single number: AMD's table (APM2 8.2.18) and Intel's agree on the sizes, but
- * processors do not check unaligned vector loads alike, nor FXSAVE images (#GP or #AC).
- */
-static bool wide_alignment(const struct silicon_case *c, const struct insn *insn)
+static bool wide_alignment(const struct situation *s)
 {
-    exec_fn *run = insn->run;
-
-    return (c->in.rflags & RFLAGS_AC) && ((insn->row->attributes & A_UNALIGNED) || run == exec_fxsave ||
-           run == exec_fxrstor || run == exec_maskmovq || run == exec_maskmovdqu);
+    if (!(s->c->in.rflags & RFLAGS_AC))
+        return false;
+    if (s->run == exec_fxsave || s->run == exec_fxrstor || s->run == exec_maskmovq || s->run == exec_maskmovdqu)
+        return true;
+    return (s->insn->row->attributes & A_UNALIGNED) && (effective_address(s->c, s->draft) & 15);
 }
 
-/* In 64-bit mode ES CS SS DS overrides are ignored, but Intel takes them for the choice between #SS and #GP. */
-static bool override_of_non_canonical(const struct silicon_case *c, const struct draft *draft)
+static bool ignored_override(const struct situation *s)
 {
-    const struct isa_form *form = &isa_forms[draft->insn.row - isa_rows];
-    uint64_t address = effective_address(c, draft);
+    uint64_t address = effective_address(s->c, s->draft);
     bool override = false;
 
-    for (unsigned i = 0; i < 4 && i < draft->modrm_at; i++)
-        override |= (draft->bytes[i] & 0xE7) == 0x26;
-    return c->bits == 64 && form->modrm && override && address + (UINT64_C(1) << 47) >= UINT64_C(1) << 48;
+    for (unsigned i = 0; i < prefix_bytes(s->draft); i++)
+        override |= (s->draft->bytes[i] & 0xE7) == 0x26;
+    return s->c->bits == 64 && isa_forms[s->insn->row - isa_rows].modrm && override && !is_canonical(address);
 }
 
-/* REP INS and OUTS with rCX = 0: Intel looks at the I/O permission first. */
-static bool no_io(const struct silicon_case *c, const struct insn *insn)
+static bool io_zero_times(const struct situation *s)
 {
-    return (insn->run == exec_ins || insn->run == exec_outs) && insn->rep && (uint32_t)c->in.gpr[RCX] == 0;
+    return (s->run == exec_ins || s->run == exec_outs) && s->insn->rep && (uint32_t)s->c->in.gpr[RCX] == 0;
 }
 
-/*
- * A far call from 64-bit to 32-bit code: Intel cuts the stack's address to 32 bits before the pushes. And pushes
- * that wrap around 4 GiB hang the native processor under KVM.
- */
-static bool call_to_32(const struct silicon_case *c, const struct insn *insn)
+static bool far_call_to_32(const struct situation *s)
 {
-    uint64_t stack = c->in.gpr[RSP];
+    uint64_t stack = s->c->in.gpr[RSP];
 
-    return insn->run == exec_call_far && (c->bits == 64 ? stack >> 32 != 0 : stack < 64);
+    return s->run == exec_call_far && (s->c->bits == 64 ? stack >> 32 != 0 : stack < 64);
 }
 
-/* A frame that is neither aligned nor mapped: #AC or #PF first. */
-static bool misaligned_frame(const struct silicon_case *c, const struct insn *insn)
+static bool far_return_to_32(const struct situation *s)
 {
-    return (insn->run == exec_retf || insn->run == exec_iret) && (c->in.rflags & RFLAGS_AC) && (c->in.gpr[RSP] & 7);
+    return (s->run == exec_retf || s->run == exec_iret) && s->insn->operand_size == 8 &&
+           window_get(s->c, s->c->in.gpr[RSP], 8) >> 32 != 0;
 }
 
-/* A far return from 64-bit to 32-bit code: Intel cuts rIP to 32 bits, the model compares all of it with the limit. */
-static bool return_to_32(const struct silicon_case *c, const struct insn *insn)
+/* place.c puts the word where these read it. */
+static bool mxcsr_mm(const struct situation *s)
 {
-    return (insn->run == exec_retf || insn->run == exec_iret) && insn->operand_size == 8 &&
-           window_get(c, c->in.gpr[RSP], 8) >> 32 != 0;
+    uint64_t address = effective_address(s->c, s->draft);
+
+    if (s->run == exec_ldmxcsr)
+        return window_get(s->c, address, 4) >> 17 & 1;
+    return s->run == exec_fxrstor && (window_get(s->c, address + 24, 4) >> 17 & 1);
 }
 
-/*
- * Stores in several pieces of which a later one faults: which bytes of the writable page have changed by then
- * no manual says (the model changes none).
- */
-static bool torn_store(const struct silicon_case *c, const struct draft *draft)
+/* Made, but for the state that compare.c lets differ. */
+static bool mmx_at_fault(const struct situation *s)
 {
-    const struct insn *insn = &draft->insn;
-    uint64_t stack = c->in.gpr[RSP], address = effective_address(c, draft);
+    (void)s;
+    return false;
+}
 
-    if (insn->run == exec_pusha || insn->run == exec_call_far)
-        return stack >= DATA_FIRST && stack < DATA_FIRST + 32;
-    return (insn->run == exec_fstp_80 || insn->run == exec_fbstp) && (address & PAGE_MASK) + 10 > PAGE_BYTES;
+static const struct {
+    const char *name;
+    bool (*applies)(const struct situation *s);
+} conditions[] = {
+    { "near-branch-66", near_branch_66 },     { "far-pointer-rexw", far_pointer_rexw },
+    { "segment-on-stack", segment_on_stack }, { "string-32-in-64", string_32_in_64 },
+    { "wide-alignment", wide_alignment },     { "ignored-override", ignored_override },
+    { "io-zero-times", io_zero_times },       { "far-call-to-32", far_call_to_32 },
+    { "far-return-to-32", far_return_to_32 }, { "mxcsr-mm", mxcsr_mm },
+    { "mmx-at-fault", mmx_at_fault },
+};
+
+const char *vendor_condition(unsigned number)
+{
+    return number < G_N_ELEMENTS(conditions) ? conditions[number].name : NULL;
 }
 
 bool vendors_agree(const struct silicon_case *c, const struct draft *draft, const struct native_processor *processor)
 {
+    const struct situation s = { c, draft, &draft->insn, draft->insn.run };
+
     if (!processor->intel)
         return true;
-    return !branch_66(draft, c->bits) && !far_pointer_64(draft, c->bits) && !segment_on_stack(c, &draft->insn) &&
-           !string_32_in_64(c, &draft->insn) && !wide_alignment(c, &draft->insn) &&
-           !override_of_non_canonical(c, draft) && !no_io(c, &draft->insn) &&
-           !call_to_32(c, &draft->insn) && !return_to_32(c, &draft->insn) &&
-           !torn_store(c, draft) && !misaligned_frame(c, &draft->insn);
+    for (unsigned i = 0; i < G_N_ELEMENTS(conditions); i++)
+        if (conditions[i].applies(&s))
+            return false;
+    return true;
 }

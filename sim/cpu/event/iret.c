@@ -12,14 +12,15 @@ struct return_frame {
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
+/* assumed: from the top, so that a frame that is not mapped faults at rFLAGS, as on native processors. */
 static enum outcome read_frame(struct core *core, struct return_frame *frame, unsigned size)
 {
-    enum outcome outcome = stack_peek(core, 0, size, &frame->rip);
+    enum outcome outcome = stack_peek(core, 2 * size, size, &frame->rflags);
 
     frame->size = size;
     if (outcome == OUTCOME_NEXT)
         outcome = stack_peek(core, size, size, &frame->cs);
-    return outcome == OUTCOME_NEXT ? stack_peek(core, 2 * size, size, &frame->rflags) : outcome;
+    return outcome == OUTCOME_NEXT ? stack_peek(core, 0, size, &frame->rip) : outcome;
 }
 
 static enum outcome read_stack_pointer(struct core *core, struct return_frame *frame)

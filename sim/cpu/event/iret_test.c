@@ -198,8 +198,10 @@ START_TEST(a_frame_outside_the_stack_is_ss)
 {
     struct setup *s = setup_64(0);
 
-    s->core->gpr[RSP] = UINT64_C(0x00007FFFFFFFFFF8);
+    s->core->gpr[RSP] = UINT64_C(0x00007FFFFFFFFFD8); /* all of it below the hole, but not mapped */
     assert_fault(s, iret(s, 8), EXC_PF, 0);
+    s->core->gpr[RSP] = UINT64_C(0x00007FFFFFFFFFF8); /* rFLAGS, which is read first, in the hole */
+    assert_fault(s, iret(s, 8), EXC_SS, 0);
     s->core->gpr[RSP] = UINT64_C(0x0000800000000000);
     assert_fault(s, iret(s, 8), EXC_SS, 0);
     setup_free(s);

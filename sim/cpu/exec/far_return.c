@@ -89,15 +89,16 @@ static enum outcome return_outer(struct core *core, unsigned size, uint64_t rip,
     return OUTCOME_NEXT;
 }
 
+/* assumed: the selector is read, and faults, first, and two bytes of it alone, as on native processors. */
 enum outcome exec_retf(struct core *core, const struct insn *insn)
 {
     unsigned size = insn->operand_size, extra = insn->op[0].kind == OPERAND_IMMEDIATE ? (uint16_t)insn->immediate : 0;
     uint64_t rip, selector;
     struct segment cs;
-    enum outcome outcome = stack_peek(core, 0, size, &rip);
+    enum outcome outcome = stack_peek(core, size, 2, &selector);
 
     if (outcome == OUTCOME_NEXT)
-        outcome = stack_peek(core, size, size, &selector);
+        outcome = stack_peek(core, 0, size, &rip);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     if (core_in_real_style(core))
