@@ -39,9 +39,11 @@ struct core *core_new(const struct core_wiring *wiring)
                         &core->cycles);
     core->smash_1g = (wiring->geometry ? wiring->geometry : &wiring->model->mmu)->smash_1g;
     core->exits = wiring->exits;
+    mca_core_init(&core->mca, wiring->mca_node, wiring->in_node, &core->hwcr);
     core->msr = msr_storage_new(core);
     svm_new(core);
     apic_new(core, wiring->messages, wiring->acknowledge);
+    core_attach_msrs(core, mca_core_msrs(&core->mca));
     core_attach_msrs(core, svm_msr_bank(core));
     core_attach_msrs(core, smm_msr_bank(core));
     core_attach_msrs(core, apic_msr_bank(core));
@@ -223,6 +225,7 @@ void core_reset(struct core *core, enum core_reset kind)
         reset_media(core);
         core->tsc_offset_host = 0 - core->cycles;
         msr_reset(core);
+        mca_core_reset(&core->mca, false);
         smm_changed(core);
         mmu_reset(core->mmu);
         block_cache_clear(core->blocks);

@@ -11,6 +11,7 @@
 #include "sim/bus.h"
 #include "sim/clock.h"
 #include "sim/cpu/cpu.h"
+#include "sim/mce/mce.h"
 #include "sim/mmu/mmu.h"
 #include "sim/unmodelled.h"
 
@@ -295,6 +296,7 @@ struct core {
     struct svm_core svm;
     struct smm_core smm;
     struct perf_core perf;
+    struct mca_core mca;
 
     /* system registers */
     struct table_register gdtr, idtr;
@@ -310,7 +312,7 @@ struct core {
     /* between instructions */
     bool interrupt_shadow;  /* STI, MOV SS, POP SS: the next boundary takes no INTR (and no #DB trap) */
     bool shadow_blocks_debug; /* MOV SS/POP SS only */
-    bool nmi_masked, nmi_pending, init_pending, smi_pending, mc_pending;
+    bool nmi_masked, nmi_pending, init_pending, smi_pending, mc_pending; /* mc: how is mca.raised */
     bool halted, mwaiting, waiting_for_sipi, shutdown;
     bool mwait_breaks;      /* MWAIT with ECX[0]: a masked INTR ends the wait too */
     bool breakpoint_passed; /* the breakpoint hook stopped here: do not ask again for this instruction */

@@ -44,9 +44,8 @@ static const struct state_field core_fields[] = {
 
 static const struct state_field msr_fields[] = {
     MA(name), M(cpuid_features), M(cpuid_ext_features), M(debug_ctl), M(br_from), M(br_to), M(last_exc_from),
-    M(last_exc_to), M(patch_level), M(ebl_cr_poweron), M(mcg_cap), M(mcg_status), M(mcg_ctl),
-    { "mc", offsetof(struct msr_storage, mc), 8, MCA_BANKS * 4, 8, 0 },
-    MA(mc4_misc), MA(mc_ctl_mask), M(mce_redirection), MA(perf_ctl), MA(perf_ctr), MA(io_trap), M(io_trap_control),
+    M(last_exc_to), M(patch_level), M(ebl_cr_poweron),
+    MA(perf_ctl), MA(perf_ctr), MA(io_trap), M(io_trap_control),
     M(interrupt_pending), M(smi_trigger), M(pstate_limit), M(pstate_control), M(pstate_status), MA(pstate),
     M(cofvid_control), M(cofvid_status), M(cpu_watchdog), M(smm_base), M(smm_addr), M(smm_mask), M(ignne),
     M(local_smi_status), M(osvw_length), M(osvw_status), M(node_id), M(ls_cfg), M(ic_cfg), M(dc_cfg), M(bu_cfg),
@@ -90,6 +89,7 @@ void core_describe(struct core *core, struct state *state, struct counter_set *c
 
     svm_describe(core, state, counters, path);
     apic_describe(core->apic, state, counters, path);
+    mca_core_describe(&core->mca, state, counters, path);
     mmu_describe(core->mmu, state, counters, path);
     state_add(state, msr_path, &msr_part, core->msr);
     state_add(state, path, &core_part, core);

@@ -53,13 +53,13 @@ START_TEST(init_keeps_caches_msrs_and_the_time_stamp)
     core->cr0 = CR0_PE | CR0_ET | CR0_WP | CR0_NW;
     core->efer = EFER_SVME | EFER_SCE;
     core->star = 7;
-    core->msr->mc_ctl_mask[4] = 9;
+    core->mca.node->bank.ctl_mask = 9;
     core->svm.vm_cr = VM_CR_SVMDIS; /* cleared: Lock = 0 */
     core_reset(core, CORE_RESET_INIT);
     ck_assert_uint_eq(core->cr0, CR0_ET | CR0_NW);
     ck_assert_uint_eq(core->efer, 0);
     ck_assert_uint_eq(core->star, 7);
-    ck_assert_uint_eq(core->msr->mc_ctl_mask[4], 9);
+    ck_assert_uint_eq(core->mca.node->bank.ctl_mask, 9);
     ck_assert_uint_eq(core->svm.vm_cr & VM_CR_SVMDIS, 0);
     ck_assert(core_msr(core, 0x10, &tsc));
     ck_assert_uint_eq(tsc, 5000);

@@ -7,6 +7,7 @@
 
 #include "sim/bus.h"
 #include "sim/clock.h"
+#include "sim/mce/mce.h"
 #include "sim/mmu/mmu.h"
 
 struct core;
@@ -81,6 +82,7 @@ struct core_wiring {
     struct irq_line numeric_error;          /* FERR#: IRQ 13; `set` may be NULL */
     struct block_cache *blocks;             /* shared by all cores of the machine */
     struct exit_table *exits;               /* likewise; NULL: the core keeps one of its own */
+    struct mca_node *mca_node;              /* bank 4, the node's; NULL: the core keeps one of its own */
 };
 
 /* The machine's table of #VMEXITs: one, because a vCPU may leave on one core and go on on another. */
@@ -153,6 +155,14 @@ void core_apic_deliver(struct core *core, const struct apic_message *message);
  */
 uint64_t core_apic_targets(struct core *const *cores, unsigned count, const struct apic_message *message);
 struct core_pins core_pins(struct core *core);
+/*
+ * A #MC for this core (enum mca_raise): taken at its next boundary, or redirected by MSRC001_0022. Errors that come
+ * before it is taken are one #MC with them.
+ */
+void core_machine_check(struct core *core, unsigned raise);
+/* One of this core's own units found an error (any bank but MCA_NB): logged, and raised if it is to be. */
+enum mca_fate core_error(struct core *core, const struct mca_error *error);
+struct mca_core *core_mca(struct core *core);
 /* IGNNE#: a core that reported an x87 error by FERR# goes on, until the error is cleared. */
 void core_ignore_numeric_error(struct core *core);
 /* A store by anybody touched a page flagged DRAM_PAGE_ARMED. */

@@ -56,6 +56,25 @@ static void ignore_numeric_error(void *ctx)
         core_ignore_numeric_error(machine->core[i]);
 }
 
+/* From a northbridge to cores of its node. */
+static void machine_check_signal(void *ctx, unsigned node, unsigned in_node, enum mca_signal signal, unsigned argument)
+{
+    static const uint8_t types[] = { [MCA_SIGNAL_MC] = WIRE_MACHINE_CHECK, [MCA_SIGNAL_LVT] = WIRE_LVT_EVENT,
+                                     [MCA_SIGNAL_SMI] = APIC_SMI };
+    struct machine *machine = ctx;
+    struct apic_message message = { .assert_ = true, .vector = (uint8_t)argument, .source_core = 0xff };
+
+    if (signal == MCA_SIGNAL_FLOOD) {
+        machine->flooded = true;
+        schedule_stop(machine, MACHINE_STOP_FLOOD);
+        return;
+    }
+    message.type = types[signal];
+    for (unsigned i = 0; i < machine->config.cores; i++)
+        if (in_node == MCA_ALL_CORES || in_node == i)
+            network_post(machine, node * machine->config.cores + i, &message);
+}
+
 /* A deadline before the running core's limit: it must not run past it. */
 static void deadline_shortened(void *ctx, uint64_t due_ps)
 {
@@ -132,6 +151,7 @@ static struct core *build_core(struct machine *machine, unsigned index)
         .numeric_error = platform_irq_line(machine->platform),
         .blocks = machine->blocks,
         .exits = machine->exits,
+        .mca_node = platform_mca_node(machine->platform, node),
     };
     struct core *core = core_new(&wiring);
     g_autofree char *path = g_strdup_printf("node[%u].core[%u]", node, in_node);
@@ -161,6 +181,7 @@ static void connect_platform(struct machine *machine)
         .bsp_pins = &machine->bsp_pins, .ctx = machine, .stored = page_stored,
         .drop_native = page_drop_native, .debug_exit = debug_exit, .power_off = power_off,
         .reset = reset_requested, .ignore_numeric_error = ignore_numeric_error,
+        .machine_check = { machine, machine_check_signal },
     };
 
     platform_connect(machine->platform, &wiring);
@@ -289,6 +310,7 @@ const char *machine_stop_name(enum machine_stop stop)
         [MACHINE_STOP_EXIT] = "debug exit",
         [MACHINE_STOP_POWER_OFF] = "powered off",
         [MACHINE_STOP_RESET] = "reset",
+        [MACHINE_STOP_FLOOD] = "sync flood",
         [MACHINE_STOP_SHUTDOWN] = "shutdown (triple fault)",
         [MACHINE_STOP_HALTED] = "all cores halted, nothing pending",
         [MACHINE_STOP_MEMORY] = "limit on native memory reached",
@@ -296,6 +318,15 @@ const char *machine_stop_name(enum machine_stop stop)
     };
 
     return names[stop];
+}
+
+enum mca_fate machine_error(struct machine *machine, unsigned core, const struct mca_error *error)
+{
+    unsigned cores = machine->config.cores;
+
+    if (error->bank == MCA_NB)
+        return mca_node_error(platform_mca_node(machine->platform, core / cores), error, core % cores);
+    return core_error(machine->core[core], error);
 }
 
 uint32_t machine_exit_value(const struct machine *machine)

@@ -7,6 +7,7 @@
 
 #include "sim/counters.h"
 #include "sim/cpu/cpu.h"
+#include "sim/mce/mce.h"
 #include "sim/mmu/mmu.h"
 #include "sim/platform/platform.h"
 #include "sim/state.h"
@@ -46,7 +47,8 @@ enum machine_stop {
     MACHINE_STOP_EXIT,       /* debug-exit port: machine_exit_value */
     MACHINE_STOP_POWER_OFF,
     MACHINE_STOP_RESET,
-    MACHINE_STOP_SHUTDOWN,   /* triple fault */
+    MACHINE_STOP_SHUTDOWN,   /* triple fault, or a machine check that cannot be delivered */
+    MACHINE_STOP_FLOOD,      /* sync flood: a northbridge stopped the machine (F3x44, F3x180) */
     MACHINE_STOP_HALTED,     /* all cores halted, nothing pending */
     MACHINE_STOP_MEMORY,     /* native memory limit reached */
     MACHINE_STOP_INTERRUPTED /* machine_interrupt, from a signal handler or a monitor */
@@ -58,6 +60,8 @@ enum machine_stop machine_run(struct machine *machine, uint64_t until_ps, uint64
 /* One instruction of one core, time advancing with it. */
 enum machine_stop machine_step(struct machine *machine, unsigned core);
 void machine_interrupt(struct machine *machine); /* async-signal-safe */
+/* An error found by a unit of core `core`, or (MCA_NB) by its node's northbridge for a request of that core. */
+enum mca_fate machine_error(struct machine *machine, unsigned core, const struct mca_error *error);
 uint32_t machine_exit_value(const struct machine *machine);
 
 uint64_t machine_now_ps(const struct machine *machine);

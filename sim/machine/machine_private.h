@@ -42,6 +42,7 @@ struct machine {
     uint64_t sequence;       /* of messages */
     uint64_t observed_ps[MAX_CORES]; /* when it last looked at shared time: all others get there before it goes on */
     uint32_t exit_value;
+    bool flooded;            /* sync flood: nothing runs until a reset */
 
     /* Of the current call of machine_run. */
     struct core *running;
@@ -58,6 +59,8 @@ void firmware_hand_over(struct machine *machine);
 void network_init(struct machine *machine);
 void network_free(struct machine *machine);
 struct msi_port network_port(struct machine *machine);
+/* To one core, by the same rule of time. */
+void network_post(struct machine *machine, unsigned target, const struct apic_message *message);
 /* Time of the earliest message for a core, NEVER if none. */
 uint64_t network_next(const struct machine *machine, unsigned core);
 /* Hand a core every message due at or before `ps`. */

@@ -5,7 +5,7 @@
  */
 #include "sim/machine/machine_private.h"
 
-static void post(struct machine *machine, unsigned target, const struct apic_message *message)
+void network_post(struct machine *machine, unsigned target, const struct apic_message *message)
 {
     struct inbox_entry entry = { machine->clock.now_ps, ++machine->sequence, *message };
     GArray *entries = machine->inbox[target].entries;
@@ -27,7 +27,7 @@ static void send(void *ctx, const struct apic_message *message)
 
     for (unsigned i = 0; i < machine->core_count; i++) {
         if (targets >> i & 1)
-            post(machine, i, message);
+            network_post(machine, i, message);
     }
 }
 

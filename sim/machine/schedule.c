@@ -27,6 +27,7 @@ void schedule_reset(struct machine *machine)
     machine->slice_start_ps = 0;
     machine->slice_end_ps = 0;
     memset(machine->observed_ps, 0, sizeof machine->observed_ps);
+    machine->flooded = false;
     machine->turn = machine->core_count; /* the first thing to do is to open a slice */
 }
 
@@ -162,6 +163,8 @@ static void turn_settle(struct machine *machine)
 
 enum machine_stop machine_run(struct machine *machine, uint64_t until_ps, uint64_t until_instructions)
 {
+    if (machine->flooded)
+        return MACHINE_STOP_FLOOD;
     machine->stopping = false;
     while (!machine->stopping) {
         uint64_t left = instructions_left(machine, until_instructions);
@@ -225,6 +228,7 @@ void schedule_describe(struct machine *machine)
         STATE_VALUE(struct machine, sequence),
         STATE_ARRAY(struct machine, observed_ps),
         STATE_VALUE(struct machine, exit_value),
+        STATE_VALUE(struct machine, flooded),
     };
     static const struct state_part part = { "schedule", fields, G_N_ELEMENTS(fields), NULL, NULL, NULL, NULL };
 

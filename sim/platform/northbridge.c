@@ -28,7 +28,10 @@ static unsigned nb_slot(const struct northbridge *nb, unsigned function, unsigne
 uint32_t nb_get(const struct northbridge *nb, unsigned function, unsigned offset)
 {
     unsigned slot = nb_slot(nb, function, offset);
+    uint32_t value;
 
+    if (function == 3 && mca_node_read(&nb->mca, offset & ~3u, &value))
+        return value;
     return slot ? nb->value[slot - 1] : 0;
 }
 
@@ -36,6 +39,8 @@ void nb_set(struct northbridge *nb, unsigned function, unsigned offset, uint32_t
 {
     unsigned slot = nb_slot(nb, function, offset);
 
+    if (function == 3 && mca_node_write(&nb->mca, offset, value, UINT32_MAX, true))
+        return;
     g_assert(slot); /* only for offsets that the table has */
     nb->value[slot - 1] = value;
 }
@@ -100,6 +105,8 @@ static void nb_write(void *ctx, unsigned reg, unsigned size, uint32_t value)
     uint32_t lanes = (uint32_t)(bits_mask(8 * size - 1, 0) << shift);
     uint32_t merged;
 
+    if (function->function == 3 && mca_node_write(&nb->mca, reg & ~3u, value << shift, lanes, false))
+        return;
     if (!slot && reg < PCI_HEADER_END)
         return; /* as PCI 3.0 6.1 has it for what a function does not implement: reads 0, writes are dropped */
     if (!slot) {
@@ -217,6 +224,7 @@ void northbridge_init(struct northbridge *nb, unsigned node, const struct platfo
     nb->wiring = wiring;
     nb->pci = pci;
     nb_index(nb);
+    mca_node_init(&nb->mca, node, bits(config->cpu_signature, 7, 4) >= 8); /* revision D: models 8 and 9 */
     for (unsigned i = 0; i < NB_FUNCTIONS; i++) {
         const struct pci_function function = {
             names[i], 0, (uint8_t)(NB_DEVICE + node), (uint8_t)i, &nb->function[i], nb_read, nb_write
@@ -231,6 +239,7 @@ void northbridge_reset(struct northbridge *nb, const struct fabric *fabric, cons
 {
     for (unsigned slot = 0; slot < NB_SLOTS && nb->row[slot]; slot++)
         nb->value[slot] = nb->row[slot]->reset;
+    mca_node_reset(&nb->mca, false);
     northbridge_program(nb, fabric, map);
 }
 

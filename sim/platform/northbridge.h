@@ -4,6 +4,7 @@
 #define FAM10H_PLATFORM_NORTHBRIDGE_H
 
 #include "sim/bus.h"
+#include "sim/mce/mce.h"
 #include "sim/platform/fabric.h"
 #include "sim/platform/map.h"
 #include "sim/platform/pci.h"
@@ -39,6 +40,7 @@ struct northbridge {
     const struct platform_config *config;
     const struct platform_wiring *wiring;
     uint32_t value[NB_SLOTS];
+    struct mca_node mca;                        /* F3x40-54, 160-170, 180 are its */
     struct pci *pci;
     uint16_t slot[NB_FUNCTIONS][1024];          /* 1 + index into value; 0: no such register */
     const struct nb_register *row[NB_SLOTS];

@@ -2,7 +2,7 @@
 /*
  * The northbridge's registers as data: function, offset, how many and how far apart, the manual's name, reset value,
  * writable bits, write-1-to-clear bits. A register that is not here reads as 0 (BKDG10 2.11, unimplemented registers).
- * Values that firmware programs are in northbridge_firmware.c.
+ * Values that firmware programs are in northbridge_firmware.c; F3x40-54, 160-170 and 180 are sim/mce's.
  */
 #include "sim/platform/northbridge.h"
 
@@ -91,10 +91,6 @@ const struct nb_register nb_registers[] = {
 
     /* ---- Function 3: miscellaneous ---- */
     HEADER(3, 0x1203, 0x00100000, 0xf0),
-    REG(3, 0x040, "F3x40 MCA NB Control", 0, ALL, 0),
-    REG(3, 0x044, "F3x44 MCA NB Configuration", 0x00800000, 0xff7fffff, 0),
-    REGS(3, 0x048, 2, 4, "F3x48, F3x4C MCA NB Status", 0, ALL, 0),
-    REGS(3, 0x050, 2, 4, "F3x50, F3x54 MCA NB Address", 0, ALL, 0),
     REG(3, 0x058, "F3x58 Scrub Rate Control", 0, 0x1f1f1f1f, 0),
     REG(3, 0x05c, "F3x5C DRAM Scrub Address Low", 0, 0xffffffc1, 0),
     REG(3, 0x060, "F3x60 DRAM Scrub Address High", 0, 0x0000ffff, 0),
@@ -126,10 +122,6 @@ const struct nb_register nb_registers[] = {
     REG(3, 0x0f4, "F3xF4 DEV Function/Index", 0, 0x0000ffff, 0),
     REG(3, 0x0f8, "F3xF8 DEV Data Port", 0, 0, 0),
     REG(3, 0x0fc, "F3xFC CPUID Family/Model", 0, 0, 0),
-    REG(3, 0x160, "F3x160 NB Machine Check Misc (DRAM Thresholding) 0", 0, ALL, 0),
-    REG(3, 0x168, "F3x168 NB Machine Check Misc (Link Thresholding) 1", 0, ALL, 0),
-    REG(3, 0x170, "F3x170 NB Machine Check Misc (L3 Thresholding) 2", 0, ALL, 0),
-    REG(3, 0x180, "F3x180 Extended NB MCA Configuration", 0, 0x077003ff, 0),
     REG(3, 0x188, "F3x188 NB Extended Configuration", 0, ALL, 0),
     REG(3, 0x190, "F3x190 Downcore Control", 0, 0x0000003f, 0),
     REG(3, 0x1a0, "F3x1A0 L3 Buffer Count", 0, 0x000071f7, 0),

@@ -171,6 +171,8 @@ void platform_connect(struct platform *platform, const struct platform_wiring *w
     if (wiring->bsp_pins)
         platform->pins = *wiring->bsp_pins;
     platform->ioapic.messages = wiring->messages;
+    for (unsigned node = 0; node < platform->config.nodes; node++)
+        platform->node[node].mca.port = wiring->machine_check;
     pit_connect(&platform->pit, wiring->clock);
     hpet_connect(&platform->hpet, wiring->clock);
     cmos_connect(&platform->cmos, wiring->clock);
@@ -215,6 +217,11 @@ void platform_attach_mmio(struct platform *platform, const struct mmio_region *r
 void platform_attach_pci(struct platform *platform, const struct pci_function *function)
 {
     pci_attach(&platform->pci, function);
+}
+
+struct mca_node *platform_mca_node(struct platform *platform, unsigned node)
+{
+    return &platform->node[node].mca;
 }
 
 struct msr_bank platform_node_msrs(struct platform *platform, unsigned node)
@@ -288,9 +295,10 @@ void platform_describe(struct platform *platform, struct state *state, struct co
     state_add(state, "platform.rom", &rom_state, &platform->rom);
     state_add(state, "platform.pci", &pci_state, &platform->pci);
     for (unsigned node = 0; node < platform->config.nodes; node++) {
-        g_autofree char *path = g_strdup_printf("node[%u].northbridge", node);
+        g_autofree char *owner = g_strdup_printf("node[%u]", node), *path = g_strdup_printf("%s.northbridge", owner);
 
         state_add(state, path, &northbridge_state, &platform->node[node]);
+        mca_node_describe(&platform->node[node].mca, state, counters, owner);
     }
     state_add(state, "platform.ioapic", &ioapic_state, &platform->ioapic);
     state_add(state, "platform.pic", &pic_state, &platform->pic);

@@ -10,6 +10,7 @@
 
 #include "sim/bus.h"
 #include "sim/clock.h"
+#include "sim/mce/mce.h"
 
 struct platform;
 struct counter_set;
@@ -51,6 +52,7 @@ struct platform_wiring {
     void (*power_off)(void *ctx);
     void (*reset)(void *ctx);                        /* CF9h, 8042, F0x6C */
     void (*ignore_numeric_error)(void *ctx);         /* port F0h: IGNNE#, and IRQ 13 falls */
+    struct mca_port machine_check;                   /* what the northbridges ask of their cores */
 };
 
 /* NULL and one line for an impossible configuration (what, value, what would be right). */
@@ -70,6 +72,8 @@ void platform_attach_mmio(struct platform *platform, const struct mmio_region *r
 void platform_attach_pci(struct platform *platform, const struct pci_function *function);
 struct dma_port platform_dma_port(struct platform *platform, uint16_t device_id);
 /* Northbridge MSRs of a node (NB_CFG, MMIO configuration base ...), shared by the node's cores. */
+/* Bank 4 of a node: its northbridge's. */
+struct mca_node *platform_mca_node(struct platform *platform, unsigned node);
 struct msr_bank platform_node_msrs(struct platform *platform, unsigned node);
 /* PCI configuration without side effects, for scenarios: bus/device/function/register. */
 uint32_t platform_pci_read(struct platform *platform, unsigned bus, unsigned device, unsigned function, unsigned reg);

@@ -194,7 +194,11 @@ bool core_apic_accepts(struct core *core, const struct apic_message *message)
 
 void core_apic_deliver(struct core *core, const struct apic_message *message)
 {
-    if (apic_enabled(core)) /* it may have been switched off on the way */
+    if (message->type == WIRE_MACHINE_CHECK)
+        core_machine_check(core, message->vector);
+    else if (message->type == WIRE_LVT_EVENT)
+        apic_lvt_event(core, (enum apic_lvt)(LVT_EXTENDED0 + (message->vector & 3)));
+    else if (apic_enabled(core)) /* it may have been switched off on the way */
         take_effect(core->apic, (enum apic_message_type)(message->type & 7), message->vector, message->level);
 }
 

@@ -77,6 +77,7 @@ START_TEST(two_exceptions_in_a_row_combine_as_the_table_says)
         struct event event = event_of(pairs[i].kind, pairs[i].vector);
         enum outcome outcome;
 
+        s->core->cr4 |= CR4_MCE; /* without it #MC is a shutdown */
         plant(s, event.vector, pairs[i].trouble);
         outcome = event_deliver(s->core, &event);
         if (pairs[i].delivered == 0xFF)

@@ -3,6 +3,7 @@
 #include "sim/cpu/event/event.h"
 
 #include "sim/cpu/event/delivery.h"
+#include "sim/cpu/event/machine_check.h"
 #include "sim/cpu/exec/debug.h"
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/exec/intercept.h"
@@ -84,13 +85,23 @@ static enum outcome deliver_once(struct core *core, const struct event *event, b
     return delivery_protected(core, &delivery);
 }
 
-/* An exception has come up: DR6 first, then the intercept, then CR2 (APM2 15.12). */
+static enum outcome shut_down(struct core *core)
+{
+    if (intercepts(core, VMEXIT_SHUTDOWN))
+        return core_vmexit(core, VMEXIT_SHUTDOWN, 0, 0);
+    core->svm.delivering_valid = false;
+    return OUTCOME_SHUTDOWN;
+}
+
+/* An exception has come up: DR6 and MCG_STATUS first, then the intercept, then CR2 (APM2 15.12). */
 static enum outcome exception_raised(struct core *core, const struct event *event, bool during_delivery)
 {
     if (event->kind != EVENT_EXCEPTION)
         return OUTCOME_NEXT;
     if (event->vector == EXC_DB && !event->icebp)
         debug_record(core, event->address);
+    if (event->vector == EXC_MC && !machine_check_begin(core))
+        return shut_down(core);
     if (svm_exception_intercepted(core, event)) {
         core->svm.delivering_valid = during_delivery;
         return core_vmexit(core, VMEXIT_EXCP0 + event->vector, event->has_error ? event->error : 0,
@@ -101,19 +112,15 @@ static enum outcome exception_raised(struct core *core, const struct event *even
     return OUTCOME_NEXT;
 }
 
-static enum outcome shut_down(struct core *core)
-{
-    if (intercepts(core, VMEXIT_SHUTDOWN))
-        return core_vmexit(core, VMEXIT_SHUTDOWN, 0, 0);
-    core->svm.delivering_valid = false;
-    return OUTCOME_SHUTDOWN;
-}
-
 /* core->fault came up while *current was being delivered: what is delivered next. */
 static enum outcome delivery_faulted(struct core *core, struct event *current)
 {
     struct event fault = core->fault;
-    enum outcome outcome = exception_raised(core, &fault, core->svm.guest);
+    enum outcome outcome;
+
+    if (fault.vector == EXC_MC && !svm_exception_intercepted(core, &fault))
+        core->mca.raised |= MCA_RAISE_EVENT_LOST; /* an exit keeps it, in EXITINTINFO */
+    outcome = exception_raised(core, &fault, core->svm.guest);
 
     if (outcome != OUTCOME_NEXT)
         return outcome;

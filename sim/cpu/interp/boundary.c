@@ -54,11 +54,7 @@ static bool take_machine_check(struct core *core)
 {
     if (!core->mc_pending || !core->svm.gif)
         return false;
-    core->mc_pending = false;
-    if (core->cr4 & CR4_MCE)
-        deliver_exception(core, (struct event){ .vector = EXC_MC });
-    else
-        execute_settle(core, OUTCOME_SHUTDOWN);
+    deliver_exception(core, (struct event){ .vector = EXC_MC });
     return true;
 }
 

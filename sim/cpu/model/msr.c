@@ -212,7 +212,7 @@ void msr_enter(struct core *core)
         core->hwcr = HWCR_INVD_WBINVD;
         return;
     }
-    storage->mc_ctl_mask[4] = 0x00780400;                                  /* GART walk, HT retries */
+    core->mca.node->bank.ctl_mask = 0x00780400;                            /* GART walk, HT retries */
     storage->dc_cfg = bits_put(storage->dc_cfg, 35, 34, 1) | BIT(24);      /* REQ_CTR, #261 */
     storage->osvw_length = 4;
     storage->osvw_status = core->model->nrip ? 0x0C : 0;                   /* C and D, multi-link */

@@ -19,7 +19,6 @@
 #define HWCR_RSM_SP_CYC_DIS BIT(14)
 #define HWCR_SSE_DIS BIT(15)
 #define HWCR_WRAP32_DIS BIT(17)
-#define HWCR_MC_STATUS_WR_EN BIT(18)
 #define HWCR_IO_CFG_GP_FAULT BIT(20)
 #define HWCR_MISALIGN_SSE_DIS BIT(21)
 #define HWCR_TSC_FREQ_SEL BIT(24)
@@ -33,9 +32,6 @@
 #define DEBUG_CTL_LBR BIT(0)
 #define DEBUG_CTL_BTF BIT(1)
 
-#define MCA_BANKS 6
-enum mca_register { MCA_CTL, MCA_STATUS, MCA_ADDR, MCA_MISC };
-
 struct msr_storage {
     struct core *core;
     uint64_t name[6];            /* C001_0030 .. 0035: CPUID's name string */
@@ -45,11 +41,6 @@ struct msr_storage {
     uint64_t br_from, br_to, last_exc_from, last_exc_to;
     uint64_t patch_level;        /* 008B */
     uint64_t ebl_cr_poweron;
-    uint64_t mcg_cap, mcg_status, mcg_ctl;
-    uint64_t mc[MCA_BANKS][4];
-    uint64_t mc4_misc[3];        /* C000_0408 .. 040A */
-    uint64_t mc_ctl_mask[MCA_BANKS];
-    uint64_t mce_redirection;
     uint64_t perf_ctl[4], perf_ctr[4];
     uint64_t io_trap[4], io_trap_control, interrupt_pending, smi_trigger;
     uint64_t pstate_limit, pstate_control, pstate_status, pstate[5], cofvid_control, cofvid_status;
@@ -92,7 +83,6 @@ bool msr_write_tsc(void *core, const struct msr_row *row, uint64_t value);
 bool msr_write_efer(void *core, const struct msr_row *row, uint64_t value);
 bool msr_write_pat(void *core, const struct msr_row *row, uint64_t value);
 bool msr_write_hwcr(void *core, const struct msr_row *row, uint64_t value);
-bool msr_write_mc_status(void *storage, const struct msr_row *row, uint64_t value);
 bool msr_write_smm(void *storage, const struct msr_row *row, uint64_t value);
 bool msr_write_smm_source(void *storage, const struct msr_row *row, uint64_t value);
 bool msr_write_bu_cfg2(void *storage, const struct msr_row *row, uint64_t value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The core's own MSRs (fact sheet sections 2 and 5.1). MTRRs and SYS_CFG are mmu's, VM_CR is svm's, APIC_BAR apic's. */
+/* The core's own MSRs (fact sheet section 2). MTRRs and SYS_CFG are mmu's, VM_CR svm's, APIC_BAR apic's, MCA mce's. */
 #include "sim/cpu/model/msr.h"
 
 #define ALL UINT64_MAX
@@ -39,52 +39,15 @@ const size_t msr_core_row_count = sizeof(msr_core_rows) / sizeof(msr_core_rows[0
 #define READ_ONLY(msr, name, reset, member, cite) { msr, name, reset, 0, 0, MSR_READ_ONLY, S(member), NULL, NULL, cite }
 #define READS_ZERO(msr, name, cite) { msr, name, 0, 0, 0, MSR_IGNORE, S(none), NULL, NULL, cite }
 
-/* Four registers of a bank; MISC of banks 0 to 3 reads 0 (fact sheet 5.1). */
-#define MCA_BANK(n, base, ctl, cite)                                                                          \
-    PLAIN(base, "MC" #n "_CTL", 0, ctl, mc[n][MCA_CTL], cite),                                                \
-    { base + 1, "MC" #n "_STATUS", 0, ALL, 0, 0, S(mc[n][MCA_STATUS]), NULL, msr_write_mc_status, cite },     \
-    PLAIN(base + 2, "MC" #n "_ADDR", 0, ALL, mc[n][MCA_ADDR], cite)
-
-/* Valid, CntP; Locked, LvtOffset, CntEn, IntType, Ovrflw and ErrCnt are software's (fact sheet 5.7). */
-#define MC4_MISC_RESET (BIT(63) | BIT(62))
-#define MC4_MISC_WRITABLE (FIELD(55, 48) | FIELD(43, 32))
-
 const struct msr_row msr_storage_rows[] = {
     /* 0000_xxxx */
-    PLAIN(0x00000000, "MC3_ADDR", 0, ALL, mc[3][MCA_ADDR], "MSR0000_0000"),
-    { 0x00000001, "MC3_STATUS", 0, ALL, 0, 0, S(mc[3][MCA_STATUS]), NULL, msr_write_mc_status, "MSR0000_0001" },
     READ_ONLY(0x0000002A, "EBL_CR_POWERON", 0, ebl_cr_poweron, "MSR0000_002A"),
     READ_ONLY(0x0000008B, "PATCH_LEVEL", 0, patch_level, "MSR0000_008B"),
-    READ_ONLY(0x00000179, "MCG_CAP", 0x106, mcg_cap, "MSR0000_0179"),
-    PLAIN(0x0000017A, "MCG_STAT", 0, LOW(2), mcg_status, "MSR0000_017A"),
-    PLAIN(0x0000017B, "MCG_CTL", 0, LOW(5), mcg_ctl, "MSR0000_017B"),
     { 0x000001D9, "DBG_CTL", 0, LOW(5), BIT(6), 0, S(debug_ctl), NULL, NULL, "MSR0000_01D9" },
     READ_ONLY(0x000001DB, "BR_FROM", 0, br_from, "MSR0000_01DB"),
     READ_ONLY(0x000001DC, "BR_TO", 0, br_to, "MSR0000_01DC"),
     READ_ONLY(0x000001DD, "LASTEXC_FROM", 0, last_exc_from, "MSR0000_01DD"),
     READ_ONLY(0x000001DE, "LASTEXC_TO", 0, last_exc_to, "MSR0000_01DE"),
-    MCA_BANK(0, 0x400, LOW(7), "BKDG10 MSR0000_0400"),
-    MCA_BANK(1, 0x404, LOW(9), "BKDG10 MSR0000_0404"),
-    MCA_BANK(2, 0x408, LOW(11), "BKDG10 MSR0000_0408"),
-    MCA_BANK(3, 0x40C, LOW(1), "BKDG10 MSR0000_040C"),
-    /* deviation: bank 4 is the node's, one for all its cores; here each core has a copy. */
-    MCA_BANK(4, 0x410, LOW(27), "BKDG10 MSR0000_0410"),
-    MCA_BANK(5, 0x414, LOW(0), "BKDG10 MSR0000_0414"),
-    READS_ZERO(0x403, "MC0_MISC", "BKDG10 MSR0000_0403"),
-    READS_ZERO(0x407, "MC1_MISC", "BKDG10 MSR0000_0407"),
-    READS_ZERO(0x40B, "MC2_MISC", "BKDG10 MSR0000_040B"),
-    READS_ZERO(0x40F, "MC3_MISC", "BKDG10 MSR0000_040F"),
-    PLAIN(0x413, "MC4_MISC0", MC4_MISC_RESET | BIT(24), MC4_MISC_WRITABLE, mc[4][MCA_MISC], "BKDG10 MSR0000_0413"),
-    PLAIN(0x417, "MC5_MISC", 0, ALL, mc[5][MCA_MISC], "BKDG10 MSR0000_0417"),
-    /* C000_xxxx */
-    PLAIN(0xC0000408, "MC4_MISC1", MC4_MISC_RESET, MC4_MISC_WRITABLE, mc4_misc[0], "MSRC000_0408"),
-    PLAIN(0xC0000409, "MC4_MISC2", MC4_MISC_RESET, MC4_MISC_WRITABLE, mc4_misc[1], "MSRC000_0409"),
-    READS_ZERO(0xC000040A, "MC4_MISC3", "MSRC000_040A"),
-    READS_ZERO(0xC000040B, "MC4_RESERVED", "MSRC000_040B"),
-    READS_ZERO(0xC000040C, "MC4_RESERVED", "MSRC000_040C"),
-    READS_ZERO(0xC000040D, "MC4_RESERVED", "MSRC000_040D"),
-    READS_ZERO(0xC000040E, "MC4_RESERVED", "MSRC000_040E"),
-    READS_ZERO(0xC000040F, "MC4_RESERVED", "MSRC000_040F"),
     /* C001_00xx */
     { 0xC0010000, "PERF_CTL0", 0, ALL, 0, 0, S(perf_ctl[0]), NULL, msr_write_perf_ctl, "MSRC001_0000" },
     { 0xC0010001, "PERF_CTL1", 0, ALL, 0, 0, S(perf_ctl[1]), NULL, msr_write_perf_ctl, "MSRC001_0001" },
@@ -99,19 +62,12 @@ const struct msr_row msr_storage_rows[] = {
     { 0xC0010007, "PERF_CTR3", 0, LOW(47), 0, 0, S(perf_ctr[3]), msr_read_perf_ctr, msr_write_perf_ctr,
       "MSRC001_0007" },
     { 0xC0010020, "PATCH_LOADER", 0, ALL, 0, MSR_WRITE_ONLY, S(none), NULL, msr_write_unmodelled, "MSRC001_0020" },
-    PLAIN(0xC0010022, "MCE_REDIRECTION", 0, LOW(9), mce_redirection, "MSRC001_0022"),
     PLAIN(0xC0010030, "NAME_STRING0", 0, ALL, name[0], "MSRC001_0030"),
     PLAIN(0xC0010031, "NAME_STRING1", 0, ALL, name[1], "MSRC001_0031"),
     PLAIN(0xC0010032, "NAME_STRING2", 0, ALL, name[2], "MSRC001_0032"),
     PLAIN(0xC0010033, "NAME_STRING3", 0, ALL, name[3], "MSRC001_0033"),
     PLAIN(0xC0010034, "NAME_STRING4", 0, ALL, name[4], "MSRC001_0034"),
     PLAIN(0xC0010035, "NAME_STRING5", 0, ALL, name[5], "MSRC001_0035"),
-    PLAIN(0xC0010044, "MC0_CTL_MASK", 0x80, ALL, mc_ctl_mask[0], "MSRC001_0044"),
-    PLAIN(0xC0010045, "MC1_CTL_MASK", 0x80, ALL, mc_ctl_mask[1], "MSRC001_0045"),
-    PLAIN(0xC0010046, "MC2_CTL_MASK", 0x200, ALL, mc_ctl_mask[2], "MSRC001_0046"),
-    PLAIN(0xC0010047, "MC3_CTL_MASK", 0, ALL, mc_ctl_mask[3], "MSRC001_0047"),
-    PLAIN(0xC0010048, "MC4_CTL_MASK", 0, ALL, mc_ctl_mask[4], "MSRC001_0048"),
-    PLAIN(0xC0010049, "MC5_CTL_MASK", 0, ALL, mc_ctl_mask[5], "MSRC001_0049"),
     { 0xC0010050, "SMI_ON_IO_TRAP0", 0, FIELD(63, 61) | FIELD(55, 0), 0, 0, S(io_trap[0]), NULL, msr_write_smm_source,
       "MSRC001_0050" },
     { 0xC0010051, "SMI_ON_IO_TRAP1", 0, FIELD(63, 61) | FIELD(55, 0), 0, 0, S(io_trap[1]), NULL, msr_write_smm_source,

@@ -87,17 +87,6 @@ bool msr_write_hwcr(void *ctx, const struct msr_row *row, uint64_t value)
     return true;
 }
 
-/* Fact sheet 5.3: zero always; anything else only with HWCR[18]. */
-bool msr_write_mc_status(void *ctx, const struct msr_row *row, uint64_t value)
-{
-    struct msr_storage *storage = ctx;
-
-    if (value && !(storage->core->hwcr & HWCR_MC_STATUS_WR_EN))
-        return false;
-    *storage_of(ctx, row) = value;
-    return true;
-}
-
 /* SMM_BASE, SMMAddr, SMMMask: read-only once SmmLock is set, but for the two Close bits of SMMMask. */
 bool msr_write_smm(void *ctx, const struct msr_row *row, uint64_t value)
 {
