@@ -112,7 +112,10 @@ enum apic_message_type {
     APIC_INIT = 5,
     APIC_STARTUP = 6,
     APIC_EXTINT = 7,
-    /* Not of the APIC bus, but carried like its messages: the northbridge's wires to its node's cores. */
+};
+
+/* Not of the APIC bus, but carried like its messages: the northbridge's wires to its node's cores. */
+enum wire_message_type {
     WIRE_MACHINE_CHECK = 8, /* vector: enum mca_raise */
     WIRE_LVT_EVENT = 9,     /* vector: the extended LVT entry, 0 to 3 */
 };
