@@ -11,6 +11,8 @@ __extension__ typedef unsigned __int128 wide; /* picoseconds x MHz overflow 64 b
 
 uint64_t cycles_to_ps(uint64_t cycles, unsigned mhz)
 {
+    if (cycles <= UINT64_MAX / MHZ_PS) /* hours: a division of 64 bits will do */
+        return cycles * MHZ_PS / mhz;
     return (uint64_t)((wide)cycles * MHZ_PS / mhz);
 }
 

@@ -18,6 +18,11 @@ uint64_t row_branch(void);
 uint64_t copy_words(uint64_t distance, uint64_t bytes, unsigned rounds);
 uint64_t row_smc(void);
 
+/* float.c */
+void float_enable(void);
+uint64_t row_x87(void);
+uint64_t row_sse(void);
+
 /* chase.c */
 void chase_build(void);
 uint64_t chase(uint64_t start, uint64_t hops);

@@ -84,13 +84,15 @@ static const struct {
     { "copy-1m", row_copy_1m },     { "copy-64m", row_copy_64m },   { "chase-4k", row_chase_4k },
     { "chase-2m", row_chase_2m },   { "nested-4k", row_nested_4k }, { "nested-2m", row_nested_2m },
     { "smc", row_smc },             { "exception", row_exception }, { "syscall", row_syscall },
-    { "port", row_port },           { "switch", row_switch },
+    { "port", row_port },           { "switch", row_switch },       { "x87", row_x87 },
+    { "sse", row_sse },
 };
 
 void bench_main(void);
 void bench_main(void)
 {
     traps_build();
+    float_enable();
     kernel_root = read_cr3();
     chase_build();
     root_4k = tables_build(0, 1);

@@ -6,7 +6,7 @@
 #define FLAGS 0x3F
 
 /* Behind the operator: its status, and nothing left pending that the next waiting instruction would raise. */
-#define STATUS "\n\tfnstsw %[status]\n\ttestb $0x80, %[status]\n\tjz 1f\n\tfnclex\n1:\t"
+#define STATUS "\n\tfnstsw %[status]\n\ttestb $0x80, %b[status]\n\tjz 1f\n\tfnclex\n1:\t"
 
 static inline void enter(uint32_t control)
 {
@@ -40,7 +40,7 @@ static inline uint16_t leave(uint32_t control, uint16_t status)
         enter(control);                                                                           \
         __asm__ volatile("fldt %[b]\n\tfldt %[a]\n\t" instruction STATUS                          \
                          "fstpt %[a]\n\tfstp %%st(0)"                                             \
-                         : [a] "+m"(*a), [status] "=m"(status)                                    \
+                         : [a] "+m"(*a), [status] "=a"(status)                                    \
                          : [b] "m"(*b)                                                            \
                          : STACK);                                                                \
         return leave(control, status);                                                            \
@@ -55,7 +55,7 @@ static inline uint16_t leave(uint32_t control, uint16_t status)
         (void)b;                                                                                  \
         enter(control);                                                                           \
         __asm__ volatile("fldt %[a]\n\t" instruction STATUS "fstpt %[a]"                          \
-                         : [a] "+m"(*a), [status] "=m"(status)                                    \
+                         : [a] "+m"(*a), [status] "=a"(status)                                    \
                          :                                                                        \
                          : STACK);                                                                \
         return leave(control, status);                                                            \
@@ -69,7 +69,7 @@ static inline uint16_t leave(uint32_t control, uint16_t status)
         (void)b;                                                                                  \
         enter(control);                                                                           \
         __asm__ volatile(#name STATUS "fstpt %[a]"                                                \
-                         : [a] "=m"(*a), [status] "=m"(status)                                    \
+                         : [a] "=m"(*a), [status] "=a"(status)                                    \
                          :                                                                        \
                          : STACK);                                                                \
         return leave(control, status);                                                            \
@@ -102,7 +102,7 @@ CONSTANT(fldln2)
                                                                                                   \
         enter(control);                                                                           \
         __asm__ volatile("fldt %[a]\n\t" instruction " %[memory]" STATUS "fstpt %[a]"             \
-                         : [a] "+m"(*a), [status] "=m"(status)                                    \
+                         : [a] "+m"(*a), [status] "=a"(status)                                    \
                          : [memory] "m"(*memory)                                                  \
                          : STACK);                                                                \
         return leave(control, status);                                                            \
@@ -132,7 +132,7 @@ MEMORY_ALL(com)
                                                                                                   \
         enter(control);                                                                           \
         __asm__ volatile(instruction " %[memory]" STATUS "fstpt %[a]"                             \
-                         : [a] "=m"(*a), [status] "=m"(status)                                    \
+                         : [a] "=m"(*a), [status] "=a"(status)                                    \
                          : [memory] "m"(*operand)                                                 \
                          : STACK);                                                                \
         return leave(control, status);                                                            \
@@ -140,9 +140,6 @@ MEMORY_ALL(com)
 
 LOAD(fld_m32, "flds")
 LOAD(fld_m64, "fldl")
-LOAD(fild_i16, "filds")
-LOAD(fild_i32, "fildl")
-LOAD(fild_i64, "fildq")
 LOAD(fbld, "fbld")
 
 #define STORE(name, instruction, drop)                                                            \
@@ -153,7 +150,7 @@ LOAD(fbld, "fbld")
                                                                                                   \
         enter(control);                                                                           \
         __asm__ volatile("fldt %[a]\n\t" instruction " %[memory]" STATUS drop                     \
-                         : [memory] "+m"(*operand), [status] "=m"(status)                         \
+                         : [memory] "+m"(*operand), [status] "=a"(status)                         \
                          : [a] "m"(*a)                                                            \
                          : STACK);                                                                \
         return leave(control, status);                                                            \
@@ -172,7 +169,7 @@ uint16_t native_fxtract(uint32_t control, struct x87_register *a, struct x87_reg
 
     enter(control);
     __asm__ volatile("fldt %[a]\n\tfxtract" STATUS "fstpt %[a]\n\tfstpt %[b]"
-                     : [a] "+m"(*a), [b] "=m"(*b), [status] "=m"(status)
+                     : [a] "+m"(*a), [b] "=m"(*b), [status] "=a"(status)
                      :
                      : STACK);
     return leave(control, status);

@@ -38,7 +38,7 @@ native_x87_fn native_fsqrt, native_frndint, native_ftst;
 native_x87_fn native_fscale;
 
 /* Conversions to 80 bits. Call them with all exceptions masked. */
-native_x87_memory_fn native_fld_m32, native_fld_m64, native_fild_i16, native_fild_i32, native_fild_i64, native_fbld;
+native_x87_memory_fn native_fld_m32, native_fld_m64, native_fbld;
 /* Conversions from 80 bits; the integers with all exceptions masked. */
 native_x87_store_fn native_fst_m32, native_fst_m64;
 native_x87_store_fn native_fist_i16, native_fist_i32, native_fist_i64, native_fbstp;

@@ -132,17 +132,26 @@ enum outcome sse_run(struct core *core, native_sse_fn *fn, union lanes *a, const
 
 /* ---- Arithmetic ------------------------------------------------------------------------------------------- */
 
-static enum outcome operation(struct core *core, const struct insn *insn, native_sse_fn *fn)
+/* Each caller gets its own copy with a direct call. With everything masked nothing can fault: in place. */
+static inline __attribute__((always_inline)) enum outcome operation(struct core *core, const struct insn *insn,
+                                                                    native_sse_fn *fn)
 {
     union lanes *destination = &core->xmm[insn->op[0].reg], a, b;
+    const union lanes *source = &b;
     enum outcome outcome = sse_ready(core);
 
-    if (outcome == OUTCOME_NEXT)
+    if (insn->op[1].kind == OPERAND_XMM)
+        source = &core->xmm[insn->op[1].reg];
+    else if (outcome == OUTCOME_NEXT)
         outcome = vector_read(core, insn, 1, &b);
     if (outcome != OUTCOME_NEXT)
         return outcome;
+    if ((core->mxcsr & MXCSR_MASKS) == MXCSR_MASKS) {
+        core->mxcsr |= fn(core->mxcsr & 0xFFFF, destination, source);
+        return OUTCOME_NEXT;
+    }
     a = *destination;
-    outcome = sse_run(core, fn, &a, &b);
+    outcome = run_unmasked(core, fn, &a, source);
     if (outcome == OUTCOME_NEXT)
         *destination = a;
     return outcome;

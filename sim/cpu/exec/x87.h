@@ -62,17 +62,24 @@ static inline void x87_pop(struct core *core)
     x87_set_top(core, x87_top(core) + 1);
 }
 
+/* By members: a copy of the whole struct would wait for the native unit's stores of 8 and 2 bytes to leave the core. */
+static inline void x87_copy(struct x87_register *to, const struct x87_register *from)
+{
+    to->significand = from->significand;
+    to->exponent = from->exponent;
+}
+
 static inline void x87_push(struct core *core, struct x87_register value)
 {
     x87_set_top(core, x87_top(core) - 1);
     core->x87.full |= (uint8_t)(1u << x87_top(core));
-    *x87_st(core, 0) = value;
+    x87_copy(x87_st(core, 0), &value);
 }
 
 static inline void x87_write(struct core *core, unsigned i, struct x87_register value)
 {
     core->x87.full |= (uint8_t)(1u << x87_physical(core, i));
-    *x87_st(core, i) = value;
+    x87_copy(x87_st(core, i), &value);
 }
 
 /* ES and B follow the flags and masks. */
@@ -100,15 +107,45 @@ static inline uint32_t x87_native_control(const struct core *core)
 
 /* An unmasked exception waits: #MF, or what CR0.NE = 0 makes of it. OUTCOME_NEXT if there is none. */
 enum outcome x87_pending(struct core *core);
-/* CR0.EM or TS: #NM; then x87_pending. */
-enum outcome x87_ready(struct core *core);
-/* The same for FNxxx control instructions, which do not wait. */
+/* CR0.EM or TS: #NM; for FNxxx control instructions, which do not wait. */
 enum outcome x87_ready_no_wait(struct core *core);
-/* Last-instruction pointers of a non-control instruction that is about to complete. */
-void x87_note_instruction(struct core *core, const struct insn *insn);
+
+/* CR0.EM or TS: #NM; then x87_pending. */
+static inline enum outcome x87_ready(struct core *core)
+{
+    if ((core->cr0 & (CR0_EM | CR0_TS)) == 0 && !(core->x87.status & X87_ES))
+        return OUTCOME_NEXT;
+    enum outcome outcome = x87_ready_no_wait(core);
+
+    return outcome == OUTCOME_NEXT ? x87_pending(core) : outcome;
+}
+
+/*
+ * Last-instruction pointers of a non-control instruction that is about to complete. FOP: bits 10:8 are the
+ * first byte's low three, 7:0 the ModRM byte (APM2 11.4.3.2).
+ */
+static inline void x87_note_instruction(struct core *core, const struct insn *insn)
+{
+    struct x87 *x87 = &core->x87;
+
+    x87->opcode = (uint16_t)((insn->opcode & 7) << 8 | insn->modrm);
+    x87->instruction = core->rip;
+    x87->code_selector = core->seg[SEG_CS].selector;
+    if (!insn->modrm_memory)
+        return;
+    x87->data = operand_offset(core, insn);
+    x87->data_selector = core->seg[insn->segment].selector;
+}
 
 /* Take over what a native operation put into its status word: exception flags and C1, or all conditions. */
-void x87_merge(struct core *core, uint16_t status, uint16_t conditions);
+static inline void x87_merge(struct core *core, uint16_t status, uint16_t conditions)
+{
+    struct x87 *x87 = &core->x87;
+
+    x87->status = (uint16_t)((x87->status & ~conditions) | (status & (X87_EXCEPTIONS | conditions)));
+    x87_summarize(core);
+}
+
 /* Stack underflow (or with C1 overflow). true: masked, go on with the indefinite value. */
 bool x87_stack_fault(struct core *core, bool overflow);
 void x87_initialize(struct core *core);

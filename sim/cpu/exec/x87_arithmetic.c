@@ -15,12 +15,17 @@ static bool stopped(const struct core *core, uint16_t status)
 
 /* ---- Two registers ------------------------------------------------------------------------------------------- */
 
-/* ST(to) becomes ST(to) fn ST(from). */
-static enum outcome registers(struct core *core, const struct insn *insn, native_x87_fn *fn, unsigned pops)
+/* Each caller gets its own copy with a direct call to its native operator. */
+#define DRIVER static inline __attribute__((always_inline)) enum outcome
+
+/*
+ * ST(to) becomes ST(to) fn ST(from), in place: what an unmasked exception stops leaves ST(to) as it is. The stack
+ * moves no register, so that the pointers stay good.
+ */
+DRIVER registers(struct core *core, const struct insn *insn, native_x87_fn *fn, unsigned pops)
 {
     unsigned to = insn->op[0].reg, from = insn->op[1].reg;
     enum outcome outcome = x87_ready(core);
-    struct x87_register a;
     uint16_t status;
 
     if (outcome != OUTCOME_NEXT)
@@ -29,15 +34,13 @@ static enum outcome registers(struct core *core, const struct insn *insn, native
     if (x87_is_empty(core, to) || x87_is_empty(core, from)) {
         if (!x87_stack_fault(core, false))
             return OUTCOME_NEXT;
-        a = X87_INDEFINITE;
+        x87_write(core, to, X87_INDEFINITE);
     } else {
-        a = *x87_st(core, to);
-        status = fn(x87_native_control(core), &a, x87_st(core, from));
+        status = fn(x87_native_control(core), x87_st(core, to), x87_st(core, from));
         x87_merge(core, status, X87_C1);
         if (stopped(core, status))
             return OUTCOME_NEXT;
     }
-    x87_write(core, to, a);
     if (pops)
         x87_pop(core);
     return OUTCOME_NEXT;
@@ -45,10 +48,9 @@ static enum outcome registers(struct core *core, const struct insn *insn, native
 
 /* ---- Register and memory -------------------------------------------------------------------------------------- */
 
-static enum outcome with_memory(struct core *core, const struct insn *insn, native_x87_memory_fn *fn)
+DRIVER with_memory(struct core *core, const struct insn *insn, native_x87_memory_fn *fn)
 {
     enum outcome outcome = x87_ready(core);
-    struct x87_register a;
     uint64_t memory;
     uint16_t status;
 
@@ -62,11 +64,8 @@ static enum outcome with_memory(struct core *core, const struct insn *insn, nati
             x87_write(core, 0, X87_INDEFINITE);
         return OUTCOME_NEXT;
     }
-    a = *x87_st(core, 0);
-    status = fn(x87_native_control(core), &a, &memory);
+    status = fn(x87_native_control(core), x87_st(core, 0), &memory);
     x87_merge(core, status, X87_C1);
-    if (!stopped(core, status))
-        *x87_st(core, 0) = a;
     return OUTCOME_NEXT;
 }
 

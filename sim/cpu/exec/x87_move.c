@@ -37,7 +37,8 @@ static bool load_plainly(native_x87_memory_fn *fn, uint64_t memory, struct x87_r
     return false;
 }
 
-static enum outcome load(struct core *core, const struct insn *insn, native_x87_memory_fn *fn)
+static inline __attribute__((always_inline)) enum outcome load(struct core *core, const struct insn *insn,
+                                                               native_x87_memory_fn *fn)
 {
     enum outcome outcome = x87_ready(core);
     struct x87_register value;
@@ -67,15 +68,33 @@ static enum outcome load(struct core *core, const struct insn *insn, native_x87_
 /* FLD of 32 and 64 bits, of 80 bits, of a register. */
 enum outcome exec_fld(struct core *core, const struct insn *insn)
 {
-    return load(core, insn, insn->op[0].size == 4 ? native_fld_m32 : native_fld_m64);
+    return insn->op[0].size == 4 ? load(core, insn, native_fld_m32) : load(core, insn, native_fld_m64);
+}
+
+/* Every integer fits into the significand: exact whatever the control word says. */
+static struct x87_register from_integer(int64_t value)
+{
+    uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    unsigned zeros;
+
+    if (value == 0)
+        return (struct x87_register){ 0, 0 };
+    zeros = (unsigned)__builtin_clzll(magnitude);
+    return (struct x87_register){ magnitude << zeros, (uint16_t)((value < 0 ? 0x8000 : 0) | (16383 + 63 - zeros)) };
 }
 
 enum outcome exec_fild(struct core *core, const struct insn *insn)
 {
-    static native_x87_memory_fn *const by_size[9] = { [2] = native_fild_i16, [4] = native_fild_i32,
-                                                      [8] = native_fild_i64 };
+    enum outcome outcome = x87_ready(core);
+    uint64_t memory;
 
-    return load(core, insn, by_size[insn->op[0].size]);
+    if (outcome == OUTCOME_NEXT)
+        outcome = operand_read(core, insn, 0, &memory);
+    if (outcome != OUTCOME_NEXT)
+        return outcome;
+    x87_note_instruction(core, insn);
+    push(core, from_integer((int64_t)sign_extend(memory, insn->op[0].size)));
+    return OUTCOME_NEXT;
 }
 
 static enum outcome read_80(struct core *core, const struct insn *insn, uint64_t memory[2])

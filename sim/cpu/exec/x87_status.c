@@ -42,35 +42,6 @@ enum outcome x87_ready_no_wait(struct core *core)
     return OUTCOME_NEXT;
 }
 
-enum outcome x87_ready(struct core *core)
-{
-    enum outcome outcome = x87_ready_no_wait(core);
-
-    return outcome == OUTCOME_NEXT ? x87_pending(core) : outcome;
-}
-
-/* FOP: bits 10:8 are the first byte's low three, 7:0 the ModRM byte (APM2 11.4.3.2). */
-void x87_note_instruction(struct core *core, const struct insn *insn)
-{
-    struct x87 *x87 = &core->x87;
-
-    x87->opcode = (uint16_t)((insn->opcode & 7) << 8 | insn->modrm);
-    x87->instruction = core->rip;
-    x87->code_selector = core->seg[SEG_CS].selector;
-    if (!insn->modrm_memory)
-        return;
-    x87->data = operand_offset(core, insn);
-    x87->data_selector = core->seg[insn->segment].selector;
-}
-
-void x87_merge(struct core *core, uint16_t status, uint16_t conditions)
-{
-    struct x87 *x87 = &core->x87;
-
-    x87->status = (uint16_t)((x87->status & ~conditions) | (status & (X87_EXCEPTIONS | conditions)));
-    x87_summarize(core);
-}
-
 bool x87_stack_fault(struct core *core, bool overflow)
 {
     core->x87.status |= X87_SF;
