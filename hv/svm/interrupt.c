@@ -7,6 +7,7 @@
 #define EVENT_TYPE_SHIFT 8
 #define EVENT_TYPE_MASK 7u
 #define EVENT_TYPE_SOFTWARE 4u
+#define VECTOR_NMI 2u
 
 void svm_requeue_event(struct svm_vcpu *vcpu)
 {
@@ -30,6 +31,21 @@ bool svm_can_take_interrupt(const struct svm_vcpu *vcpu)
 void svm_inject_interrupt(struct svm_vcpu *vcpu, uint8_t vector)
 {
     vcpu->vmcb->eventinj = EVENT_V | EVENT_TYPE_INTR << EVENT_TYPE_SHIFT | vector;
+}
+
+bool svm_has_event(const struct svm_vcpu *vcpu)
+{
+    return vcpu->vmcb->eventinj & EVENT_V;
+}
+
+void svm_inject_nmi(struct svm_vcpu *vcpu)
+{
+    vcpu->vmcb->eventinj = EVENT_V | EVENT_TYPE_NMI << EVENT_TYPE_SHIFT | VECTOR_NMI;
+}
+
+void svm_intercept_iret(struct svm_vcpu *vcpu, bool on)
+{
+    vcpu->vmcb->intercept_1 = on ? vcpu->vmcb->intercept_1 | INTERCEPT_IRET : vcpu->vmcb->intercept_1 & ~INTERCEPT_IRET;
 }
 
 void svm_open_window(struct svm_vcpu *vcpu, unsigned priority, bool ignore_tpr)

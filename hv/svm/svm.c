@@ -22,6 +22,7 @@
 
 #define G_PAT_RESET 0x0007040600070406ull
 #define CR0_RESET 0x00000011ull      /* PE, ET */
+#define CR0_INIT 0x60000010ull
 #define DR6_RESET 0xFFFF0FF0ull
 #define DR7_RESET 0x00000400ull
 #define EFER_GUEST_BITS (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
@@ -229,6 +230,21 @@ void svm_set_context(struct svm_vcpu *vcpu, const struct svm_context *context)
     asid_drop(&vcpu->asid); /* its old translations belong to another life */
 }
 
+/* CS.base is what the selector means in real mode; CR0 as INIT leaves it: caches off, ET (APM2 14.1.3). */
+void svm_set_startup(struct svm_vcpu *vcpu, uint8_t page)
+{
+    struct vmcb_segment data = { 0, SEGMENT_DATA16, 0xFFFF, 0 };
+    struct svm_context context = {
+        .cs = { (uint16_t)(page << 8), SEGMENT_CODE16, 0xFFFF, (uint64_t)page << 12 }, .ds = data, .es = data,
+        .ss = data, .tr = { 0, SEGMENT_TSS32, 0xFFFF, 0 }, .cr0 = CR0_INIT,
+    };
+
+    svm_set_context(vcpu, &context);
+    vcpu->vmcb->fs = vcpu->vmcb->gs = data;
+    vcpu->vmcb->gdtr = vcpu->vmcb->idtr = (struct vmcb_segment){ .limit = 0xFFFF };
+    vcpu->registers = (struct svm_registers){ .rdx = cpuid(1, 0).eax };
+}
+
 /* RAX and RSP are the VMCB's; the others stand in svm_registers in the order of their numbers. */
 static uint64_t *gpr_place(const struct svm_vcpu *vcpu, unsigned number)
 {
@@ -285,6 +301,16 @@ void svm_set_rax(struct svm_vcpu *vcpu, uint64_t value)
     vcpu->vmcb->rax = value;
 }
 
+void svm_set_cr2(struct svm_vcpu *vcpu, uint64_t value)
+{
+    vcpu->vmcb->cr2 = value;
+}
+
+void svm_set_rflags(struct svm_vcpu *vcpu, uint64_t value)
+{
+    vcpu->vmcb->rflags = value | RFLAGS_FIXED;
+}
+
 void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code, uint32_t code)
 {
     vcpu->vmcb->eventinj = EVENT_V | (has_code ? EVENT_EV | (uint64_t)code << 32 : 0) | EVENT_TYPE_EXCEPTION << 8 |
@@ -321,6 +347,7 @@ const char *svm_exit_name(uint64_t exitcode)
     NAME(VMEXIT_INIT);
     NAME(VMEXIT_VINTR);
     NAME(VMEXIT_CPUID);
+    NAME(VMEXIT_IRET);
     NAME(VMEXIT_INVD);
     NAME(VMEXIT_HLT);
     NAME(VMEXIT_INVLPGA);

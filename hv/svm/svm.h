@@ -86,6 +86,8 @@ struct svm_context {
     uint64_t cr0, cr3, cr4, efer, rip, rsp, rflags, rax;
 };
 void svm_set_context(struct svm_vcpu *vcpu, const struct svm_context *context);
+/* As a SIPI leaves it (APM2 14.1.3): real mode at page:0000. */
+void svm_set_startup(struct svm_vcpu *vcpu, uint8_t page);
 /* By the number in ModRM and REX.B. */
 uint64_t svm_gpr(const struct svm_vcpu *vcpu, unsigned number);
 void svm_set_gpr(struct svm_vcpu *vcpu, unsigned number, uint64_t value);
@@ -95,6 +97,8 @@ bool svm_guest_in_64bit(const struct svm_vcpu *vcpu);
 /* The VMCB's fields may be hv's own: ask here. */
 struct svm_paging svm_guest_paging(const struct svm_vcpu *vcpu);
 void svm_set_rax(struct svm_vcpu *vcpu, uint64_t value);
+void svm_set_cr2(struct svm_vcpu *vcpu, uint64_t value);
+void svm_set_rflags(struct svm_vcpu *vcpu, uint64_t value);
 void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code, uint32_t code);
 uint64_t svm_guest_efer(const struct svm_vcpu *vcpu);
 /* False: reserved bits, or LME changed under paging; the guest then gets #GP. */
@@ -108,6 +112,11 @@ void svm_requeue_event(struct svm_vcpu *vcpu);
 bool svm_can_take_interrupt(const struct svm_vcpu *vcpu);
 bool svm_interrupts_enabled(const struct svm_vcpu *vcpu);
 void svm_inject_interrupt(struct svm_vcpu *vcpu, uint8_t vector);
+/* Whether an event waits for injection. */
+bool svm_has_event(const struct svm_vcpu *vcpu);
+void svm_inject_nmi(struct svm_vcpu *vcpu);
+/* Its end tells when the next NMI may come. */
+void svm_intercept_iret(struct svm_vcpu *vcpu, bool on);
 /*
  * Ask for VMEXIT_VINTR once the guest could take an interrupt of this class: IF set, no shadow, and unless
  * ignore_tpr the class above V_TPR (APM2 15.21.4).

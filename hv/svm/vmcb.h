@@ -15,6 +15,7 @@
 #define INTERCEPT_INIT (1u << 3)
 #define INTERCEPT_VINTR (1u << 4)
 #define INTERCEPT_CPUID (1u << 18)
+#define INTERCEPT_IRET (1u << 20)
 #define INTERCEPT_INVD (1u << 22)
 #define INTERCEPT_HLT (1u << 24)
 #define INTERCEPT_INVLPGA (1u << 26)
@@ -42,6 +43,7 @@
 #define VMEXIT_INIT 0x063
 #define VMEXIT_VINTR 0x064
 #define VMEXIT_CPUID 0x072
+#define VMEXIT_IRET 0x074
 #define VMEXIT_INVD 0x076
 #define VMEXIT_HLT 0x078
 #define VMEXIT_INVLPGA 0x07A
@@ -63,12 +65,16 @@
 /* EXITINFO1 of VMEXIT_IOIO. */
 #define IOIO_TYPE_IN (1u << 0)
 #define IOIO_STR (1u << 2)
+#define IOIO_REP (1u << 3)
 #define IOIO_SZ8 (1u << 4)
 #define IOIO_SZ16 (1u << 5)
 #define IOIO_SZ32 (1u << 6)
+#define IOIO_A16 (1u << 7)
+#define IOIO_A32 (1u << 8)
 /* EXITINFO1 of VMEXIT_NPF. */
 #define NPF_P (1ull << 0)
 #define NPF_W (1ull << 1)
+#define NPF_FETCH (1ull << 4)
 #define NPF_FINAL (1ull << 32)
 #define NPF_GUEST_TABLE (1ull << 33)
 
@@ -95,6 +101,7 @@ struct vmcb_segment {
 
 /* Attributes: descriptor bits 47:40 and 55:52. */
 #define SEGMENT_L 0x200
+#define SEGMENT_D 0x400
 #define SEGMENT_CODE32 0xC9B
 #define SEGMENT_DATA32 0xC93
 #define SEGMENT_CODE64 0xA9B

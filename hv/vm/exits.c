@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/vm/exits.h"
 
+#include "hv/vm/devices.h"
 #include "hv/vm/hypercall.h"
 #include "hv/vm/interrupts.h"
 
 #define EXC_UD 6
 #define EXC_GP 13
+#define EXC_PF 14
 
 enum exit_result exit_crash(struct vcpu *vcpu, const char *what)
 {
@@ -27,6 +29,13 @@ enum exit_result exit_inject_ud(struct vcpu *vcpu)
 enum exit_result exit_inject_gp(struct vcpu *vcpu)
 {
     svm_inject_exception(&vcpu->svm, EXC_GP, true, 0);
+    return EXIT_RESUME;
+}
+
+enum exit_result exit_inject_pf(struct vcpu *vcpu, uint64_t linear, uint32_t code)
+{
+    svm_set_cr2(&vcpu->svm, linear);
+    svm_inject_exception(&vcpu->svm, EXC_PF, true, code);
     return EXIT_RESUME;
 }
 
@@ -64,8 +73,8 @@ enum exit_result vmexit_npf(struct vcpu *vcpu)
 {
     const struct vmcb *vmcb = vcpu->svm.vmcb;
 
-    if (vmcb->exitinfo2 >> 12 == VLAPIC_BASE >> 12 && vmcb->exitinfo1 & NPF_FINAL)
-        return vmexit_apic_page(vcpu);
+    if (exit_is_device(vmcb->exitinfo2) && vmcb->exitinfo1 & NPF_FINAL && !(vmcb->exitinfo1 & NPF_FETCH))
+        return exit_device(vcpu, vmcb->exitinfo2);
     if (!(vmcb->exitinfo1 & NPF_P) && guest_populate(vcpu->guest, vmcb->exitinfo2))
         return EXIT_RESUME; /* a page that was not present is in no TLB: nothing to flush */
     return exit_crash(vcpu, "access outside its memory");
@@ -85,6 +94,23 @@ static enum exit_result vmexit_cr3_write(struct vcpu *vcpu)
         return exit_inject_gp(vcpu);
     svm_set_rip(&vcpu->svm, vcpu->svm.vmcb->rip + length);
     return EXIT_RESUME;
+}
+
+/* What comes from here on makes schedule_wake note it; what came before is looked for. */
+bool exit_halts(struct vcpu *vcpu)
+{
+    vcpu->woken = false;
+    vcpu->halted = true;
+    devices_enter(vcpu); /* an INIT ends it */
+    vcpu->halted = vcpu->halted && !interrupts_wake(vcpu);
+    return vcpu->halted;
+}
+
+static enum exit_result vmexit_hlt(struct vcpu *vcpu)
+{
+    if (!exit_skip(vcpu, INSTRUCTION_HLT))
+        return EXIT_RESUME;
+    return exit_halts(vcpu) ? EXIT_BLOCK : EXIT_RESUME;
 }
 
 enum exit_result exit_handle(struct vcpu *vcpu)
@@ -111,7 +137,10 @@ enum exit_result exit_handle(struct vcpu *vcpu)
     case VMEXIT_NPF:
         return vmexit_npf(vcpu);
     case VMEXIT_HLT:
-        return exit_skip(vcpu, INSTRUCTION_HLT) && !interrupts_wake(vcpu) ? EXIT_BLOCK : EXIT_RESUME;
+        return vmexit_hlt(vcpu);
+    case VMEXIT_IRET: /* carried out at the next entry */
+        interrupts_iret(vcpu);
+        return EXIT_RESUME;
     case VMEXIT_INVD: /* the guest's caches are the machine's: nothing that may be thrown away */
         exit_skip(vcpu, INSTRUCTION_INVD);
         return EXIT_RESUME;

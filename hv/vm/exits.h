@@ -17,12 +17,19 @@ enum exit_result exit_handle(struct vcpu *vcpu);
 
 enum exit_result vmexit_cpuid(struct vcpu *vcpu);
 enum exit_result vmexit_ioio(struct vcpu *vcpu);
+enum exit_result vmexit_ioio_string(struct vcpu *vcpu);
 enum exit_result vmexit_msr(struct vcpu *vcpu);
 enum exit_result vmexit_vmmcall(struct vcpu *vcpu);
 enum exit_result vmexit_npf(struct vcpu *vcpu);
 enum exit_result vmexit_cr8(struct vcpu *vcpu);
-/* A VMEXIT_NPF on the local APIC's page. */
-enum exit_result vmexit_apic_page(struct vcpu *vcpu);
+/* Whether a guest-physical address is for devices: no RAM is there. */
+bool exit_is_device(uint64_t gpa);
+/* Carry out the access to it that the instruction at CS:RIP makes. */
+enum exit_result exit_device(struct vcpu *vcpu, uint64_t gpa);
+/* Whether a vCPU in HLT stays there: nothing has come that ends it. Sets vcpu->halted. */
+bool exit_halts(struct vcpu *vcpu);
+/* Where the guest's page tables lead; false: nowhere. */
+bool exit_linear(struct vcpu *vcpu, uint64_t linear, uint64_t *gpa);
 /* Step over the instruction that exited; false: its bytes are another one's by now, #GP is injected. */
 bool exit_skip(struct vcpu *vcpu, enum instruction which);
 /* Up to 15 bytes at CS:RIP; returns how many can be read. */
@@ -30,6 +37,7 @@ unsigned exit_fetch(struct vcpu *vcpu, uint8_t bytes[INSTRUCTION_MAX]);
 /* The guest did what hv cannot go on from; one line says what. */
 enum exit_result exit_crash(struct vcpu *vcpu, const char *what);
 enum exit_result exit_inject_ud(struct vcpu *vcpu);
+enum exit_result exit_inject_pf(struct vcpu *vcpu, uint64_t linear, uint32_t code);
 enum exit_result exit_inject_gp(struct vcpu *vcpu);
 
 #endif

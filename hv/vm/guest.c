@@ -3,6 +3,7 @@
 
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
+#include "hv/vm/devices.h"
 #include "hv/vm/elf32.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/report.h"
@@ -243,7 +244,7 @@ static bool create_vcpus(struct guest *guest, uint32_t entry)
         if (!svm_vcpu_init(&vcpu->svm, guest->npt.root))
             return false;
         counts_init(&vcpu->counts);
-        vlapic_init(&vcpu->apic, (uint8_t)i);
+        devices_add_vcpu(vcpu);
         if (!guest->paging->vcpu_begin(vcpu))
             return false;
     }
@@ -300,6 +301,8 @@ static void give_back(uint64_t spa, unsigned order)
 /* The guest's vCPUs are on no core, and nobody else looks at it any more. */
 static void free_guest(struct guest *guest)
 {
+    if (guest->vcpus)
+        devices_end(guest);
     for (unsigned i = 0; guest->vcpus && i < guest->spec.vcpus; i++)
         svm_vcpu_free(&guest->vcpus[i].svm);
     if (guest->vcpus)
@@ -321,6 +324,7 @@ static const char *build(struct guest *guest, const struct multiboot_module *mod
     guest->paging = paging_of(guest->spec.hap);
     if (!guest->paging)
         return "hap=off: shadow paging is not built";
+    devices_begin(guest);
     if (!npt_init(&guest->npt, alloc_table) || !guest->paging->guest_begin(guest) ||
         (!guest->spec.on_demand && !populate_all(guest)))
         return "not enough memory for the guest";

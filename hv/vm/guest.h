@@ -13,11 +13,12 @@
 
 #include "hv/core/console.h"
 #include "hv/core/multiboot.h"
+#include "hv/core/timer.h"
 #include "hv/npt/npt.h"
 #include "hv/svm/svm.h"
+#include "hv/vdev/vdev.h"
 #include "hv/vm/counts.h"
 #include "hv/vm/guest_spec.h"
-#include "hv/vm/vlapic.h"
 #include "hv/x86/lock.h"
 
 #define GUESTS_MAX 32
@@ -50,6 +51,10 @@ struct vcpu {
     uint64_t halted_since;     /* TSC, 0: not halted */
     struct exit_counts counts;
     struct vlapic apic;
+    struct timer apic_timer;
+    uint64_t apic_due;         /* clock_now() of the local APIC's next timer interrupt; VTIME_NEVER */
+    bool halted;               /* in HLT: only an interrupt or vcpu_op ends it */
+    bool nmi_pending, nmi_blocked; /* blocked: from its injection to the handler's IRET */
     bool cr8_armed;            /* generation 1: the next CR8 write exits */
 };
 
@@ -73,7 +78,11 @@ struct guest {
     struct lock console_lock;
     char line[CONSOLE_LINE / 2];
     unsigned line_length;
-    uint8_t uart_scratch, uart_lcr;
+    struct vdev vdev;
+    struct lock vdev_lock;
+    struct timer vdev_timer;
+    uint64_t vdev_due;   /* clock_now() when a device will next do something; VTIME_NEVER */
+    uint64_t epoch;      /* clock_now() when the devices' time began */
 };
 
 extern struct guest guests[GUESTS_MAX];

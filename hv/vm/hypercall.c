@@ -12,12 +12,18 @@ static bool read_gpa(void *ctx, uint64_t gpa, void *data, uint64_t size)
     return guest_read(ctx, gpa, data, size);
 }
 
+bool exit_linear(struct vcpu *vcpu, uint64_t linear, uint64_t *gpa)
+{
+    struct svm_paging registers = svm_guest_paging(&vcpu->svm);
+    struct linear_paging paging = { registers.cr0, registers.cr3, registers.cr4, registers.efer };
+
+    return linear_to_gpa(&paging, read_gpa, vcpu->guest, linear, gpa);
+}
+
 /* Piece by piece, as far as each page goes. */
 static bool copy(const struct hypercall *call, uint64_t linear, void *data, uint64_t size, bool out)
 {
     struct guest *guest = call->vcpu->guest;
-    struct svm_paging registers = svm_guest_paging(&call->vcpu->svm);
-    struct linear_paging paging = { registers.cr0, registers.cr3, registers.cr4, registers.efer };
     char *bytes = data;
 
     while (size) {
@@ -25,7 +31,7 @@ static bool copy(const struct hypercall *call, uint64_t linear, void *data, uint
 
         if (piece > size)
             piece = size;
-        if (!linear_to_gpa(&paging, read_gpa, guest, linear, &gpa) ||
+        if (!exit_linear(call->vcpu, linear, &gpa) ||
             !(out ? guest_write(guest, gpa, bytes, piece) : guest_read(guest, gpa, bytes, piece)))
             return false;
         linear += piece;

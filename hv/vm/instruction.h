@@ -27,12 +27,4 @@ struct instruction_cr8 {
 };
 unsigned instruction_mov_cr8(const uint8_t *bytes, size_t count, bool in_64bit, struct instruction_cr8 *mov);
 
-/* MOV of 32 bits between memory and a register, or of an immediate: what local APIC registers are reached with. */
-struct instruction_move {
-    bool is_write, immediate;
-    unsigned gpr;
-    uint32_t value; /* the immediate */
-};
-unsigned instruction_move(const uint8_t *bytes, size_t count, bool in_64bit, struct instruction_move *move);
-
 #endif

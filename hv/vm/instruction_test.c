@@ -69,55 +69,6 @@ START_TEST(mov_cr8_names_its_register_and_direction)
 }
 END_TEST
 
-START_TEST(moves_of_32_bits_to_and_from_memory_have_their_length)
-{
-    struct instruction_move move;
-
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x8B, 0x00), 2); /* MOV EAX, [RAX] */
-    ck_assert(!move.is_write && !move.immediate);
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x44, 0x89, 0x4E, 0x10), 4); /* MOV [RSI+10], R9D */
-    ck_assert(move.is_write && !move.immediate);
-    ck_assert_uint_eq(move.gpr, 9);
-    ck_assert_uint_eq(DECODE(instruction_move, false, &move, 0x89, 0x0D, 0, 3, 0xE0, 0xFE), 6); /* MOV [FEE00300], ECX */
-    ck_assert_uint_eq(move.gpr, 1);
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x8B, 0x14, 0x25, 1, 2, 3, 4), 7); /* SIB, no base */
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x8B, 0x54, 0x88, 4), 4); /* SIB and 8 bits */
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x8B, 0x94, 0x88, 1, 2, 3, 4), 7);
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0xA1, 1, 2, 3, 4, 5, 6, 7, 8), 9);
-    ck_assert(!move.is_write);
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x67, 0xA3, 1, 2, 3, 4), 6);
-    ck_assert(move.is_write);
-    ck_assert_uint_eq(DECODE(instruction_move, false, &move, 0xA3, 1, 2, 3, 4), 5);
-}
-END_TEST
-
-START_TEST(an_immediate_follows_the_operand)
-{
-    struct instruction_move move;
-
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0xC7, 0x40, 0x10, 0x2F, 0, 4, 0), 7);
-    ck_assert(move.is_write && move.immediate);
-    ck_assert_uint_eq(move.value, 0x4002F);
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0xC7, 0x40, 0x10, 0x2F, 0, 4), 0);
-}
-END_TEST
-
-START_TEST(other_sizes_and_operands_are_not_these_moves)
-{
-    struct instruction_move move;
-
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x48, 0x8B, 0x00), 0); /* 64 bits */
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x66, 0x8B, 0x00), 0); /* 16 bits */
-    ck_assert_uint_eq(DECODE(instruction_move, false, &move, 0x67, 0x8B, 0x00), 0); /* 16-bit addresses */
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x8B, 0xC0), 0);       /* registers alone */
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x8A, 0x00), 0);       /* 8 bits */
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x83, 0x08, 0x01), 0); /* OR */
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x8B), 0);
-    ck_assert_uint_eq(DECODE(instruction_move, true, &move, 0x8B, 0x80, 1, 2), 0); /* displacement cut off */
-}
-END_TEST
-
 UNIT_TESTS("hv instruction", plain_instructions_have_their_length, prefixes_count, other_bytes_are_not_the_instruction,
            mov_to_cr3_names_its_register,
-           mov_cr8_names_its_register_and_direction, moves_of_32_bits_to_and_from_memory_have_their_length,
-           an_immediate_follows_the_operand, other_sizes_and_operands_are_not_these_moves)
+           mov_cr8_names_its_register_and_direction)

@@ -23,38 +23,101 @@ void interrupts_leave(struct vcpu *vcpu)
         vcpu->apic.tpr = (uint8_t)(svm_v_tpr(&vcpu->svm) << 4);
 }
 
+/* ---- NMI and the 8259s ------------------------------------------------------------------------------------ */
+
+/*
+ * deviation: NMIs are let in again at the handler's IRET, not behind it: another one may come one instruction early,
+ * on the frame that the IRET was about to leave.
+ */
+static void enter_nmi(struct vcpu *vcpu)
+{
+    if (!vcpu->nmi_pending || vcpu->nmi_blocked || svm_has_event(&vcpu->svm))
+        return;
+    vcpu->nmi_pending = false;
+    vcpu->nmi_blocked = true;
+    svm_inject_nmi(&vcpu->svm);
+    svm_intercept_iret(&vcpu->svm, true);
+}
+
+void interrupts_iret(struct vcpu *vcpu)
+{
+    vcpu->nmi_blocked = false;
+    svm_intercept_iret(&vcpu->svm, false);
+}
+
+/* INTR of the 8259s comes in at vCPU 0's LINT0 and asks no TPR (APM2 16.4.2). */
+static bool has_extint(const struct vcpu *vcpu)
+{
+    return vcpu->id == 0 && __atomic_load_n(&vcpu->guest->vdev.pic_intr, __ATOMIC_ACQUIRE) &&
+           vlapic_takes_extint(&vcpu->apic);
+}
+
+static void inject_extint(struct vcpu *vcpu)
+{
+    struct guest *guest = vcpu->guest;
+    uint8_t vector;
+
+    lock_acquire(&guest->vdev_lock);
+    vector = vdev_acknowledge(&guest->vdev);
+    lock_release(&guest->vdev_lock);
+    svm_inject_interrupt(&vcpu->svm, vector);
+}
+
+/* ---- Before each VMRUN ------------------------------------------------------------------------------------ */
+
+/* The next vector above what is in service; whether TPR masks it. */
+static int next_vector(const struct vlapic *apic, bool *masked)
+{
+    int vector = vlapic_pending(apic);
+
+    *masked = vector != VLAPIC_NONE && vlapic_tpr_masks(apic, vector);
+    return vector;
+}
+
+static void arm_cr8(struct vcpu *vcpu, bool vector_masked_or_none)
+{
+    /* By TPR, not by the processor's priority: the EOI of a vector in service is an exit of its own. */
+    int requested = vlapic_requested(&vcpu->apic);
+
+    vcpu->cr8_armed = requested != VLAPIC_NONE && vector_masked_or_none && vlapic_tpr_masks(&vcpu->apic, requested);
+}
+
 /* Every exit may change what is pending, so what the last entry arranged is made anew. */
 void interrupts_enter(struct vcpu *vcpu)
 {
     struct vlapic *apic = &vcpu->apic;
-    int vector = vlapic_pending(apic);
-    bool masked = vector != VLAPIC_NONE && vlapic_tpr_masks(apic, vector);
+    bool masked, extint = has_extint(vcpu), can_take;
+    int vector = next_vector(apic, &masked);
 
-    if (vector != VLAPIC_NONE && !masked && svm_can_take_interrupt(&vcpu->svm)) {
+    enter_nmi(vcpu);
+    can_take = svm_can_take_interrupt(&vcpu->svm);
+    if (can_take && vector != VLAPIC_NONE && !masked) {
         vlapic_accept(apic, vector);
         svm_inject_interrupt(&vcpu->svm, (uint8_t)vector);
-        vector = vlapic_pending(apic);
-        masked = vector != VLAPIC_NONE && vlapic_tpr_masks(apic, vector);
+        vector = next_vector(apic, &masked);
+    } else if (can_take && extint) {
+        inject_extint(vcpu);
+        extint = has_extint(vcpu);
     }
     /* Blocked by IF, the shadow or an event before it: an exit when that ends. By TPR: generation 2 alone. */
-    if (vector != VLAPIC_NONE && (!masked || generation == CR8_NEVER))
+    if (extint)
+        svm_open_window(&vcpu->svm, 0, true);
+    else if (vector != VLAPIC_NONE && (!masked || generation == CR8_NEVER))
         svm_open_window(&vcpu->svm, (unsigned)vector >> 4, generation != CR8_NEVER);
     else
         svm_close_window(&vcpu->svm);
-    if (generation == CR8_WHILE_MASKED) {
-        /* By TPR, not by the processor's priority: the EOI of a vector in service is an exit of its own. */
-        int requested = vlapic_requested(apic);
-
-        vcpu->cr8_armed = requested != VLAPIC_NONE && (vector == VLAPIC_NONE || masked) &&
-                          vlapic_tpr_masks(apic, requested);
-    }
+    if (generation == CR8_WHILE_MASKED)
+        arm_cr8(vcpu, vector == VLAPIC_NONE || masked);
     svm_intercept_cr8(&vcpu->svm, generation == CR8_ALWAYS, generation == CR8_ALWAYS || vcpu->cr8_armed);
     svm_set_v_tpr(&vcpu->svm, apic->tpr >> 4);
 }
 
 bool interrupts_wake(const struct vcpu *vcpu)
 {
-    int vector = vlapic_pending(&vcpu->apic);
+    bool masked;
+    int vector = next_vector(&vcpu->apic, &masked);
 
-    return vector != VLAPIC_NONE && !vlapic_tpr_masks(&vcpu->apic, vector) && svm_interrupts_enabled(&vcpu->svm);
+    if (vcpu->nmi_pending && !vcpu->nmi_blocked)
+        return true;
+    return svm_interrupts_enabled(&vcpu->svm) && ((vector != VLAPIC_NONE && !masked) || has_extint(vcpu));
 }

@@ -18,6 +18,8 @@ void interrupts_init(enum cr8_generation generation);
 void interrupts_enter(struct vcpu *vcpu);
 /* After each #VMEXIT: an event whose delivery was cut short goes again; TPR is what the guest made it. */
 void interrupts_leave(struct vcpu *vcpu);
+/* VMEXIT_IRET: the NMI's handler ends. */
+void interrupts_iret(struct vcpu *vcpu);
 /* Whether a halted vCPU would go on at once. */
 bool interrupts_wake(const struct vcpu *vcpu);
 /* The guest wrote TPR by an access that hv carries out. */

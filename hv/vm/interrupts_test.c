@@ -9,17 +9,29 @@
 #define SELF_2F 0x4002Fu
 
 static struct vmcb vmcb;
+static struct guest guest;
+
+/* What the guest writes at time 0, its messages delivered. */
+static void put(struct vcpu *vcpu, unsigned offset, uint32_t value)
+{
+    struct vlapic *apic = &vcpu->apic;
+    struct vlapic_message message;
+
+    if (vlapic_write(apic, offset, value, 0, &message) == VLAPIC_SENDS)
+        vlapic_post(apic, &message);
+    vlapic_take_posted(apic);
+}
 
 static struct vcpu vcpu_at(unsigned level, bool request)
 {
-    struct vcpu vcpu = { .svm.vmcb = &vmcb };
+    struct vcpu vcpu = { .svm.vmcb = &vmcb, .guest = &guest };
 
     vmcb = (struct vmcb){ .v_intr = V_INTR_MASKING, .rflags = IF };
     vlapic_init(&vcpu.apic, 0);
-    vlapic_write(&vcpu.apic, 0x0F0, 0x1FF);
+    put(&vcpu, 0x0F0, 0x1FF);
     interrupts_set_tpr(&vcpu, (uint8_t)(level << 4));
     if (request)
-        vlapic_write(&vcpu.apic, 0x300, SELF_2F);
+        put(&vcpu, 0x300, SELF_2F);
     return vcpu;
 }
 
@@ -107,12 +119,12 @@ START_TEST(a_vector_in_service_alone_opens_no_window)
         interrupts_init((enum cr8_generation)generation);
         interrupts_enter(&vcpu);
         vmcb.eventinj = 0;
-        vlapic_write(&vcpu.apic, 0x300, SELF_2F);
+        put(&vcpu, 0x300, SELF_2F);
         interrupts_leave(&vcpu);
         interrupts_enter(&vcpu);
         ck_assert_uint_eq(vmcb.v_intr & V_IRQ, 0);
         ck_assert_uint_eq(vmcb.eventinj, 0);
-        vlapic_write(&vcpu.apic, 0x0B0, 0);
+        put(&vcpu, 0x0B0, 0);
         interrupts_enter(&vcpu);
         ck_assert_uint_eq(vmcb.eventinj, EVENT_V | 0x2F);
     }
@@ -124,14 +136,14 @@ START_TEST(tpr_follows_cr8_and_loses_its_low_bits_at_an_exit)
     struct vcpu vcpu = vcpu_at(0, false);
 
     interrupts_init(CR8_WHILE_MASKED);
-    vlapic_write(&vcpu.apic, 0x080, 0x5A);
+    put(&vcpu, 0x080, 0x5A);
     interrupts_enter(&vcpu);
     ck_assert_uint_eq(svm_v_tpr(&vcpu.svm), 5);
     interrupts_leave(&vcpu);
-    ck_assert_uint_eq(vlapic_read(&vcpu.apic, 0x080), 0x50);
+    ck_assert_uint_eq(vlapic_read(&vcpu.apic, 0x080, 0), 0x50);
     svm_set_v_tpr(&vcpu.svm, 9); /* the guest wrote CR8 */
     interrupts_leave(&vcpu);
-    ck_assert_uint_eq(vlapic_read(&vcpu.apic, 0x080), 0x90);
+    ck_assert_uint_eq(vlapic_read(&vcpu.apic, 0x080, 0), 0x90);
 }
 END_TEST
 
@@ -161,9 +173,78 @@ START_TEST(the_window_waits_for_an_event_before_it)
 }
 END_TEST
 
+/* The 8259s, IRQ 0 at vector 20h, through LINT0. */
+static void raise_8259_irq0(void)
+{
+    vdev_init(&guest.vdev, NULL, NULL);
+    for (unsigned i = 0; i < 5; i++) {
+        static const uint8_t ports[5] = { 0x20, 0x21, 0x21, 0x21, 0x21 }, words[5] = { 0x11, 0x20, 0x04, 0x01, 0xFE };
+
+        vpic_write(&guest.vdev.pics, ports[i], words[i]);
+    }
+    vpic_set_line(&guest.vdev.pics, 0, true);
+    guest.vdev.pic_intr = vpic_intr(&guest.vdev.pics);
+}
+
+START_TEST(the_8259s_interrupt_comes_through_lint0_and_asks_no_tpr)
+{
+    struct vcpu vcpu = vcpu_at(13, false);
+
+    interrupts_init(CR8_NEVER);
+    raise_8259_irq0();
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, 0); /* LINT0 is masked at reset */
+    vlapic_set_virtual_wire(&vcpu.apic);
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, EVENT_V | 0x20);
+    ck_assert(!guest.vdev.pic_intr);
+    ck_assert_uint_eq(vmcb.v_intr & V_IRQ, 0);
+}
+END_TEST
+
+START_TEST(the_8259s_interrupt_waits_for_if_with_a_window)
+{
+    struct vcpu vcpu = vcpu_at(13, false);
+
+    interrupts_init(CR8_NEVER);
+    raise_8259_irq0();
+    vlapic_set_virtual_wire(&vcpu.apic);
+    vmcb.rflags = 0;
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, 0);
+    ck_assert_uint_eq(vmcb.v_intr & (V_IRQ | V_IGN_TPR), V_IRQ | V_IGN_TPR);
+    ck_assert(!interrupts_wake(&vcpu));
+    vmcb.rflags = IF;
+    ck_assert(interrupts_wake(&vcpu));
+    guest.vdev.pic_intr = false;
+}
+END_TEST
+
+START_TEST(an_nmi_blocks_others_until_iret)
+{
+    struct vcpu vcpu = vcpu_at(0, false);
+
+    vmcb.rflags = 0;
+    vcpu.nmi_pending = true;
+    ck_assert(interrupts_wake(&vcpu));
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, EVENT_V | EVENT_TYPE_NMI << 8 | 2);
+    ck_assert_uint_eq(vmcb.intercept_1 & INTERCEPT_IRET, INTERCEPT_IRET);
+    vmcb.eventinj = 0;
+    vcpu.nmi_pending = true;
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, 0);
+    interrupts_iret(&vcpu);
+    ck_assert_uint_eq(vmcb.intercept_1 & INTERCEPT_IRET, 0);
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, EVENT_V | EVENT_TYPE_NMI << 8 | 2);
+}
+END_TEST
+
 UNIT_TESTS("interrupts", generation_0_intercepts_reads_and_writes_always,
            generation_1_intercepts_writes_while_tpr_masks_a_request, generation_1_disarms_when_the_write_let_it_in,
            generation_1_leaves_what_if_blocks_to_the_window,
            generation_2_gives_the_processor_the_class_and_no_cr8_intercept, a_vector_in_service_alone_opens_no_window,
            tpr_follows_cr8_and_loses_its_low_bits_at_an_exit, an_interrupt_cut_off_in_delivery_goes_again,
-           the_window_waits_for_an_event_before_it)
+           the_window_waits_for_an_event_before_it, the_8259s_interrupt_comes_through_lint0_and_asks_no_tpr,
+           the_8259s_interrupt_waits_for_if_with_a_window, an_nmi_blocks_others_until_iret)

@@ -6,6 +6,7 @@
 #include "hv/core/percore.h"
 #include "hv/core/timer.h"
 #include "hv/core/traps.h"
+#include "hv/vm/devices.h"
 #include "hv/vm/exits.h"
 #include "hv/vm/interrupts.h"
 #include "hv/vm/paging.h"
@@ -111,6 +112,7 @@ void schedule_up(struct vcpu *vcpu)
     vcpu->down_wanted = false;
     if (vcpu->state == VCPU_DOWN || vcpu->state == VCPU_BLOCKED) {
         vcpu->state = VCPU_RUNNABLE;
+        vcpu->halted = false;
         wake_an_idle_core();
     }
     lock_release(&schedule_lock);
@@ -232,6 +234,8 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
         vcpu->counts.halted_cycles += tsc_read() - vcpu->halted_since;
         vcpu->halted_since = 0;
     }
+    if (vcpu->halted && exit_halts(vcpu))
+        result = EXIT_BLOCK;
     while (result == EXIT_RESUME) {
         if (core->timer_due)
             timers_run();
@@ -240,9 +244,10 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
             interrupts_enable();
             continue;
         }
+        vcpu->woken = false; /* whatever woke it is looked at now */
+        devices_enter(vcpu);
         if (!may_go_on(vcpu, core))
             break;
-        vcpu->woken = false; /* whatever woke it is looked at now */
         interrupts_enter(vcpu);
         vcpu->guest->paging->enter(vcpu);
         counts_handled(&vcpu->counts, tsc_read());
