@@ -78,10 +78,30 @@ void world_begin(void)
     struct pointer gdt = { sizeof(world_gdt) - 1, (uintptr_t)world_gdt };
     struct pointer idt = { sizeof(world_idt) - 1, (uintptr_t)world_idt };
 
+    port_write8(0x21, 0xFF); /* the 8259s: no interrupt but the test's own */
+    port_write8(0xA1, 0xFF);
     build_gdt();
     gdt_load(&gdt);
     idt_load(&idt);
     world_reset();
+}
+
+const uint32_t *world_handler_task(unsigned handler, unsigned vector, uint16_t selector)
+{
+    static uint32_t tss[WORLD_HANDLERS][32];
+    static uint8_t stack[WORLD_HANDLERS][256] __attribute__((aligned(16)));
+    uint32_t *t = tss[handler];
+
+    memset(t, 0, sizeof(tss[0]));
+    t[TSS_CR3] = cr3_read();
+    t[TSS_EIP] = world_handler(vector);
+    t[TSS_EFLAGS] = 2;
+    t[TSS_EAX + 4] = (uintptr_t)stack[handler] + 128;
+    t[TSS_CS] = WORLD_CODE(0);
+    t[TSS_SS] = t[TSS_DS] = t[TSS_ES] = t[TSS_FS] = t[TSS_GS] = WORLD_DATA(0);
+    world_gdt[selector / 8] = world_segment((uintptr_t)t, 0x67, TSS32, 0);
+    world_idt[vector] = world_gate(selector, 0, 0x85, 0);
+    return t;
 }
 
 struct world_state world_state_at(const void *code, unsigned cpl)

@@ -84,6 +84,13 @@ uint64_t world_gate(uint16_t selector, uint32_t offset, unsigned access, unsigne
 /* Where the handler of a vector begins. */
 uintptr_t world_handler(unsigned vector);
 
+/*
+ * Let a vector lead to a task of its own (of WORLD_HANDLERS): nothing of the interrupted task is needed to see the
+ * event, of which only vector, error and TR's back link mean anything then. Gives that task's TSS.
+ */
+#define WORLD_HANDLERS 5
+const uint32_t *world_handler_task(unsigned handler, unsigned vector, uint16_t selector);
+
 /* A fragment of 32-bit code, at_NAME to next_NAME, where INT 71h says that nothing stopped it. */
 #define WORLD_PASSED 0x71u
 #define WORLD_FRAGMENT(name, text)                                                                      \

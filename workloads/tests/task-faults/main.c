@@ -46,11 +46,9 @@ WORLD_FRAGMENT(ud2, "ud2") WORLD_FRAGMENT(iret, "iretl")
 
 static uint32_t old_tss[64] __attribute__((aligned(4096)));
 static uint32_t new_tss[64] __attribute__((aligned(4096)));
-static uint32_t handler_tss[5][32];
-static uint8_t handler_stack[5][256] __attribute__((aligned(16)));
 static const struct world_event *event;
 
-static const uint8_t handler_vectors[5] = { EXC_TS, EXC_NP, EXC_SS, EXC_GP, EXC_PF };
+static const uint8_t handler_vectors[WORLD_HANDLERS] = { EXC_TS, EXC_NP, EXC_SS, EXC_GP, EXC_PF };
 
 static uint64_t tss(const void *at, unsigned access, unsigned limit)
 {
@@ -307,38 +305,27 @@ static const struct after {
     { "rIP beyond CS", TSS_CS, FREE, 0x00009B000000FFFF, EXC_GP, 0 },
 };
 
-static void handlers_as_tasks(void)
+/* The TSS of the one whose vector this is. */
+static const uint32_t *handlers_as_tasks(unsigned vector)
 {
-    for (unsigned i = 0; i < 5; i++) {
-        uint32_t *t = handler_tss[i];
+    const uint32_t *its = NULL;
 
-        memset(t, 0, 0x68);
-        t[TSS_EIP] = world_handler(handler_vectors[i]);
-        t[TSS_EFLAGS] = 2;
-        t[TSS_EAX + 4] = (uintptr_t)handler_stack[i] + 128;
-        t[TSS_CS] = WORLD_CODE(0);
-        t[TSS_SS] = t[TSS_DS] = t[TSS_ES] = t[TSS_FS] = t[TSS_GS] = WORLD_DATA(0);
-        world_gdt[HANDLERS / 8 + i] = tss(t, 0x89, TSS32_LIMIT);
-        world_idt[handler_vectors[i]] = world_gate((uint16_t)(HANDLERS + 8 * i), 0, 0x85, 0);
+    for (unsigned i = 0; i < WORLD_HANDLERS; i++) {
+        const uint32_t *t = world_handler_task(i, handler_vectors[i], (uint16_t)(HANDLERS + 8 * i));
+
+        if (handler_vectors[i] == vector)
+            its = t;
     }
-}
-
-static unsigned handler_of(unsigned vector)
-{
-    unsigned i = 0;
-
-    while (i < 4 && handler_vectors[i] != vector)
-        i++;
-    return i;
+    return its;
 }
 
 static void after(const struct after *row, bool calls)
 {
     struct world_state state = world_state_at(calls ? at_call : at_jump, 0);
-    const uint32_t *handler = handler_tss[handler_of(row->vector)];
+    const uint32_t *handler;
 
     prepare();
-    handlers_as_tasks();
+    handler = handlers_as_tasks(row->vector);
     world_gdt[FREE / 8] = row->descriptor;
     new_tss[row->field] = row->value;
     if (row->vector == EXC_GP)

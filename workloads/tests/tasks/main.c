@@ -349,8 +349,6 @@ static void page_directories(void)
 void guest_main(void)
 {
     world_begin();
-    port_write8(0x21, 0xFF);
-    port_write8(0xA1, 0xFF);
     apic_enable();
     for (unsigned i = 0; i < COUNT; i++)
         for (unsigned widths = 0; widths < 4; widths++)

@@ -302,8 +302,6 @@ static void protected(const struct pvi *row)
 void guest_main(void)
 {
     world_begin();
-    port_write8(0x21, 0xFF);
-    port_write8(0xA1, 0xFF);
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         run(&rows[i]);
     leaving();
