@@ -10,6 +10,7 @@
 #include "hv/core/smp.h"
 #include "hv/core/timer.h"
 #include "hv/vm/interrupts.h"
+#include "hv/vm/modules.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/schedule.h"
 
@@ -38,24 +39,36 @@ static enum npt_size backing_limit(const char *options)
     return option_flag(options, "hap_1gb", true) ? NPT_1G : NPT_2M;
 }
 
-static void create_guests(const struct multiboot_info *info)
+/* Panics: nobody is there yet who could be told. */
+static void create_guest(unsigned module, bool control)
 {
-    const struct multiboot_module *modules = memory_pointer(info->mods_addr);
-    uint32_t count = info->flags & MULTIBOOT_INFO_MODULES ? info->mods_count : 0;
+    struct guest *guest = guest_claim(control);
+    const char *wrong = guest_build(guest, module_at(module), module_string(module));
+
+    if (wrong)
+        panic("module %u: %s", module, wrong);
+    console_print("hv: guest %s: %lu KiB, %u vCPUs, width %u", guest->spec.name,
+                  (unsigned long)(guest->spec.memory >> 10), guest->spec.vcpus, guest->spec.width);
+}
+
+/* A module that says dom0 is the control domain, and the others are for it to use; else each is a guest. */
+static void create_guests(void)
+{
+    unsigned count = modules_count();
 
     if (count == 0)
         panic("no guests: give each as a module (name= width= memory= vcpus= backing=)");
     if (count > GUESTS_MAX)
         panic("%u modules, at most %u guests", count, GUESTS_MAX);
-    for (uint32_t i = 0; i < count; i++) {
-        struct guest *guest = guest_claim(false);
-        const char *wrong = guest_build(guest, &modules[i], memory_pointer(modules[i].string));
-
-        if (wrong)
-            panic("module %u: %s", i, wrong);
-        console_print("hv: guest %s: %lu KiB, %u vCPUs, width %u", guest->spec.name,
-                      (unsigned long)(guest->spec.memory >> 10), guest->spec.vcpus, guest->spec.width);
+    for (unsigned i = 0; i < count; i++) {
+        if (option_flag(module_string(i), "dom0", false)) {
+            create_guest(i, true);
+            console_input_begin(percores[0].apic_id);
+            return;
+        }
     }
+    for (unsigned i = 0; i < count; i++)
+        create_guest(i, false);
 }
 
 static uint64_t number_option(const char *options, const char *name, uint64_t fallback)
@@ -158,7 +171,8 @@ void hv_main(uint32_t magic, uint32_t info_address)
     timer_init(ticks_per_ms);
     read_options(options);
     guest_init(backing_limit(options));
-    create_guests(info);
+    modules_init(info);
+    create_guests();
     start_cores(options, ticks_per_ms);
     schedule_loop(&schedule_options);
 }

@@ -2,6 +2,8 @@
 #include "hv/core/console.h"
 
 #include "hv/core/format.h"
+#include "hv/core/ioapic.h"
+#include "hv/core/traps.h"
 #include "hv/x86/cpu.h"
 #include "hv/x86/lock.h"
 
@@ -13,11 +15,22 @@
 #define UART_LSR (UART + 5)
 #define LCR_8N1 0x03
 #define LCR_DIVISOR 0x80
+#define LSR_DATA 0x01
 #define LSR_TRANSMIT_EMPTY 0x20
+#define IER_RECEIVED 0x01
+#define MCR_DTR_RTS_OUT2 0x0B /* OUT2 lets the interrupt out */
+#define UART_IRQ 4
+#define INPUT_ROOM 256
 #define TRANSMIT_PATIENCE 100000 /* polls; a missing UART must not stop the machine */
 #define DEBUG_EXIT 0xF4
 
 static struct lock console_lock;
+static char history[CONSOLE_HISTORY]; /* console_lock */
+static uint64_t history_end;          /* bytes ever printed */
+/* One writer, the interrupt handler, and one reader at a time. */
+static char input[INPUT_ROOM];
+static unsigned input_head, input_tail;
+static bool input_noticed;
 
 void console_init(void)
 {
@@ -32,6 +45,7 @@ void console_init(void)
 
 static void put(char c)
 {
+    history[history_end++ % CONSOLE_HISTORY] = c;
     for (unsigned i = 0; i < TRANSMIT_PATIENCE && !(port_read8(UART_LSR) & LSR_TRANSMIT_EMPTY); i++)
         cpu_pause();
     port_write8(UART, (uint8_t)c);
@@ -56,6 +70,70 @@ void console_print(const char *format, ...)
     lock_acquire(&console_lock);
     put_line(line);
     lock_release(&console_lock);
+}
+
+void console_write(const char *bytes, size_t size)
+{
+    lock_acquire(&console_lock);
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] == '\n')
+            put('\r');
+        put(bytes[i]);
+    }
+    lock_release(&console_lock);
+}
+
+size_t console_history(uint64_t *from, char *bytes, size_t size)
+{
+    size_t count = 0;
+
+    lock_acquire(&console_lock);
+    if (*from > history_end || history_end - *from > CONSOLE_HISTORY)
+        *from = history_end > CONSOLE_HISTORY ? history_end - CONSOLE_HISTORY : 0;
+    while (*from < history_end && count < size)
+        bytes[count++] = history[(*from)++ % CONSOLE_HISTORY];
+    lock_release(&console_lock);
+    return count;
+}
+
+void console_input_begin(uint32_t apic_id)
+{
+    ioapic_route(UART_IRQ, VECTOR_UART, apic_id);
+    port_write8(UART_MCR, MCR_DTR_RTS_OUT2);
+    port_write8(UART_IER, IER_RECEIVED);
+}
+
+void console_input_take(void)
+{
+    while (port_read8(UART_LSR) & LSR_DATA) {
+        char c = (char)port_read8(UART);
+        unsigned head = input_head;
+
+        if (head - __atomic_load_n(&input_tail, __ATOMIC_ACQUIRE) == INPUT_ROOM)
+            continue; /* nobody reads: it is lost */
+        input[head % INPUT_ROOM] = c;
+        __atomic_store_n(&input_head, head + 1, __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&input_noticed, true, __ATOMIC_RELEASE);
+}
+
+bool console_input_noticed(void)
+{
+    return __atomic_exchange_n(&input_noticed, false, __ATOMIC_ACQ_REL);
+}
+
+size_t console_read(char *bytes, size_t size)
+{
+    size_t count = 0;
+    unsigned tail;
+
+    lock_acquire(&console_lock);
+    tail = input_tail;
+    while (count < size && tail != __atomic_load_n(&input_head, __ATOMIC_ACQUIRE))
+        bytes[count++] = input[tail++ % INPUT_ROOM];
+    __atomic_store_n(&input_tail, tail, __ATOMIC_RELEASE);
+    lock_release(&console_lock);
+    return count;
 }
 
 void panic(const char *format, ...)

@@ -3,10 +3,29 @@
 #ifndef HV_CORE_CONSOLE_H
 #define HV_CORE_CONSOLE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #define CONSOLE_LINE 256
+#define CONSOLE_HISTORY 16384 /* the last bytes that were printed */
 
 void console_init(void);
 void console_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* As it is, with CR before LF: the control domain's own output. */
+void console_write(const char *bytes, size_t size);
+/* History from byte number *from on (or the oldest there is), at most `size`; *from is moved behind it. */
+size_t console_history(uint64_t *from, char *bytes, size_t size);
+
+/* ---- Input: interrupts of the UART to one core ---------------------------------------------------------- */
+
+void console_input_begin(uint32_t apic_id);
+/* In the interrupt handler. */
+void console_input_take(void);
+/* Something has come since this was asked last. */
+bool console_input_noticed(void);
+size_t console_read(char *bytes, size_t size);
+
 /* Print past any lock, report failure on the debug-exit port, halt. */
 void panic(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* End of the run: 0 is success. Port F4h ends a simulated machine; a real one halts. */

@@ -97,6 +97,7 @@ static void each_map_entry(const struct multiboot_info *info, void (*take)(uint6
 }
 
 /* Place of the pool's frame bytes: the first free piece that holds them. */
+static uint64_t total_frames;
 static uint64_t state_wanted, state_place, highest;
 
 static void note_highest(uint64_t start, uint64_t end)
@@ -162,6 +163,7 @@ void memory_init(const struct multiboot_info *info)
     each_map_entry(info, add_below_4g);
     map_above_4g();
     each_map_entry(info, add_above_4g);
+    total_frames = pool.free_frames;
 }
 
 uint64_t memory_alloc(unsigned order)
@@ -188,6 +190,16 @@ void memory_free(uint64_t address, unsigned order)
     lock_acquire(&pool_lock);
     pages_free(&pool, address, order);
     lock_release(&pool_lock);
+}
+
+uint64_t memory_total_frames(void)
+{
+    return total_frames;
+}
+
+uint64_t memory_end(void)
+{
+    return highest;
 }
 
 uint64_t memory_free_frames(void)

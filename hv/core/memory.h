@@ -17,6 +17,9 @@ uint64_t memory_alloc(unsigned order);
 void *memory_alloc_page(void);
 void memory_free(uint64_t address, unsigned order);
 uint64_t memory_free_frames(void);
+/* Frames of the pool when it was whole, and the end of the highest memory. */
+uint64_t memory_total_frames(void);
+uint64_t memory_end(void);
 /* hv maps memory one to one. */
 static inline void *memory_pointer(uint64_t address)
 {

@@ -10,6 +10,7 @@
 
 struct queue {
     struct lock lock;
+    struct timer *firing;
     struct timer *first; /* by time, equal ones in the order they were set */
 };
 
@@ -59,6 +60,15 @@ void timer_stop(struct timer *timer)
     lock_release(&queue->lock);
 }
 
+void timer_retire(struct timer *timer)
+{
+    if (!timer->fire)
+        return;
+    timer_stop(timer);
+    while (__atomic_load_n(&queues[timer->core].firing, __ATOMIC_ACQUIRE) == timer)
+        cpu_pause();
+}
+
 void timer_set(struct timer *timer, uint64_t at)
 {
     unsigned core = percore_self()->index;
@@ -87,6 +97,7 @@ static struct timer *take_due(struct queue *queue, uint64_t now)
         return NULL;
     queue->first = timer->next;
     timer->armed = false;
+    queue->firing = timer;
     return timer;
 }
 
@@ -106,5 +117,6 @@ void timers_run(void)
         if (!timer)
             return;
         timer->fire(timer->ctx);
+        __atomic_store_n(&queue->firing, NULL, __ATOMIC_RELEASE);
     }
 }

@@ -25,6 +25,8 @@ void timer_init(uint32_t ticks_per_ms);
 void timer_set(struct timer *timer, uint64_t at);
 /* Does not wait for a fire() that has begun on its core. */
 void timer_stop(struct timer *timer);
+/* As timer_stop, and no fire() of it runs any more: its memory may go. Not from a fire(). */
+void timer_retire(struct timer *timer);
 /* On a core whose percore.timer_due is set: fire what is due, set the APIC's timer for what comes next. */
 void timers_run(void);
 

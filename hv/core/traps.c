@@ -23,6 +23,11 @@ void trap_handle(struct trap_frame *frame)
     case VECTOR_FLUSH:
         lapic_eoi();
         return;
+    case VECTOR_UART:
+        console_input_take();
+        core->timer_due = true; /* so that the core's loop looks */
+        lapic_eoi();
+        return;
     case VECTOR_SPURIOUS:
         return; /* no EOI (APM2 16.4.7) */
     default:

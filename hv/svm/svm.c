@@ -277,6 +277,11 @@ bool svm_set_guest_cr3(struct svm_vcpu *vcpu, uint64_t value)
     return true;
 }
 
+uint64_t svm_tsc_offset(const struct svm_vcpu *vcpu)
+{
+    return vcpu->vmcb->tsc_offset;
+}
+
 bool svm_guest_in_64bit(const struct svm_vcpu *vcpu)
 {
     return vcpu->vmcb->efer & EFER_LMA && vcpu->vmcb->cs.attributes & SEGMENT_L;

@@ -93,6 +93,7 @@ uint64_t svm_gpr(const struct svm_vcpu *vcpu, unsigned number);
 void svm_set_gpr(struct svm_vcpu *vcpu, unsigned number, uint64_t value);
 /* An intercepted CR3 write: no hardware flush happened, so the vCPU loses its ASID. False: reserved bits. */
 bool svm_set_guest_cr3(struct svm_vcpu *vcpu, uint64_t value);
+uint64_t svm_tsc_offset(const struct svm_vcpu *vcpu);
 bool svm_guest_in_64bit(const struct svm_vcpu *vcpu);
 /* The VMCB's fields may be hv's own: ask here. */
 struct svm_paging svm_guest_paging(const struct svm_vcpu *vcpu);

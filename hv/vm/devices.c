@@ -72,9 +72,9 @@ void devices_add_vcpu(struct vcpu *vcpu)
 
 void devices_end(struct guest *guest)
 {
-    timer_stop(&guest->vdev_timer);
+    timer_retire(&guest->vdev_timer);
     for (unsigned i = 0; i < guest->spec.vcpus; i++)
-        timer_stop(&guest->vcpus[i].apic_timer);
+        timer_retire(&guest->vcpus[i].apic_timer);
 }
 
 /* ---- Messages -------------------------------------------------------------------------------------------- */

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/vm/guest.h"
 
+#include "hv/abi/guest_calls.h"
+#include "hv/core/clock.h"
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
 #include "hv/vm/devices.h"
 #include "hv/vm/elf32.h"
+#include "hv/vm/event_channel.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/report.h"
 #include "hv/vm/schedule.h"
+#include "hv/vm/shared_info.h"
+#include "hv/vm/vcpu_timer.h"
 
 #define VGA_HOLE_START 0xA0000ull
 #define VGA_HOLE_END 0xC0000ull
@@ -203,26 +208,44 @@ static bool place_segment(void *ctx, uint64_t address, const void *data, uint64_
            each_piece(guest, address + size, memory_size - size, clear, NULL);
 }
 
+unsigned guest_ram_told(const struct guest *guest, struct guest_ram ram[GUEST_RAM_PIECES])
+{
+    ram[0] = (struct guest_ram){ 0, LOW_TOP };
+    ram[1] = (struct guest_ram){ HIGH_START, low_end(guest) };
+    ram[2] = (struct guest_ram){ MMIO_END, high_end(guest) };
+    return high_end(guest) > MMIO_END ? 3 : 2;
+}
+
+uint64_t guest_pages(const struct guest *guest)
+{
+    uint64_t pages = 0;
+
+    for (unsigned size = 0; size < NPT_SIZE_COUNT; size++)
+        pages += guest->npt.entries[size] * (npt_bytes((enum npt_size)size) / PAGE_SIZE);
+    return pages;
+}
+
 /* What a multiboot loader leaves (multiboot 0.6.96, 3.3): memory sizes, map, command line. */
 static bool write_boot_information(struct guest *guest)
 {
-    struct multiboot_mmap map[3] = {
-        { 20, 0, LOW_TOP, MULTIBOOT_MEMORY_RAM },
-        { 20, HIGH_START, low_end(guest) - HIGH_START, MULTIBOOT_MEMORY_RAM },
-        { 20, MMIO_END, high_end(guest) - MMIO_END, MULTIBOOT_MEMORY_RAM },
-    };
+    struct guest_ram ram[GUEST_RAM_PIECES];
+    struct multiboot_mmap map[GUEST_RAM_PIECES];
+    unsigned pieces = guest_ram_told(guest, ram);
     struct multiboot_info info = {
         .flags = MULTIBOOT_INFO_MEMORY | MULTIBOOT_INFO_CMDLINE | MULTIBOOT_INFO_MMAP,
         .mem_lower = LOW_TOP >> 10,
         .mem_upper = (uint32_t)((low_end(guest) - HIGH_START) >> 10),
         .cmdline = BOOT_STRING,
-        .mmap_length = (high_end(guest) > MMIO_END ? 3 : 2) * sizeof(map[0]),
+        .mmap_length = pieces * (uint32_t)sizeof(map[0]),
         .mmap_addr = BOOT_MMAP,
     };
     uint64_t length = text_length(guest->string) + 1;
 
+    for (unsigned i = 0; i < pieces; i++)
+        map[i] = (struct multiboot_mmap){ sizeof(map[i]) - 4, ram[i].start, ram[i].end - ram[i].start,
+                                          MULTIBOOT_MEMORY_RAM };
     return length <= BOOT_STRING_MAX && guest_write(guest, BOOT_INFO, &info, sizeof(info)) &&
-           guest_write(guest, BOOT_MMAP, map, sizeof(map)) &&
+           guest_write(guest, BOOT_MMAP, map, pieces * sizeof(map[0])) &&
            guest_write(guest, BOOT_STRING, guest->string, length);
 }
 
@@ -245,6 +268,10 @@ static bool create_vcpus(struct guest *guest, uint32_t entry)
             return false;
         counts_init(&vcpu->counts);
         devices_add_vcpu(vcpu);
+        credit_vcpu_init(&vcpu->credit);
+        vcpu_timer_begin(vcpu);
+        vcpu->affinity = guest->spec.cores;
+        vcpu->state_since = clock_now();
         if (!guest->paging->vcpu_begin(vcpu))
             return false;
     }
@@ -252,6 +279,8 @@ static bool create_vcpus(struct guest *guest, uint32_t entry)
     svm_set_rax(&guest->vcpus[0].svm, MULTIBOOT_LOADER_MAGIC);
     guest->vcpus[0].svm.registers.rbx = BOOT_INFO;
     guest->vcpus[0].initialised = true;
+    if (!shared_info_begin(guest) || !event_channels_begin(guest))
+        return false;
     guest->vcpus[0].state = VCPU_RUNNABLE;
     return true;
 }
@@ -282,7 +311,8 @@ struct guest *guest_claim(bool control)
         if (guests[i].life == GUEST_FREE)
             guest = &guests[i];
     if (guest && !(control && domid_taken(DOMID_CONTROL))) {
-        *guest = (struct guest){ .life = GUEST_BUILDING, .place = (unsigned)(guest - guests) };
+        *guest = (struct guest){ .life = GUEST_BUILDING, .place = (unsigned)(guest - guests),
+                                 .share = { CREDIT_WEIGHT_DEFAULT, 0 } };
         guest->domid = (uint16_t)(control ? DOMID_CONTROL : next_domid());
         if (guest->place >= guest_count)
             guest_count = guest->place + 1;
@@ -303,6 +333,10 @@ static void free_guest(struct guest *guest)
 {
     if (guest->vcpus)
         devices_end(guest);
+    event_channels_end(guest);
+    for (unsigned i = 0; guest->vcpus && i < guest->spec.vcpus; i++)
+        vcpu_timer_end(&guest->vcpus[i]);
+    shared_info_end(guest);
     for (unsigned i = 0; guest->vcpus && i < guest->spec.vcpus; i++)
         svm_vcpu_free(&guest->vcpus[i].svm);
     if (guest->vcpus)
@@ -321,6 +355,10 @@ static const char *build(struct guest *guest, const struct multiboot_module *mod
 
     if (wrong)
         return wrong;
+    if (guest->vcpus_allowed && guest->spec.vcpus > guest->vcpus_allowed)
+        return "vcpus= is more than the domain may have";
+    if (guest->memory_allowed && guest->spec.memory > guest->memory_allowed)
+        return "memory= is more than the domain may have";
     guest->paging = paging_of(guest->spec.hap);
     if (!guest->paging)
         return "hap=off: shadow paging is not built";
@@ -352,6 +390,11 @@ const char *guest_build(struct guest *guest, const struct multiboot_module *modu
     return wrong;
 }
 
+void guest_forget(struct guest *guest)
+{
+    free_guest(guest);
+}
+
 void guests_hold(void)
 {
     lock_acquire(&life_lock);
@@ -360,6 +403,25 @@ void guests_hold(void)
 void guests_release(void)
 {
     lock_release(&life_lock);
+}
+
+void guest_set_created(struct guest *guest)
+{
+    __atomic_store_n(&guest->life, GUEST_CREATED, __ATOMIC_RELEASE);
+}
+
+struct guest *guest_take_created(unsigned domid)
+{
+    struct guest *found = NULL;
+
+    lock_acquire(&life_lock);
+    for (unsigned i = 0; i < guest_count && !found; i++)
+        if (guests[i].life == GUEST_CREATED && guests[i].domid == domid)
+            found = &guests[i];
+    if (found)
+        __atomic_store_n(&found->life, GUEST_BUILDING, __ATOMIC_RELEASE);
+    lock_release(&life_lock);
+    return found;
 }
 
 struct guest *guest_by_domid(unsigned domid)
@@ -424,6 +486,13 @@ void guest_console_put(struct guest *guest, char c)
     lock_release(&guest->console_lock);
 }
 
+void guest_shutdown(struct guest *guest, uint32_t reason)
+{
+    if (guest->outcome == GUEST_RUNS)
+        guest->shutdown_reason = reason;
+    guest_finish(guest, reason == SHUTDOWN_CRASH ? GUEST_CRASHED : GUEST_FINISHED, 0);
+}
+
 void guest_finish(struct guest *guest, enum guest_outcome outcome, uint64_t result)
 {
     lock_acquire(&guest->console_lock);
@@ -431,6 +500,8 @@ void guest_finish(struct guest *guest, enum guest_outcome outcome, uint64_t resu
         print_line(guest);
     if (guest->outcome == GUEST_RUNS) {
         guest->outcome = outcome;
+        if (outcome == GUEST_CRASHED)
+            guest->shutdown_reason = SHUTDOWN_CRASH;
         guest->result = result;
     }
     lock_release(&guest->console_lock);

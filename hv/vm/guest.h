@@ -4,6 +4,8 @@
  * GUESTS_MAX places, which is free again after its end; its number (domid) names it and is not given twice in a row.
  *
  *   free -> building -> alive -> dying -> free
+ *             |  ^
+ *             created (domctl: a number, and no more)
  *
  * A guest that has ended by itself stays alive, with an outcome, until it is destroyed or hv reports. Dying: no
  * vCPU is entered again, and whoever sees the last one leave gives back what the guest had.
@@ -11,6 +13,7 @@
 #ifndef HV_VM_GUEST_H
 #define HV_VM_GUEST_H
 
+#include "hv/abi/xen.h"
 #include "hv/core/console.h"
 #include "hv/core/multiboot.h"
 #include "hv/core/timer.h"
@@ -18,15 +21,15 @@
 #include "hv/svm/svm.h"
 #include "hv/vdev/vdev.h"
 #include "hv/vm/counts.h"
+#include "hv/vm/credit.h"
 #include "hv/vm/guest_spec.h"
 #include "hv/x86/lock.h"
 
 #define GUESTS_MAX 32
 #define GUEST_STRING_MAX 1024
+#define HVM_PARAMS 40
+#define GUEST_RAM_PIECES 3
 
-#define DOMID_CONTROL 0          /* dom0 */
-#define DOMID_FIRST_RESERVED 0x7FF0u /* Xen's: from here on numbers have meanings of their own */
-#define DOMID_SELF 0x7FF0u
 
 enum vcpu_state {
     VCPU_DOWN,     /* not started (another vCPU does that) */
@@ -36,6 +39,7 @@ enum vcpu_state {
     VCPU_DONE
 };
 
+struct event_port;
 struct guest;
 struct paging;
 
@@ -47,6 +51,19 @@ struct vcpu {
     volatile bool down_wanted; /* and this: leave at the next exit */
     volatile bool woken;       /* and this: something came while it was not in HLT */
     unsigned core;             /* where it runs, or ran last */
+    /* The scheduler's, under its lock. */
+    struct credit_vcpu credit;
+    uint64_t affinity;         /* cores it may run on */
+    uint64_t queued;           /* its turn among those that wait */
+    uint64_t charged_at, state_since, state_ns[4];
+    bool yielded;
+    /* Events. */
+    bool info_registered, polling;
+    uint32_t poll_port;        /* 0: several */
+    uint64_t info_gpa;         /* of its vcpu_info, if registered */
+    uint16_t virq_port[VIRQ_COUNT]; /* 0: not bound */
+    struct timer singleshot, poll_timer;
+
     bool initialised;          /* has a context to run */
     uint64_t halted_since;     /* TSC, 0: not halted */
     struct exit_counts counts;
@@ -58,7 +75,7 @@ struct vcpu {
     bool cr8_armed;            /* generation 1: the next CR8 write exits */
 };
 
-enum guest_life { GUEST_FREE, GUEST_BUILDING, GUEST_ALIVE, GUEST_DYING };
+enum guest_life { GUEST_FREE, GUEST_BUILDING, GUEST_CREATED, GUEST_ALIVE, GUEST_DYING };
 enum guest_outcome { GUEST_RUNS, GUEST_FINISHED, GUEST_CRASHED, GUEST_DESTROYED };
 
 struct guest {
@@ -70,6 +87,15 @@ struct guest {
     struct guest_spec spec;
     const struct paging *paging; /* nested or shadow */
     char string[GUEST_STRING_MAX]; /* the module's; also the guest's command line */
+    struct credit_guest share;
+    uint32_t shutdown_reason;  /* with an outcome: SHUTDOWN_ */
+    struct shared_info_64 *shared_info; /* one page; its layout is the 32-bit one if ... */
+    bool shared_info_32;
+    struct event_port *ports;  /* NULL: no events (any more) */
+    uint8_t callback_vector;   /* of events, 0: none */
+    uint64_t hvm_params[HVM_PARAMS];
+    uint32_t vcpus_allowed;    /* by domctl, 0: no limit */
+    uint64_t memory_allowed;
     struct npt npt;
     struct lock memory_lock; /* nested tables of a guest populated on demand */
     struct vcpu *vcpus;
@@ -92,6 +118,11 @@ extern unsigned guest_count; /* places ever used: the ones above are free */
 void guest_init(enum npt_size limit);
 /* A free place and a number for a new guest, which stays GUEST_BUILDING; NULL: none is free. */
 struct guest *guest_claim(bool control);
+/* domctl's create and build: between them the guest has a number and no more. False: it is not in that state. */
+void guest_set_created(struct guest *guest);
+struct guest *guest_take_created(unsigned domid);
+/* Back to free: one that was taken and is not built after all. */
+void guest_forget(struct guest *guest);
 /* A guest from one module and the string that describes it. NULL: it is alive. Or one line: what is wrong. */
 const char *guest_build(struct guest *guest, const struct multiboot_module *module, const char *string);
 /* An alive guest by number, NULL: none. */
@@ -117,6 +148,15 @@ bool guest_populate(struct guest *guest, uint64_t gpa);
 bool guest_write(struct guest *guest, uint64_t gpa, const void *data, uint64_t size);
 bool guest_read(struct guest *guest, uint64_t gpa, void *data, uint64_t size);
 void guest_console_put(struct guest *guest, char c);
+struct guest_ram {
+    uint64_t start, end;
+};
+/* RAM as the guest is told; returns how many pieces. */
+unsigned guest_ram_told(const struct guest *guest, struct guest_ram ram[GUEST_RAM_PIECES]);
+/* Pages that back the guest. */
+uint64_t guest_pages(const struct guest *guest);
+/* With the reason that sched_op gives. */
+void guest_shutdown(struct guest *guest, uint32_t reason);
 /* The run of this guest is over; its vCPUs will not be entered again. */
 void guest_finish(struct guest *guest, enum guest_outcome outcome, uint64_t result);
 

@@ -31,6 +31,55 @@ static const char *parse_backing(struct guest_spec *spec, const char *string, en
     return "backing= must be 4k, 2m or 1g";
 }
 
+static bool read_core(const char **at, unsigned *core)
+{
+    const char *digits = *at;
+
+    *core = 0;
+    for (; **at >= '0' && **at <= '9' && *core < GUEST_CORES_MAX; ++*at)
+        *core = *core * 10 + (unsigned)(**at - '0');
+    return *at != digits && *core < GUEST_CORES_MAX;
+}
+
+/* Bits first..last, both included. */
+static uint64_t cores_between(unsigned first, unsigned last)
+{
+    return (~0ull << first) & (~0ull >> (63 - last));
+}
+
+bool guest_spec_cores(const char *list, uint64_t *cores)
+{
+    *cores = 0;
+    if (text_equal(list, "all")) {
+        *cores = ~0ull;
+        return true;
+    }
+    for (;; list++) {
+        bool without = *list == '^';
+        unsigned first, last;
+
+        list += without;
+        if (!read_core(&list, &first))
+            return false;
+        last = first;
+        if (*list == '-' && (list++, !read_core(&list, &last) || last < first))
+            return false;
+        *cores = without ? *cores & ~cores_between(first, last) : *cores | cores_between(first, last);
+        if (*list != ',')
+            return *list == '\0' && *cores;
+    }
+}
+
+/* cpus= as xl has it; the 2007 slides print cpu=. */
+static const char *parse_cores(struct guest_spec *spec, const char *string)
+{
+    char text[64] = "all";
+
+    if (!option_text(string, "cpus", text, sizeof(text)))
+        option_text(string, "cpu", text, sizeof(text));
+    return guest_spec_cores(text, &spec->cores) ? NULL : "cpus= wants a list of cores: 0,2-3,^2 or all";
+}
+
 const char *guest_spec_parse(struct guest_spec *spec, const char *string, unsigned index, enum npt_size limit)
 {
     char text[8] = "boot";
@@ -41,6 +90,8 @@ const char *guest_spec_parse(struct guest_spec *spec, const char *string, unsign
     *spec = (struct guest_spec){ 0 };
     parse_name(spec, string, index);
     wrong = parse_backing(spec, string, limit);
+    if (!wrong)
+        wrong = parse_cores(spec, string);
     if (wrong)
         return wrong;
     width = option_size(string, "width", 64, &bad);

@@ -9,6 +9,7 @@
 #include "hv/npt/npt.h"
 
 #define GUEST_NAME_MAX 16
+#define GUEST_CORES_MAX 64
 #define GUEST_VCPUS_MAX 8
 #define GUEST_MEMORY_MIN (4ull << 20)
 #define GUEST_MEMORY_MAX (512ull << 30) /* one nested PML4 entry */
@@ -20,9 +21,12 @@ struct guest_spec {
     uint64_t memory;        /* bytes */
     enum npt_size backing;  /* largest nested page to use */
     bool hap;               /* hap=: nested paging, if hv and the processor have it */
+    uint64_t cores;         /* cpus=: bit per core that its vCPUs may run on; all ones: any */
     bool on_demand;         /* populate=demand: back a page at its first VMEXIT_NPF */
 };
 
+/* A list of cores as xl writes it: 0,2-3 and without: ^2; or all. False: it is none, or leaves none. */
+bool guest_spec_cores(const char *list, uint64_t *cores);
 /*
  * Read a module's string into spec; `index` names a nameless guest g0, g1 ...; `limit` is the largest backing
  * that hv's own options allow. NULL, or one line: what is wrong.

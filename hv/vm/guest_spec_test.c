@@ -54,5 +54,22 @@ START_TEST(impossible_guests_are_refused)
 }
 END_TEST
 
-UNIT_TESTS("hv guest_spec", a_module_string_describes_the_guest, an_empty_string_gives_defaults,
+START_TEST(cores_are_lists_of_ranges_and_exceptions)
+{
+    static const struct { const char *list; uint64_t cores; } rows[] = {
+        { "0", 1 }, { "0,1", 3 }, { "2-5", 0x3C }, { "0-7,^3", 0xF7 }, { "0-63", ~0ull }, { "all", ~0ull },
+        { "", 0 }, { "a", 0 }, { "1-", 0 }, { "3-2", 0 }, { "64", 0 }, { "1,^1", 0 }, { "1 ", 0 }, { "99999999999", 0 },
+    };
+    uint64_t cores;
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_msg(guest_spec_cores(rows[i].list, &cores) == (rows[i].cores != 0), "%s", rows[i].list);
+        if (rows[i].cores)
+            ck_assert_uint_eq(cores, rows[i].cores);
+    }
+}
+END_TEST
+
+UNIT_TESTS("hv guest_spec", cores_are_lists_of_ranges_and_exceptions,
+           a_module_string_describes_the_guest, an_empty_string_gives_defaults,
            hv_options_bound_the_backing, impossible_guests_are_refused)

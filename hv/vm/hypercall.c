@@ -5,8 +5,6 @@
 #include "hv/core/memory.h"
 #include "hv/vm/linear.h"
 
-#define XEN_VERSION 0x00040011 /* XENVER_version: major 4, minor 17 */
-
 static bool read_gpa(void *ctx, uint64_t gpa, void *data, uint64_t size)
 {
     return guest_read(ctx, gpa, data, size);
@@ -54,38 +52,54 @@ bool hypercall_copy_out(const struct hypercall *call, uint64_t linear, const voi
 static struct hypercall read_arguments(struct vcpu *vcpu)
 {
     const struct svm_registers *r = &vcpu->svm.registers;
+    struct hypercall call = { .vcpu = vcpu, .in_64bit = svm_guest_in_64bit(&vcpu->svm), .result = EXIT_RESUME };
+    const uint64_t wide[5] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8 };
+    const uint64_t narrow[5] = { r->rbx, r->rcx, r->rdx, r->rsi, r->rdi };
 
-    if (svm_guest_in_64bit(&vcpu->svm))
-        return (struct hypercall){ vcpu, { r->rdi, r->rsi, r->rdx, r->r10, r->r8 } };
-    return (struct hypercall){ vcpu, { (uint32_t)r->rbx, (uint32_t)r->rcx, (uint32_t)r->rdx, (uint32_t)r->rsi,
-                                       (uint32_t)r->rdi } };
+    call.control = vcpu->guest->domid == DOMID_CONTROL;
+    for (unsigned i = 0; i < 5; i++)
+        call.argument[i] = call.in_64bit ? wide[i] : (uint32_t)narrow[i];
+    return call;
 }
+
+int64_t hypercall_dispatch(struct hypercall *call, const struct hypercall_row *rows, unsigned count, uint64_t number)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (rows[i].number != number)
+            continue;
+        return rows[i].caller == CALLER_CONTROL && !call->control ? -XEN_EPERM : rows[i].handle(call);
+    }
+    return -XEN_ENOSYS;
+}
+
+struct guest *hypercall_guest(const struct hypercall *call, uint16_t domid)
+{
+    struct guest *own = call->vcpu->guest;
+
+    if (domid == DOMID_SELF || domid == own->domid)
+        return own;
+    return call->control ? guest_by_domid(domid) : NULL;
+}
+
+static const struct hypercall_row hypercalls[] = {
+    { HYPERCALL_MEMORY_OP, "memory_op", hypercall_memory_op, CALLER_ANY },
+    { HYPERCALL_XEN_VERSION, "xen_version", hypercall_xen_version, CALLER_ANY },
+    { HYPERCALL_CONSOLE_IO, "console_io", hypercall_console_io, CALLER_ANY },
+    { HYPERCALL_GRANT_TABLE_OP, "grant_table_op", hypercall_grant_table_op, CALLER_ANY },
+    { HYPERCALL_VCPU_OP, "vcpu_op", hypercall_vcpu_op, CALLER_ANY },
+    { HYPERCALL_SCHED_OP, "sched_op", hypercall_sched_op, CALLER_ANY },
+    { HYPERCALL_EVENT_CHANNEL_OP, "event_channel_op", hypercall_event_channel_op, CALLER_ANY },
+    { HYPERCALL_HVM_OP, "hvm_op", hypercall_hvm_op, CALLER_ANY },
+    { HYPERCALL_SYSCTL, "sysctl", hypercall_sysctl, CALLER_ANY },
+    { HYPERCALL_DOMCTL, "domctl", hypercall_domctl, CALLER_CONTROL },
+};
 
 static enum exit_result xen_hypercall(struct vcpu *vcpu, uint32_t number)
 {
     struct hypercall call = read_arguments(vcpu);
-    enum exit_result result = EXIT_RESUME;
-    int64_t value;
 
-    switch (number) {
-    case HYPERCALL_XEN_VERSION:
-        value = call.argument[0] == 0 ? XEN_VERSION : -XEN_ENOSYS;
-        break;
-    case HYPERCALL_VCPU_OP:
-        value = hypercall_vcpu_op(&call);
-        break;
-    case HYPERCALL_SCHED_OP:
-        value = hypercall_sched_op(&call, &result);
-        break;
-    case HYPERCALL_SYSCTL:
-        value = hypercall_sysctl(&call);
-        break;
-    default:
-        value = -XEN_ENOSYS;
-        break;
-    }
-    svm_set_rax(&vcpu->svm, (uint64_t)value);
-    return result;
+    svm_set_rax(&vcpu->svm, (uint64_t)hypercall_dispatch(&call, HYPERCALL_ROWS(hypercalls), number));
+    return call.result;
 }
 
 enum exit_result vmexit_vmmcall(struct vcpu *vcpu)

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* vcpu_op and sched_op: how a guest starts, stops and yields its vCPUs. */
+/* vcpu_op: how a guest starts and stops its vCPUs, their clocks and timers. */
 #include "hv/vm/hypercall.h"
 
+#include "hv/core/clock.h"
+#include "hv/core/memory.h"
 #include "hv/vm/schedule.h"
+#include "hv/vm/shared_info.h"
+#include "hv/vm/vcpu_timer.h"
 
 /* Segment attributes are given as in the VMCB: descriptor bits 47:40 and 55:52. */
 static void set_context_32(struct vcpu *vcpu, const struct vcpu_hvm_x86_32 *c)
@@ -54,46 +58,102 @@ static int64_t initialise(const struct hypercall *call, struct vcpu *target)
     return 0;
 }
 
-int64_t hypercall_vcpu_op(const struct hypercall *call)
-{
-    struct guest *guest = call->vcpu->guest;
-    struct vcpu *target;
+/* ---- vcpu_op: command, vCPU, pointer --------------------------------------------------------------------- */
 
-    if (call->argument[1] >= guest->spec.vcpus)
-        return -XEN_ENOENT;
-    target = &guest->vcpus[call->argument[1]];
-    switch (call->argument[0]) {
-    case VCPUOP_INITIALISE:
-        return initialise(call, target);
-    case VCPUOP_UP:
-        if (!target->initialised)
-            return -XEN_EINVAL;
-        schedule_up(target);
-        return 0;
-    case VCPUOP_DOWN:
-        schedule_down(target);
-        return 0;
-    case VCPUOP_IS_UP:
-        return schedule_is_up(target);
-    default:
-        return -XEN_ENOSYS;
-    }
+/* hypercall_vcpu_op has checked the number. */
+static struct vcpu *target_of(const struct hypercall *call)
+{
+    return &call->vcpu->guest->vcpus[call->argument[1]];
 }
 
-int64_t hypercall_sched_op(const struct hypercall *call, enum exit_result *result)
+static int64_t initialise_target(struct hypercall *call)
 {
-    switch (call->argument[0]) {
-    case SCHEDOP_YIELD:
-        *result = EXIT_YIELD;
-        return 0;
-    case SCHEDOP_BLOCK:
-        *result = EXIT_BLOCK;
-        return 0;
-    case SCHEDOP_SHUTDOWN:
-        guest_finish(call->vcpu->guest, GUEST_FINISHED, 0);
-        *result = EXIT_GUEST_OVER;
-        return 0;
-    default:
-        return -XEN_ENOSYS;
-    }
+    return initialise(call, target_of(call));
+}
+
+static int64_t up(struct hypercall *call)
+{
+    if (!target_of(call)->initialised)
+        return -XEN_EINVAL;
+    schedule_up(target_of(call));
+    return 0;
+}
+
+static int64_t down(struct hypercall *call)
+{
+    schedule_down(target_of(call));
+    return 0;
+}
+
+static int64_t is_up(struct hypercall *call)
+{
+    return schedule_is_up(target_of(call));
+}
+
+static int64_t get_runstate(struct hypercall *call)
+{
+    struct vcpu_runstate_info info;
+
+    schedule_runstate(target_of(call), &info);
+    return hypercall_copy_out(call, call->argument[2], &info, sizeof(info)) ? 0 : -XEN_EFAULT;
+}
+
+/* Timers are the vCPU's own business. */
+static int64_t set_singleshot(struct hypercall *call)
+{
+    struct vcpu_singleshot_timer timer;
+
+    if (target_of(call) != call->vcpu)
+        return -XEN_EINVAL;
+    if (!hypercall_copy_in(call, &timer, call->argument[2], sizeof(timer)))
+        return -XEN_EFAULT;
+    if (timer.flags & SINGLESHOT_FUTURE && timer.timeout_ns < clock_now())
+        return -XEN_ETIME;
+    vcpu_timer_set(call->vcpu, timer.timeout_ns);
+    return 0;
+}
+
+static int64_t stop_singleshot(struct hypercall *call)
+{
+    if (target_of(call) != call->vcpu)
+        return -XEN_EINVAL;
+    vcpu_timer_stop(call->vcpu);
+    return 0;
+}
+
+/* There is no periodic one: stopped it is. */
+static int64_t stop_periodic(struct hypercall *call)
+{
+    (void)call;
+    return 0;
+}
+
+static int64_t register_info(struct hypercall *call)
+{
+    struct vcpu_register_info op;
+
+    if (!hypercall_copy_in(call, &op, call->argument[2], sizeof(op)))
+        return -XEN_EFAULT;
+    if (op.gfn >= GUEST_MEMORY_MAX / PAGE_SIZE || op.offset >= PAGE_SIZE)
+        return -XEN_EINVAL;
+    return shared_info_register(target_of(call), op.gfn * PAGE_SIZE + op.offset) ? 0 : -XEN_EINVAL;
+}
+
+static const struct hypercall_row vcpu_commands[] = {
+    { VCPUOP_INITIALISE, "initialise", initialise_target, CALLER_ANY },
+    { VCPUOP_UP, "up", up, CALLER_ANY },
+    { VCPUOP_DOWN, "down", down, CALLER_ANY },
+    { VCPUOP_IS_UP, "is_up", is_up, CALLER_ANY },
+    { VCPUOP_GET_RUNSTATE_INFO, "get_runstate_info", get_runstate, CALLER_ANY },
+    { VCPUOP_STOP_PERIODIC_TIMER, "stop_periodic_timer", stop_periodic, CALLER_ANY },
+    { VCPUOP_SET_SINGLESHOT_TIMER, "set_singleshot_timer", set_singleshot, CALLER_ANY },
+    { VCPUOP_STOP_SINGLESHOT_TIMER, "stop_singleshot_timer", stop_singleshot, CALLER_ANY },
+    { VCPUOP_REGISTER_VCPU_INFO, "register_vcpu_info", register_info, CALLER_ANY },
+};
+
+int64_t hypercall_vcpu_op(struct hypercall *call)
+{
+    if (call->argument[1] >= call->vcpu->guest->spec.vcpus)
+        return -XEN_ENOENT;
+    return hypercall_dispatch(call, HYPERCALL_ROWS(vcpu_commands), call->argument[0]);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/vm/interrupts.h"
 
+#include "hv/vm/event_channel.h"
+
 static enum cr8_generation generation = CR8_NEVER;
 
 void interrupts_init(enum cr8_generation chosen)
@@ -63,6 +65,12 @@ static void inject_extint(struct vcpu *vcpu)
     svm_inject_interrupt(&vcpu->svm, vector);
 }
 
+/* Events come by a vector of their own, which no APIC sees: before all others, whatever TPR says. */
+static bool is_called(struct vcpu *vcpu)
+{
+    return vcpu->guest->callback_vector && event_is_due(vcpu);
+}
+
 /* ---- Before each VMRUN ------------------------------------------------------------------------------------ */
 
 /* The next vector above what is in service; whether TPR masks it. */
@@ -86,12 +94,15 @@ static void arm_cr8(struct vcpu *vcpu, bool vector_masked_or_none)
 void interrupts_enter(struct vcpu *vcpu)
 {
     struct vlapic *apic = &vcpu->apic;
-    bool masked, extint = has_extint(vcpu), can_take;
+    bool masked, extint = has_extint(vcpu), called = is_called(vcpu), can_take;
     int vector = next_vector(apic, &masked);
 
     enter_nmi(vcpu);
     can_take = svm_can_take_interrupt(&vcpu->svm);
-    if (can_take && vector != VLAPIC_NONE && !masked) {
+    if (can_take && called) {
+        svm_inject_interrupt(&vcpu->svm, vcpu->guest->callback_vector);
+        called = false;
+    } else if (can_take && vector != VLAPIC_NONE && !masked) {
         vlapic_accept(apic, vector);
         svm_inject_interrupt(&vcpu->svm, (uint8_t)vector);
         vector = next_vector(apic, &masked);
@@ -100,7 +111,7 @@ void interrupts_enter(struct vcpu *vcpu)
         extint = has_extint(vcpu);
     }
     /* Blocked by IF, the shadow or an event before it: an exit when that ends. By TPR: generation 2 alone. */
-    if (extint)
+    if (extint || called)
         svm_open_window(&vcpu->svm, 0, true);
     else if (vector != VLAPIC_NONE && (!masked || generation == CR8_NEVER))
         svm_open_window(&vcpu->svm, (unsigned)vector >> 4, generation != CR8_NEVER);
@@ -112,12 +123,12 @@ void interrupts_enter(struct vcpu *vcpu)
     svm_set_v_tpr(&vcpu->svm, apic->tpr >> 4);
 }
 
-bool interrupts_wake(const struct vcpu *vcpu)
+bool interrupts_wake(struct vcpu *vcpu)
 {
     bool masked;
     int vector = next_vector(&vcpu->apic, &masked);
 
     if (vcpu->nmi_pending && !vcpu->nmi_blocked)
         return true;
-    return svm_interrupts_enabled(&vcpu->svm) && ((vector != VLAPIC_NONE && !masked) || has_extint(vcpu));
+    return svm_interrupts_enabled(&vcpu->svm) && ((vector != VLAPIC_NONE && !masked) || has_extint(vcpu) || is_called(vcpu));
 }

@@ -21,7 +21,7 @@ void interrupts_leave(struct vcpu *vcpu);
 /* VMEXIT_IRET: the NMI's handler ends. */
 void interrupts_iret(struct vcpu *vcpu);
 /* Whether a halted vCPU would go on at once. */
-bool interrupts_wake(const struct vcpu *vcpu);
+bool interrupts_wake(struct vcpu *vcpu);
 /* The guest wrote TPR by an access that hv carries out. */
 void interrupts_set_tpr(struct vcpu *vcpu, uint8_t tpr);
 

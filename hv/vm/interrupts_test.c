@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the three generations arrange in the VMCB before an entry. */
+#include "hv/vm/event_channel.h"
 #include "hv/vm/interrupts.h"
 
 #include "sim/unit_test.h"
@@ -20,6 +21,14 @@ static void put(struct vcpu *vcpu, unsigned offset, uint32_t value)
     if (vlapic_write(apic, offset, value, 0, &message) == VLAPIC_SENDS)
         vlapic_post(apic, &message);
     vlapic_take_posted(apic);
+}
+
+static bool event_due;
+
+bool event_is_due(struct vcpu *vcpu)
+{
+    ck_assert_ptr_eq(vcpu->guest, &guest);
+    return event_due;
 }
 
 static struct vcpu vcpu_at(unsigned level, bool request)
@@ -241,7 +250,33 @@ START_TEST(an_nmi_blocks_others_until_iret)
 }
 END_TEST
 
-UNIT_TESTS("interrupts", generation_0_intercepts_reads_and_writes_always,
+/* Events ask IF and the shadow, not TPR, and go before the local APIC's vector, which then waits for its window. */
+START_TEST(events_come_by_the_callback_vector_before_all_others)
+{
+    struct vcpu vcpu = vcpu_at(13, true);
+
+    interrupts_init(CR8_NEVER);
+    guest.callback_vector = 0xF3;
+    event_due = true;
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, EVENT_V | 0xF3);
+    ck_assert_uint_eq(vmcb.v_intr >> V_INTR_PRIO_SHIFT & 0xF, 2);
+    vcpu = vcpu_at(13, false);
+    vmcb.rflags = 0;
+    ck_assert(!interrupts_wake(&vcpu));
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, 0);
+    ck_assert(vmcb.v_intr & V_IRQ && vmcb.v_intr & V_IGN_TPR);
+    vmcb.rflags = IF;
+    ck_assert(interrupts_wake(&vcpu));
+    guest.callback_vector = 0; /* no vector, no upcall */
+    ck_assert(!interrupts_wake(&vcpu));
+    event_due = false;
+}
+END_TEST
+
+UNIT_TESTS("interrupts", events_come_by_the_callback_vector_before_all_others,
+           generation_0_intercepts_reads_and_writes_always,
            generation_1_intercepts_writes_while_tpr_masks_a_request, generation_1_disarms_when_the_write_let_it_in,
            generation_1_leaves_what_if_blocks_to_the_window,
            generation_2_gives_the_processor_the_class_and_no_cr8_intercept, a_vector_in_service_alone_opens_no_window,

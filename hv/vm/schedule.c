@@ -1,68 +1,52 @@
 /* SPDX-License-Identifier: MIT */
+/* All vCPUs and who runs next. Everything under one lock; nothing waits while it is held. */
 #include "hv/vm/schedule.h"
 
 #include "hv/core/clock.h"
 #include "hv/core/lapic.h"
-#include "hv/core/percore.h"
 #include "hv/core/timer.h"
 #include "hv/core/traps.h"
-#include "hv/vm/devices.h"
-#include "hv/vm/exits.h"
-#include "hv/vm/interrupts.h"
-#include "hv/vm/paging.h"
-#include "hv/vm/report.h"
+#include "hv/vm/event_channel.h"
+#include "hv/vm/schedule_queue.h"
 
 static struct lock schedule_lock;
-static unsigned next_guest, next_vcpu; /* round robin over all vCPUs */
-static struct svm_core svm_cores[CORES_MAX];
-static struct vcpu *last_vcpu[CORES_MAX];
-static struct timer slice_timers[CORES_MAX];
+static uint64_t queued; /* numbers the vCPUs that begin to wait for a core, in turn */
+static uint64_t slice_ns;
+static struct vcpu *running[CORES_MAX];
+static struct timer tick_timers[CORES_MAX], accounting_timer;
+static bool stopping; /* the control domain has ended: no guest runs any more */
 
-/* ---- The queue: all vCPUs in turn; schedule_lock held --------------------------------------------------- */
+/* ---- State ---------------------------------------------------------------------------------------------- */
 
-static bool take_if_runnable(struct vcpu *vcpu)
+static unsigned runstate_of(enum vcpu_state state)
 {
-    if (vcpu->guest->outcome != GUEST_RUNS || vcpu->state != VCPU_RUNNABLE || vcpu->guest->pauses)
-        return false;
-    vcpu->state = VCPU_RUNNING;
-    vcpu->core = percore_self()->index;
-    return true;
+    switch (state) {
+    case VCPU_RUNNING: return RUNSTATE_RUNNING;
+    case VCPU_RUNNABLE: return RUNSTATE_RUNNABLE;
+    case VCPU_BLOCKED: return RUNSTATE_BLOCKED;
+    default: return RUNSTATE_OFFLINE;
+    }
 }
 
-/* The next runnable vCPU after the one chosen last, marked running; NULL: none. */
-static struct vcpu *take_next(void)
+static void set_state(struct vcpu *vcpu, enum vcpu_state state)
 {
-    for (unsigned tried = 0; tried < GUESTS_MAX * GUEST_VCPUS_MAX; tried++) {
-        struct vcpu *vcpu;
+    uint64_t now = clock_now();
 
-        if (next_guest >= guest_count)
-            next_guest = 0;
-        if (!guest_is_alive(&guests[next_guest])) {
-            next_guest++;
-            next_vcpu = 0;
-            continue;
-        }
-        vcpu = &guests[next_guest].vcpus[next_vcpu];
-        if (++next_vcpu >= guests[next_guest].spec.vcpus) {
-            next_vcpu = 0;
-            next_guest++;
-        }
-        if (take_if_runnable(vcpu))
-            return vcpu;
-    }
-    return NULL;
+    vcpu->state_ns[runstate_of(vcpu->state)] += now - vcpu->state_since;
+    vcpu->state_since = now;
+    if (state == VCPU_RUNNABLE)
+        vcpu->queued = ++queued;
+    __atomic_store_n(&vcpu->state, state, __ATOMIC_RELEASE);
 }
 
-/* All over means also that no core still runs a vCPU of a guest that has ended: its counts are final. */
-static bool all_over(void)
+void schedule_runstate(const struct vcpu *vcpu, struct vcpu_runstate_info *info)
 {
-    for (unsigned i = 0; i < guest_count; i++) {
-        if (guests[i].life == GUEST_FREE)
-            continue;
-        if (guests[i].life != GUEST_ALIVE || guests[i].outcome == GUEST_RUNS || !schedule_is_quiet(&guests[i]))
-            return false;
-    }
-    return true;
+    unsigned now = runstate_of(vcpu->state);
+
+    *info = (struct vcpu_runstate_info){ .state = now, .since = vcpu->state_since };
+    for (unsigned i = 0; i < 4; i++)
+        info->time[i] = vcpu->state_ns[i];
+    info->time[now] += clock_now() - vcpu->state_since;
 }
 
 bool schedule_is_quiet(const struct guest *guest)
@@ -73,25 +57,53 @@ bool schedule_is_quiet(const struct guest *guest)
     return true;
 }
 
-static bool any_other_can_run(const struct vcpu *than)
-{
-    const struct guest *guest = than->guest;
+/* ---- Cores that should look up -------------------------------------------------------------------------- */
 
-    for (unsigned v = 0; v < guest->spec.vcpus; v++)
-        if (&guest->vcpus[v] != than &&
-            (guest->vcpus[v].state == VCPU_RUNNABLE || guest->vcpus[v].state == VCPU_RUNNING))
-            return true;
-    return false;
+static bool allows(const struct vcpu *vcpu, unsigned core)
+{
+    return vcpu->affinity >> core & 1;
 }
 
-static void wake_an_idle_core(void)
+static void interrupt_core(unsigned core, uint8_t vector)
 {
-    for (unsigned i = 0; i < percore_count; i++) {
-        if (__atomic_exchange_n(&percores[i].idle, false, __ATOMIC_ACQ_REL)) {
-            lapic_send_fixed(percores[i].apic_id, VECTOR_WAKE);
+    if (core != percore_self()->index)
+        lapic_send_fixed(percores[core].apic_id, vector);
+    else if (vector == VECTOR_WAKE)
+        percores[core].reschedule = true;
+}
+
+static bool wake_core(unsigned core)
+{
+    if (!__atomic_exchange_n(&percores[core].idle, false, __ATOMIC_ACQ_REL))
+        return false;
+    interrupt_core(core, VECTOR_WAKE);
+    return true;
+}
+
+/* A vCPU waits for a core: an idle one, its last one first, or the one that runs the least urgent vCPU. */
+static void find_core(const struct vcpu *vcpu)
+{
+    struct vcpu *least = NULL;
+
+    if (allows(vcpu, vcpu->core) && wake_core(vcpu->core))
+        return;
+    for (unsigned core = 0; core < percore_count; core++) {
+        if (!allows(vcpu, core))
+            continue;
+        if (wake_core(core))
             return;
-        }
+        if (running[core] && (!least || running[core]->credit.priority < least->credit.priority))
+            least = running[core];
     }
+    if (least && least->credit.priority < vcpu->credit.priority)
+        interrupt_core(least->core, VECTOR_WAKE);
+}
+
+static void make_runnable(struct vcpu *vcpu)
+{
+    set_state(vcpu, VCPU_RUNNABLE);
+    credit_wake(&vcpu->credit);
+    find_core(vcpu);
 }
 
 /* ---- vcpu_op -------------------------------------------------------------------------------------------- */
@@ -111,9 +123,8 @@ void schedule_up(struct vcpu *vcpu)
     lock_acquire(&schedule_lock);
     vcpu->down_wanted = false;
     if (vcpu->state == VCPU_DOWN || vcpu->state == VCPU_BLOCKED) {
-        vcpu->state = VCPU_RUNNABLE;
         vcpu->halted = false;
-        wake_an_idle_core();
+        make_runnable(vcpu);
     }
     lock_release(&schedule_lock);
 }
@@ -124,7 +135,7 @@ void schedule_down(struct vcpu *vcpu)
     if (vcpu->state == VCPU_RUNNING)
         vcpu->down_wanted = true;
     else
-        vcpu->state = VCPU_DOWN;
+        set_state(vcpu, VCPU_DOWN);
     lock_release(&schedule_lock);
 }
 
@@ -140,21 +151,22 @@ bool schedule_is_up(struct vcpu *vcpu)
 
 /* ---- Waking and pausing --------------------------------------------------------------------------------- */
 
-static void kick(const struct vcpu *vcpu)
+/* VECTOR_FLUSH only ends the guest's run. */
+static void kick(const struct vcpu *vcpu, uint8_t vector)
 {
-    if (__atomic_load_n(&vcpu->state, __ATOMIC_ACQUIRE) == VCPU_RUNNING && vcpu->core != percore_self()->index)
-        lapic_send_fixed(percores[vcpu->core].apic_id, VECTOR_WAKE);
+    if (vcpu->state == VCPU_RUNNING)
+        interrupt_core(vcpu->core, vector);
 }
 
 void schedule_wake(struct vcpu *vcpu)
 {
     lock_acquire(&schedule_lock);
+    vcpu->polling = false;
     if (vcpu->state == VCPU_BLOCKED) {
-        vcpu->state = VCPU_RUNNABLE;
-        wake_an_idle_core();
+        make_runnable(vcpu);
     } else {
         vcpu->woken = true; /* it may be on its way into HLT */
-        kick(vcpu);
+        kick(vcpu, VECTOR_FLUSH);
     }
     lock_release(&schedule_lock);
 }
@@ -163,7 +175,7 @@ void schedule_kick(const struct guest *guest)
 {
     lock_acquire(&schedule_lock);
     for (unsigned v = 0; v < guest->spec.vcpus; v++)
-        kick(&guest->vcpus[v]);
+        kick(&guest->vcpus[v], VECTOR_FLUSH);
     lock_release(&schedule_lock);
 }
 
@@ -183,146 +195,254 @@ void schedule_unpause(struct guest *guest)
     if (--guest->pauses == 0)
         for (unsigned v = 0; v < guest->spec.vcpus; v++)
             if (guest->vcpus[v].state == VCPU_RUNNABLE)
-                wake_an_idle_core();
+                find_core(&guest->vcpus[v]);
     lock_release(&schedule_lock);
 }
 
-/* ---- A core's life -------------------------------------------------------------------------------------- */
-
-static void give_back(struct vcpu *vcpu, enum exit_result result)
+uint64_t schedule_set_affinity(struct vcpu *vcpu, uint64_t cores)
 {
-    struct guest *guest = vcpu->guest;
-    enum vcpu_state state;
-    bool stuck;
+    cores &= (1ull << percore_count) - 1;
+    if (!cores)
+        return 0;
+    lock_acquire(&schedule_lock);
+    vcpu->affinity = cores;
+    if (!allows(vcpu, vcpu->core))
+        kick(vcpu, VECTOR_WAKE);
+    if (vcpu->state == VCPU_RUNNABLE)
+        find_core(vcpu);
+    lock_release(&schedule_lock);
+    return cores;
+}
+
+/* ---- Who runs next -------------------------------------------------------------------------------------- */
+
+static bool can_run(const struct vcpu *vcpu, unsigned core)
+{
+    return vcpu->state == VCPU_RUNNABLE && vcpu->guest->outcome == GUEST_RUNS && !vcpu->guest->pauses &&
+           !vcpu->credit.parked && allows(vcpu, core);
+}
+
+/* Who has yielded comes last; then by priority; then by how long it has waited. */
+static bool is_before(const struct vcpu *a, const struct vcpu *b)
+{
+    if (a->yielded != b->yielded)
+        return b->yielded;
+    if (a->credit.priority != b->credit.priority)
+        return a->credit.priority > b->credit.priority;
+    return a->queued < b->queued;
+}
+
+static struct vcpu *best_for(unsigned core)
+{
+    struct vcpu *best = NULL;
+
+    for (unsigned g = 0; g < guest_count && !stopping; g++) {
+        if (!guest_is_alive(&guests[g]))
+            continue;
+        for (unsigned v = 0; v < guests[g].spec.vcpus; v++) {
+            struct vcpu *vcpu = &guests[g].vcpus[v];
+
+            if (can_run(vcpu, core) && (!best || is_before(vcpu, best)))
+                best = vcpu;
+        }
+    }
+    return best;
+}
+
+static void charge(struct vcpu *vcpu)
+{
+    uint64_t now = clock_now();
+
+    credit_charge(&vcpu->credit, now - vcpu->charged_at, slice_ns);
+    vcpu->charged_at = now;
+}
+
+/* A boost lasts until the next tick, a slice three of them. */
+static void set_tick(const struct vcpu *vcpu, unsigned core)
+{
+    uint64_t tick = slice_ns / CREDIT_TICKS_PER_SLICE;
+
+    timer_set(&tick_timers[core], clock_now() + (vcpu->credit.priority == CREDIT_BOOST ? tick : slice_ns));
+}
+
+static void tick(void *ctx)
+{
+    struct percore *core = ctx;
 
     lock_acquire(&schedule_lock);
-    stuck = guest->outcome == GUEST_RUNS && !any_other_can_run(vcpu) &&
-            !__atomic_load_n(&guest->wakers, __ATOMIC_ACQUIRE) &&
-            (vcpu->down_wanted || (result == EXIT_BLOCK && !vcpu->woken));
-    if (stuck) { /* before it is another core's business */
+    if (running[core->index])
+        credit_tick(&running[core->index]->credit);
+    core->reschedule = true;
+    lock_release(&schedule_lock);
+}
+
+struct vcpu *schedule_take(struct percore *core)
+{
+    struct vcpu *vcpu;
+
+    lock_acquire(&schedule_lock);
+    core->reschedule = false;
+    vcpu = best_for(core->index);
+    running[core->index] = vcpu;
+    if (vcpu) {
+        set_state(vcpu, VCPU_RUNNING);
+        vcpu->core = core->index;
+        vcpu->yielded = vcpu->polling = false;
+        vcpu->charged_at = clock_now();
+    } else {
+        __atomic_store_n(&core->idle, true, __ATOMIC_RELEASE);
+    }
+    lock_release(&schedule_lock);
+    if (vcpu)
+        set_tick(vcpu, core->index);
+    return vcpu;
+}
+
+bool schedule_may_go_on(const struct vcpu *vcpu, const struct percore *core)
+{
+    return !core->reschedule && !vcpu->down_wanted && vcpu->guest->outcome == GUEST_RUNS && !vcpu->guest->pauses &&
+           !stopping;
+}
+
+/* ---- Leaving -------------------------------------------------------------------------------------------- */
+
+/* The control domain has ended, and hv with it. */
+static void stop_all(void)
+{
+    stopping = true;
+    for (unsigned core = 0; core < percore_count; core++)
+        if (running[core])
+            interrupt_core(core, VECTOR_WAKE);
+}
+
+static bool can_come_back(const struct vcpu *vcpu)
+{
+    return vcpu->state == VCPU_RUNNABLE || vcpu->state == VCPU_RUNNING || vcpu->poll_timer.armed;
+}
+
+/* Nothing will ever run it again: no other vCPU that could wake this one, no event or timer that might. */
+static bool is_stuck(const struct vcpu *vcpu, enum exit_result result)
+{
+    const struct guest *guest = vcpu->guest;
+
+    if (guest->outcome != GUEST_RUNS || __atomic_load_n(&guest->wakers, __ATOMIC_ACQUIRE) || vcpu->poll_timer.armed)
+        return false;
+    for (unsigned v = 0; v < guest->spec.vcpus; v++)
+        if (&guest->vcpus[v] != vcpu && can_come_back(&guest->vcpus[v]))
+            return false;
+    return vcpu->down_wanted || (result == EXIT_BLOCK && !vcpu->woken);
+}
+
+static enum vcpu_state state_after(const struct vcpu *vcpu, enum exit_result result)
+{
+    if (vcpu->guest->outcome != GUEST_RUNS)
+        return VCPU_DONE;
+    if (vcpu->down_wanted)
+        return VCPU_DOWN;
+    return result == EXIT_BLOCK && !vcpu->woken ? VCPU_BLOCKED : VCPU_RUNNABLE;
+}
+
+void schedule_give_back(struct vcpu *vcpu, enum exit_result result)
+{
+    struct guest *guest = vcpu->guest;
+    bool over;
+
+    timer_stop(&tick_timers[vcpu->core]);
+    lock_acquire(&schedule_lock);
+    charge(vcpu);
+    running[vcpu->core] = NULL;
+    if (is_stuck(vcpu, result)) { /* before it is another core's business */
         guest_finish(guest, GUEST_CRASHED, 0);
         console_print("hv: guest %s: all vCPUs are halted, nothing will wake them", guest->spec.name);
     }
-    if (guest->outcome != GUEST_RUNS)
-        state = VCPU_DONE;
-    else if (vcpu->down_wanted)
-        state = VCPU_DOWN;
-    else
-        state = result == EXIT_BLOCK && !vcpu->woken ? VCPU_BLOCKED : VCPU_RUNNABLE;
+    vcpu->yielded = result == EXIT_YIELD;
+    over = guest->outcome != GUEST_RUNS;
+    if (over && guest->domid == DOMID_CONTROL)
+        stop_all();
+    set_state(vcpu, state_after(vcpu, result));
     vcpu->down_wanted = vcpu->woken = false;
-    __atomic_store_n(&vcpu->state, state, __ATOMIC_RELEASE);
+    if (vcpu->state == VCPU_RUNNABLE && !allows(vcpu, vcpu->core))
+        find_core(vcpu);
     lock_release(&schedule_lock);
-    if (guest->life == GUEST_DYING)
+    if (over) {
+        event_raise_control(VIRQ_DOM_EXC);
         guest_left(guest);
-}
-
-/* Asked with interrupts off: what comes after it ends the VMRUN at once. */
-static bool may_go_on(const struct vcpu *vcpu, const struct percore *core)
-{
-    return !core->reschedule && !vcpu->down_wanted && vcpu->guest->outcome == GUEST_RUNS && !vcpu->guest->pauses;
-}
-
-/* Until its slice is over, it blocks, or its guest ends. */
-static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcpu *vcpu, uint64_t asid_bench)
-{
-    enum exit_result result = EXIT_RESUME;
-    uint64_t tsc;
-
-    core->reschedule = false;
-    svm_arrive(&vcpu->svm);
-    if (vcpu->halted_since) {
-        vcpu->counts.halted_cycles += tsc_read() - vcpu->halted_since;
-        vcpu->halted_since = 0;
     }
-    if (vcpu->halted && exit_halts(vcpu))
-        result = EXIT_BLOCK;
-    while (result == EXIT_RESUME) {
-        if (core->timer_due)
-            timers_run();
-        interrupts_disable();
-        if (core->timer_due) {
-            interrupts_enable();
+}
+
+/* ---- Accounting ----------------------------------------------------------------------------------------- */
+
+/* Every alive guest as credit.h wants it. */
+static unsigned list_guests(struct credit_account accounts[GUESTS_MAX],
+                            struct credit_vcpu *vcpus[GUESTS_MAX][GUEST_VCPUS_MAX])
+{
+    unsigned count = 0;
+
+    for (unsigned g = 0; g < guest_count; g++) {
+        if (!guest_is_alive(&guests[g]))
             continue;
+        for (unsigned v = 0; v < guests[g].spec.vcpus; v++) {
+            vcpus[count][v] = &guests[g].vcpus[v].credit;
+            vcpus[count][v]->active |= guests[g].vcpus[v].state == VCPU_RUNNABLE;
         }
-        vcpu->woken = false; /* whatever woke it is looked at now */
-        devices_enter(vcpu);
-        if (!may_go_on(vcpu, core))
-            break;
-        interrupts_enter(vcpu);
-        vcpu->guest->paging->enter(vcpu);
-        counts_handled(&vcpu->counts, tsc_read());
-        vcpu->counts.runs++;
-        if (svm_core->asids.assignments < asid_bench)
-            asid_drop(&vcpu->svm.asid);
-        tsc = svm_run(svm_core, &vcpu->svm);
-        counts_exit(&vcpu->counts, vcpu->svm.vmcb->exitcode, tsc);
-        interrupts_leave(vcpu);
-        result = exit_handle(vcpu);
+        accounts[count] = (struct credit_account){ &guests[g].share, vcpus[count], guests[g].spec.vcpus };
+        count++;
     }
-    interrupts_enable();
-    if (result == EXIT_BLOCK) {
-        vcpu->halted_since = tsc_read();
-        counts_handled(&vcpu->counts, vcpu->halted_since);
-    }
-    svm_leave(&vcpu->svm);
-    give_back(vcpu, result);
+    return count;
 }
 
-static void wait_for_work(struct percore *core)
+static void account(void *unused)
 {
-    interrupts_disable();
-    __atomic_store_n(&core->idle, true, __ATOMIC_RELEASE);
-    if (!core->reschedule && !core->timer_due)
-        interrupts_wait();
-    core->reschedule = false;
-    __atomic_store_n(&core->idle, false, __ATOMIC_RELEASE);
-    interrupts_enable();
+    static struct credit_account accounts[GUESTS_MAX];
+    static struct credit_vcpu *vcpus[GUESTS_MAX][GUEST_VCPUS_MAX];
+
+    (void)unused;
+    lock_acquire(&schedule_lock);
+    for (unsigned core = 0; core < percore_count; core++)
+        if (running[core])
+            charge(running[core]);
+    if (credit_distribute(accounts, list_guests(accounts, vcpus), percore_count))
+        for (unsigned core = 0; core < percore_count; core++)
+            wake_core(core);
+    for (unsigned core = 0; core < percore_count; core++)
+        if (running[core] && running[core]->credit.parked)
+            interrupt_core(core, VECTOR_WAKE);
+    lock_release(&schedule_lock);
+    timer_set(&accounting_timer, accounting_timer.at + slice_ns);
 }
 
-static void end_slice(void *core)
+void schedule_begin(unsigned core, uint64_t slice)
 {
-    ((struct percore *)core)->reschedule = true;
+    slice_ns = slice;
+    tick_timers[core] = (struct timer){ .fire = tick, .ctx = &percores[core] };
+    if (core != 0)
+        return;
+    accounting_timer = (struct timer){ .fire = account };
+    timer_set(&accounting_timer, clock_now() + slice_ns);
 }
 
-void schedule_loop(const struct schedule_options *options)
+/* ---- The end -------------------------------------------------------------------------------------------- */
+
+static bool all_ended(void)
 {
-    struct percore *core = percore_self();
-    struct svm_core *svm_core = &svm_cores[core->index];
+    const struct guest *control = guest_by_domid(DOMID_CONTROL);
 
-    svm_core_init(svm_core, options->asids);
-    slice_timers[core->index] = (struct timer){ .fire = end_slice, .ctx = core };
-    interrupts_enable();
-    for (;;) {
-        struct vcpu *vcpu;
-        bool over;
-
-        if (core->timer_due)
-            timers_run();
-        lock_acquire(&schedule_lock);
-        vcpu = take_next();
-        over = !vcpu && all_over();
-        lock_release(&schedule_lock);
-        if (over)
-            report_and_stop();
-        if (!vcpu) {
-            wait_for_work(core);
-            continue;
-        }
-        if (options->switch_bumps && vcpu != last_vcpu[core->index])
-            asid_core_bump(&svm_core->asids);
-        last_vcpu[core->index] = vcpu;
-        timer_set(&slice_timers[core->index], clock_now() + options->slice_ns);
-        run_vcpu(svm_core, core, vcpu, options->asid_bench);
-        timer_stop(&slice_timers[core->index]);
-    }
+    if (control)
+        return control->outcome != GUEST_RUNS;
+    for (unsigned i = 0; i < guest_count; i++)
+        if (guests[i].life != GUEST_FREE && (guests[i].life != GUEST_ALIVE || guests[i].outcome == GUEST_RUNS))
+            return false;
+    return true;
 }
 
-uint64_t schedule_asid_assignments(unsigned core)
+bool schedule_is_over(void)
 {
-    return svm_cores[core].asids.assignments;
-}
+    bool over;
 
-uint64_t schedule_asid_flushes(unsigned core)
-{
-    return svm_cores[core].asids.flushes;
+    lock_acquire(&schedule_lock);
+    over = all_ended();
+    for (unsigned core = 0; core < percore_count; core++)
+        over = over && !running[core];
+    lock_release(&schedule_lock);
+    return over;
 }

@@ -3,6 +3,7 @@
 #ifndef HV_VM_SCHEDULE_H
 #define HV_VM_SCHEDULE_H
 
+#include "hv/abi/guest_calls.h"
 #include "hv/vm/guest.h"
 
 struct schedule_options {
@@ -14,6 +15,9 @@ struct schedule_options {
 
 /* Each core's main loop, entered after all guests are created. The core that sees the last guest end reports. */
 void schedule_loop(const struct schedule_options *options) __attribute__((noreturn));
+
+/* On each core before its loop: ticks, and on core 0 the accounting of credits, once a slice. */
+void schedule_begin(unsigned core, uint64_t slice_ns);
 
 /* For vcpu_op. A vCPU that is down can be claimed for (re)initialisation; false: it is up. */
 bool schedule_claim(struct vcpu *vcpu);
@@ -28,6 +32,10 @@ void schedule_wake(struct vcpu *vcpu);
 /* Each pause wants its unpause. When schedule_pause returns, no core runs a vCPU of the guest, not the caller's own. */
 void schedule_pause(struct guest *guest);
 void schedule_unpause(struct guest *guest);
+/* The cores that the vCPU may run on, of those there are; returns them, 0 (and no change): none is there. */
+uint64_t schedule_set_affinity(struct vcpu *vcpu, uint64_t cores);
+/* Time spent running, waiting for a core, blocked, offline. */
+void schedule_runstate(const struct vcpu *vcpu, struct vcpu_runstate_info *info);
 /* Have the cores that run its vCPUs look up. */
 void schedule_kick(const struct guest *guest);
 /* Whether no core runs a vCPU of the guest. */

@@ -20,7 +20,8 @@
 #define VCPUOP_INITIALISE 0
 #define VCPUOP_UP 1
 #define VCPUOP_IS_UP 3
-#define SYSCTL_PERFC_OP 3
+#define SYSCTL_PERFC_OP 5
+#define SYSCTL_INTERFACE 0x15
 #define PERFC_QUERY 2
 #define NOT_MAPPED 0x8000000000ull
 #define MSR_EFER 0xC0000080
@@ -34,6 +35,7 @@ struct perfc_desc {
 struct perfc_op {
     uint32_t cmd, interface_version, op, nr_counters, nr_vals, pad;
     uint64_t desc, val;
+    uint8_t rest[96];
 };
 
 static struct perfc_desc descs[160];
@@ -53,7 +55,7 @@ static bool text_equal(const char *a, const char *b)
 /* hv's count of one reason; UINT32_MAX: the query failed. */
 static uint32_t count_of(const char *name)
 {
-    struct perfc_op op = { .cmd = SYSCTL_PERFC_OP, .op = PERFC_QUERY, .desc = (uintptr_t)descs,
+    struct perfc_op op = { .cmd = SYSCTL_PERFC_OP, .interface_version = SYSCTL_INTERFACE, .op = PERFC_QUERY, .desc = (uintptr_t)descs,
                            .val = (uintptr_t)values };
 
     if (hypercall3(HYPERCALL_SYSCTL, (uintptr_t)&op, 0, 0) != 0 || op.nr_counters > 160)
