@@ -14,7 +14,20 @@
 enum dram_page_flag {
     DRAM_PAGE_CODE = 1,  /* decoded blocks were made from bytes of this page */
     DRAM_PAGE_ARMED = 2, /* a MONITOR line lies in this page */
+    DRAM_PAGE_BAD = 4,   /* some word of it reads wrong, or an error waits for an access to it: reads ask too (meet) */
 };
+
+/* Kinds of access that may meet an error in DRAM, or-ed. */
+enum memory_access {
+    MEMORY_READ = 1,
+    MEMORY_WRITE = 2,
+    MEMORY_FETCH = 4,
+    MEMORY_WALK = 8,   /* a page-table entry */
+    MEMORY_SCRUB = 16, /* by the memory controller's scrubber */
+    MEMORY_ANY = 31,
+};
+
+struct mca_error; /* mce/mce.h */
 
 /*
  * The system-physical address space as a core, a page walker or a DMA port sees it.
@@ -47,8 +60,27 @@ struct spa_space {
     unsigned (*home_node)(void *ctx, spa_t address);
     /* `dram` for the DRAM behind the VGA window, A0000-BFFFF, which only SMM sees (ASeg). NULL: there is none. */
     uint8_t *(*smram)(void *ctx, spa_t address, bool allocate);
+    /*
+     * An access by core `core` to bytes of a page flagged DRAM_PAGE_BAD: what it finds is logged. In a core's own
+     * space `core` and `own` do not count: its own unit logs too, and a #MC is pending after it. In the machine's:
+     * true if *own is to be logged by the core. NULL: memory never fails.
+     */
+    bool (*meet)(void *ctx, spa_t address, unsigned size, enum memory_access kind, unsigned core,
+                 struct mca_error *own);
+    const unsigned *bad_words; /* how many such words there are; NULL: never any */
     bool exhausted;
 };
+
+/* Whether accesses to this page have to ask `meet`. One comparison while nothing is wrong anywhere. */
+static inline bool spa_page_is_bad(struct spa_space *space, spa_t address)
+{
+    const uint8_t *flags;
+
+    if (!space->bad_words || !*space->bad_words)
+        return false;
+    flags = space->page_flags(space->ctx, address);
+    return flags && (*flags & DRAM_PAGE_BAD);
+}
 
 /* A device's registers in memory space. Offsets are from `base`; accesses do not cross the region. */
 struct mmio_region {

@@ -348,6 +348,12 @@ struct core {
     bool reference;
 };
 
+/* An access has just met an error that this core reports: it faults now. Under GIF = 0 the #MC waits, as it may. */
+static inline bool core_met_error(const struct core *core)
+{
+    return core->mc_pending && (core->mca.raised & MCA_RAISE_PRECISE) && core->svm.gif;
+}
+
 /* ---- Small things every layer needs --------------------------------------------------------------- */
 
 static inline bool core_in_64bit(const struct core *core)

@@ -167,7 +167,7 @@ START_TEST(an_error_is_logged_and_reported_by_its_three_switches)
     wr(w, 0, 0x409, 0);
     wr(w, 0, 0x408, BIT(8));
     ck_assert_int_eq(core_error_of(w, MCA_BU, UE_BANK2, 8, &raised), MCA_LOGGED);
-    ck_assert_uint_eq(raised, MCA_RAISE_PENDING);
+    ck_assert_uint_eq(raised, MCA_RAISE_PENDING | MCA_RAISE_PRECISE);
     ck_assert_uint_eq(rd(w, 0, 0x409), MCA_VAL | MCA_EN | UE_BANK2);
     wr(w, 0, 0x409, 0);
     wr(w, 0, 0xC0010046, BIT(8)); /* masked: not even detected */
@@ -296,7 +296,7 @@ START_TEST(northbridge_errors_go_to_who_asked_or_to_the_base_core)
     enable(w);
     node_error(w, UE, 1, 1);
     ck_assert_uint_eq(w->last.in_node, 1);
-    ck_assert_uint_eq(w->last.argument, MCA_RAISE_PENDING);
+    ck_assert_uint_eq(w->last.argument, MCA_RAISE_PENDING | MCA_RAISE_PRECISE);
     w->node.bank.status = 0;
     node_error(w, UE, 1, MCA_SOURCE_IO);
     ck_assert_uint_eq(w->last.in_node, 0);

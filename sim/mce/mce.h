@@ -122,6 +122,7 @@ enum mca_raise {
     MCA_RAISE_PENDING = 1,
     MCA_RAISE_PCC = 2,       /* some bank has PCC: RIPV = EIPV = 0 */
     MCA_RAISE_IMPRECISE = 4, /* EIPV = 0 */
+    MCA_RAISE_PRECISE = 16,  /* the access that is being made is to fault */
     MCA_RAISE_EVENT_LOST = 8, /* it came up while another event was delivered, which nobody restarts: RIPV = 0 */
 };
 

@@ -53,7 +53,7 @@ static bool is_reported(const struct mca_bank *bank, const struct mca_error *err
 static unsigned raise_bits(const struct mca_error *error)
 {
     return MCA_RAISE_PENDING | (error->status & MCA_PCC ? MCA_RAISE_PCC : 0) |
-           (error->precise ? 0 : MCA_RAISE_IMPRECISE);
+           (error->precise ? MCA_RAISE_PRECISE : MCA_RAISE_IMPRECISE);
 }
 
 /* ---- A core's banks ------------------------------------------------------------------------------------ */

@@ -258,6 +258,8 @@ static uint8_t *native_pointer(struct mmu *mmu, spa_t spa, unsigned access)
     page = mmu->space->dram(mmu->space->ctx, spa, false);
     if (!page)
         return NULL;
+    if (spa_page_is_bad(mmu->space, spa))
+        return NULL;
     if (access & MMU_WRITE) {
         flags = mmu->space->page_flags(mmu->space->ctx, spa);
         if (flags && *flags)

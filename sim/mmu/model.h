@@ -156,6 +156,7 @@ void mmu_derive(struct mmu *mmu);
 enum mmu_verdict translation_walk(struct translation *t);
 /* Native pointers into tables are no longer good. */
 void tables_forget(struct mmu *mmu);
+void tables_forget_page(struct mmu *mmu, spa_t page); /* its flags changed */
 
 /* walkcache.c */
 bool walk_cache_find(struct translation *t, struct walk_entry *entry);

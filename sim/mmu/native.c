@@ -262,6 +262,7 @@ void mmu_drop_native(struct mmu *mmu, spa_t page)
         if (entry->shift && (entry->frame ^ page) >> entry->shift == 0)
             drop_address(mmu, entry->page | (page & ((UINT64_C(1) << entry->shift) - 1)));
     }
+    tables_forget_page(mmu, page);
     drop_address(mmu, page); /* of translations with paging off */
 }
 

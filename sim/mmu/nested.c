@@ -35,6 +35,14 @@ void tables_forget(struct mmu *mmu)
     memset(mmu->tables, 0, sizeof(mmu->tables));
 }
 
+void tables_forget_page(struct mmu *mmu, spa_t page)
+{
+    struct table_page *kept = &mmu->tables[page >> PAGE_SHIFT & (TABLE_PAGES - 1)];
+
+    if (kept->tag == (page | 1))
+        *kept = (struct table_page){ 0 };
+}
+
 /* The page of tables that holds `spa`; bytes is NULL where there is no DRAM to point at. */
 static struct table_page table_page(struct mmu *mmu, spa_t spa)
 {
@@ -45,7 +53,7 @@ static struct table_page table_page(struct mmu *mmu, spa_t spa)
         return *kept;
     page.bytes = mmu->space->dram(mmu->space->ctx, spa, false);
     page.remote = mmu->space->home_node(mmu->space->ctx, spa) != mmu->node;
-    if (page.bytes)
+    if (page.bytes && !spa_page_is_bad(mmu->space, spa))
         *kept = page;
     return page;
 }
@@ -85,6 +93,8 @@ static void entry_read(struct translation *t, unsigned level, unsigned g, unsign
     entry->value = page.bytes ? table_value(&page, entry->spa, size) : spa_read(t->mmu->space, entry->spa, size);
     if (t->quiet)
         return;
+    if (spa_page_is_bad(t->mmu->space, entry->spa)) /* a core finds its #MC pending after the translation */
+        t->mmu->space->meet(t->mmu->space->ctx, entry->spa, size, MEMORY_WALK, 0, NULL);
     charge_reference(t, &page, g, n);
     translation_trace(t, g, n, WALK_MEMORY, false, entry);
 }

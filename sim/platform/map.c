@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim/bits.h"
+#include "sim/platform/dram_errors.h"
 
 #define MAP_NONE UINT64_MAX
 #define HOLE_BYTES (MAP_4G - MAP_HOLE_BASE)
@@ -87,6 +88,8 @@ static void map_stored(void *ctx, spa_t address, unsigned size)
     struct map *map = ctx;
     const uint8_t *flags = map_page_flags(map, address);
 
+    if (flags && (*flags & DRAM_PAGE_BAD))
+        dram_errors_stored(map->errors, address, size);
     if (flags && *flags && map->stored)
         map->stored(map->ctx, address, size, *flags);
 }
@@ -145,6 +148,14 @@ static unsigned map_home_node(void *ctx, spa_t address)
     return offset == MAP_NONE ? 0 : (unsigned)(offset / map->node_bytes);
 }
 
+static bool map_meet(void *ctx, spa_t address, unsigned size, enum memory_access kind, unsigned core,
+                     struct mca_error *own)
+{
+    const struct map *map = ctx;
+
+    return dram_errors_meet(map->errors, address, size, kind, core, own);
+}
+
 /* ---- Building --------------------------------------------------------------------------------------------- */
 
 struct map_node_range map_node_range(const struct map *map, unsigned node)
@@ -153,6 +164,19 @@ struct map_node_range map_node_range(const struct map *map, unsigned node)
     spa_t limit = map_address(map, (node + 1) * map->node_bytes - 1);
 
     return (struct map_node_range){ base, limit, base < map->top_mem && limit >= MAP_4G };
+}
+
+spa_t map_node_address(const struct map *map, unsigned node, uint64_t offset)
+{
+    return map_address(map, node * map->node_bytes + offset);
+}
+
+/* The VGA window's bytes count: DRAM lies there, hidden. */
+uint64_t map_node_offset(const struct map *map, spa_t address)
+{
+    uint64_t offset = map_offset(map, address);
+
+    return (offset == MAP_NONE ? address : offset) % map->node_bytes;
 }
 
 static void map_add_range(struct map *map, spa_t base, spa_t end, unsigned type)
@@ -197,6 +221,7 @@ void map_init(struct map *map, unsigned nodes, uint64_t memory, uint64_t host_me
         .ctx = map, .dram = map_dram, .is_dram = map_is_dram, .page_flags = map_page_flags,
         .flag_page = map_flag_page, .unflag_page = map_unflag_page, .stored = map_stored,
         .mmio_read = map_mmio_read, .mmio_write = map_mmio_write, .home_node = map_home_node, .smram = map_smram,
+        .meet = map_meet,
     };
     map->nodes = nodes;
     map->node_bytes = memory / nodes;

@@ -24,6 +24,8 @@
 #define MAP_REGIONS 32
 #define MAP_RANGES (2 * MAX_NODES + 8)
 
+struct dram_errors;
+
 struct map {
     struct spa_space space;
     struct dram dram;
@@ -35,6 +37,7 @@ struct map {
     unsigned regions;
     struct memory_range range[MAP_RANGES];
     size_t ranges;
+    struct dram_errors *errors;
     /* platform_wiring's */
     void *ctx;
     void (*stored)(void *ctx, spa_t address, unsigned size, uint8_t flags);
@@ -56,6 +59,9 @@ struct map_node_range {
     spa_t base, limit;
     bool spans_hole;
 };
+/* Byte `offset` of a node's own DRAM as an address, and back. */
+spa_t map_node_address(const struct map *map, unsigned node, uint64_t offset);
+uint64_t map_node_offset(const struct map *map, spa_t address);
 struct map_node_range map_node_range(const struct map *map, unsigned node);
 
 #endif

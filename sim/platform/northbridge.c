@@ -2,6 +2,7 @@
 #include "sim/platform/northbridge.h"
 
 #include "sim/bits.h"
+#include "sim/platform/dram_controller.h"
 #include "sim/unmodelled.h"
 
 #define PCI_HEADER_END 0x40
@@ -19,6 +20,12 @@
 #define F3_HTC 0x64
 #define F3_IBS 0x1cc
 #define NB_CFG_EXTENDED_CONFIG 46
+#define F3_ARRAY_DATA 0xbc
+#define ARRAY_INJECT (BIT(17) | BIT(16)) /* on the next write, on the next read */
+#define GENERATE_CRC_ERROR (BIT(17) | BIT(16)) /* F3x44 */
+#define LINK_SELECT 15, 14
+#define CRC_ERROR_CTL 2 /* MC4_CTL bits of links 0 to 2 */
+#define CRC_ERROR_3_CTL 23
 
 static unsigned nb_slot(const struct northbridge *nb, unsigned function, unsigned offset)
 {
@@ -83,6 +90,8 @@ static uint32_t nb_side_effect(struct northbridge *nb, unsigned function, unsign
         unmodelled_note(nb->wiring->unmodelled, "F2x110[3] MemClrInit");
         return (value & ~(uint32_t)F2_CLEAR_MEMORY) | (uint32_t)F2_MEMORY_CLEARED;
     }
+    if (function == 3 && offset == F3_ARRAY_DATA && (value & ARRAY_INJECT))
+        unmodelled_note(nb->wiring->unmodelled, "F3xBC ECC error injection");
     if (function == 3 && offset == F3_GART_FLUSH)
         return value & ~UINT32_C(1); /* InvGart: done at once, reads 0 */
     return value;
@@ -91,9 +100,27 @@ static uint32_t nb_side_effect(struct northbridge *nb, unsigned function, unsign
 static uint32_t nb_read(void *ctx, unsigned reg, unsigned size)
 {
     const struct nb_function *function = ctx;
+    uint32_t value;
 
     (void)size; /* pci cuts to the size */
-    return nb_get(function->nb, function->function, reg) >> (8 * (reg & 3));
+    value = nb_get(function->nb, function->function, reg);
+    if (function->function == 3)
+        value = dram_controller_read(function->nb, reg & ~3u, value);
+    return value >> (8 * (reg & 3));
+}
+
+/* F3x44[17:16] GenCrcErrByte: a CRC error on the link that LdtLinkSel names, at once; the bits are done with it. */
+static void nb_force_link_error(struct northbridge *nb)
+{
+    struct mca_error error = { .bank = MCA_NB, .ctl = CRC_ERROR_CTL, .status = MCA_UC | MCA_PCC | UINT64_C(0x010C0F) };
+    unsigned link = (unsigned)bits(nb->mca.config, LINK_SELECT);
+
+    if (!(nb->mca.config & GENERATE_CRC_ERROR))
+        return;
+    nb->mca.config &= ~(uint32_t)GENERATE_CRC_ERROR;
+    error.ctl = (uint8_t)(link < 3 ? CRC_ERROR_CTL + link : CRC_ERROR_3_CTL);
+    error.status = bits_put(error.status, MCA_LINK, BIT(link));
+    mca_node_error(&nb->mca, &error, MCA_SOURCE_IO);
 }
 
 static void nb_write(void *ctx, unsigned reg, unsigned size, uint32_t value)
@@ -105,8 +132,10 @@ static void nb_write(void *ctx, unsigned reg, unsigned size, uint32_t value)
     uint32_t lanes = (uint32_t)(bits_mask(8 * size - 1, 0) << shift);
     uint32_t merged;
 
-    if (function->function == 3 && mca_node_write(&nb->mca, reg & ~3u, value << shift, lanes, false))
+    if (function->function == 3 && mca_node_write(&nb->mca, reg & ~3u, value << shift, lanes, false)) {
+        nb_force_link_error(nb);
         return;
+    }
     if (!slot && reg < PCI_HEADER_END)
         return; /* as PCI 3.0 6.1 has it for what a function does not implement: reads 0, writes are dropped */
     if (!slot) {
@@ -114,6 +143,8 @@ static void nb_write(void *ctx, unsigned reg, unsigned size, uint32_t value)
         return;
     }
     merged = nb_merge(nb->row[slot - 1], nb->value[slot - 1], value << shift, lanes);
+    if (function->function == 3)
+        merged = dram_controller_written(nb, reg & ~3u, nb->value[slot - 1], merged);
     nb->value[slot - 1] = nb_side_effect(nb, function->function, reg & ~3u, merged);
 }
 
@@ -240,10 +271,15 @@ void northbridge_reset(struct northbridge *nb, const struct fabric *fabric, cons
     for (unsigned slot = 0; slot < NB_SLOTS && nb->row[slot]; slot++)
         nb->value[slot] = nb->row[slot]->reset;
     mca_node_reset(&nb->mca, false);
+    dram_controller_reset(nb);
     northbridge_program(nb, fabric, map);
 }
 
-static const struct state_field northbridge_fields[] = { STATE_ARRAY(struct northbridge, value) };
+static const struct state_field northbridge_fields[] = {
+    STATE_ARRAY(struct northbridge, value), STATE_VALUE(struct northbridge, scrub_line),
+    STATE_VALUE(struct northbridge, scrub_since_ps),
+    { "ecc_count", offsetof(struct northbridge, ecc_count), 1, 16, 1, 15 },
+};
 
 const struct state_part northbridge_state = {
     .name = "northbridge", .fields = northbridge_fields, .count = G_N_ELEMENTS(northbridge_fields),

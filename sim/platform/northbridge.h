@@ -4,6 +4,7 @@
 #define FAM10H_PLATFORM_NORTHBRIDGE_H
 
 #include "sim/bus.h"
+#include "sim/clock.h"
 #include "sim/mce/mce.h"
 #include "sim/platform/fabric.h"
 #include "sim/platform/map.h"
@@ -29,6 +30,7 @@ extern const struct nb_register nb_registers[];
 extern const size_t nb_register_count;
 
 struct northbridge;
+struct dram_errors;
 
 struct nb_function {
     struct northbridge *nb;
@@ -40,6 +42,10 @@ struct northbridge {
     const struct platform_config *config;
     const struct platform_wiring *wiring;
     uint32_t value[NB_SLOTS];
+    struct dram_errors *errors;                 /* of all nodes */
+    struct timer scrub, swap;                   /* dram_controller.c */
+    uint64_t scrub_line, scrub_since_ps;        /* the sequential scrubber stood at this line of the node then */
+    uint8_t ecc_count[2][8];                    /* F3xB0 EccErrCnt by channel and chip select */
     struct mca_node mca;                        /* F3x40-54, 160-170, 180 are its */
     struct pci *pci;
     uint16_t slot[NB_FUNCTIONS][1024];          /* 1 + index into value; 0: no such register */

@@ -149,6 +149,14 @@ static uint32_t chip_address(uint64_t address)
     return (uint32_t)(bits(address, 36, 27) << 19 | bits(address, 21, 13) << 5);
 }
 
+/* F2x40[1] Spare: not enabled, and of the size of the others. */
+static void program_spare(struct northbridge *nb, unsigned cs, unsigned size, uint32_t *dbam)
+{
+    nb_set(nb, 2, 0x40 + 4 * cs, 2);
+    nb_set(nb, 2, 0x60 + 4 * (cs / 2), chip_address(BIT(size) - 1));
+    *dbam = (uint32_t)bits_put(*dbam, cs / 2 * 4 + 3, cs / 2 * 4, chip_code[size - CHIP_SMALLEST]);
+}
+
 static void program_function2(struct northbridge *nb, const struct map *map)
 {
     unsigned size = chip_select_log2(map->node_bytes);
@@ -160,6 +168,8 @@ static void program_function2(struct northbridge *nb, const struct map *map)
         nb_set(nb, 2, 0x60 + 4 * (cs / 2), chip_address(BIT(size) - 1));
         dbam = (uint32_t)bits_put(dbam, cs / 2 * 4 + 3, cs / 2 * 4, chip_code[size - CHIP_SMALLEST]);
     }
+    if (used >> size < CHIP_SELECTS) /* assumed: one rank more is fitted, as the online spare */
+        program_spare(nb, (unsigned)(used >> size), size, &dbam);
     nb_set(nb, 2, 0x80, dbam);
     nb_set(nb, 2, 0x90, (uint32_t)BIT(19));                    /* registered DIMMs with ECC */
     nb_set(nb, 2, 0x94, UINT32_C(0x00080200) | BIT(3) | 2);    /* DDR2-667 */

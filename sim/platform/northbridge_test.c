@@ -239,7 +239,7 @@ START_TEST(chip_select_registers_of_512_mib)
     struct fixture *f = fixture_new(1, 1, 512 * MIB);
 
     ck_assert_uint_eq(config_read(f, 0, 2, 0x40), 1);
-    ck_assert_uint_eq(config_read(f, 0, 2, 0x44), 0);
+    ck_assert_uint_eq(config_read(f, 0, 2, 0x44), 2); /* the spare rank: F2x44[1] */
     ck_assert_uint_eq(config_read(f, 0, 2, 0x60), 0x00183fe0); /* the sheet's 256 MB mask 00083FE0 and one bit more */
     ck_assert_uint_eq(config_read(f, 0, 2, 0x80), 2);          /* code 2: 512 MB */
     ck_assert_uint_eq(config_read(f, 0, 2, 0x110) & 0x500, 0x500);

@@ -4,6 +4,8 @@
 #define FAM10H_PLATFORM_PARTS_H
 
 #include "sim/platform/cmos.h"
+#include "sim/platform/dram_controller.h"
+#include "sim/platform/dram_errors.h"
 #include "sim/platform/fabric.h"
 #include "sim/platform/hpet.h"
 #include "sim/platform/i8042.h"
@@ -30,6 +32,7 @@ struct platform {
     struct pci pci;
     struct fabric fabric;
     struct northbridge node[MAX_NODES];
+    struct dram_errors errors;
     struct ioapic ioapic;
     struct pic_pair pic;
     struct pit pit;

@@ -115,6 +115,9 @@ static void platform_build_buses(struct platform *platform)
     map_attach(&platform->map, &hpet);
     fabric_init(&platform->fabric, config->nodes);
     pci_init(&platform->pci, &platform->ports, &platform->map, platform, platform_extended_config);
+    dram_errors_init(&platform->errors, &platform->map, platform->node, config->cores_per_node);
+    platform->map.errors = &platform->errors;
+    platform->map.space.bad_words = &platform->errors.words->len;
     for (unsigned node = 0; node < config->nodes; node++)
         northbridge_init(&platform->node[node], node, &platform->config, &platform->wiring, &platform->pci);
 }
@@ -155,6 +158,7 @@ void platform_free(struct platform *platform)
 {
     if (!platform)
         return;
+    dram_errors_free(&platform->errors);
     map_free(&platform->map);
     rom_free(&platform->rom);
     g_free(platform);
@@ -171,8 +175,13 @@ void platform_connect(struct platform *platform, const struct platform_wiring *w
     if (wiring->bsp_pins)
         platform->pins = *wiring->bsp_pins;
     platform->ioapic.messages = wiring->messages;
-    for (unsigned node = 0; node < platform->config.nodes; node++)
+    platform->errors.unmodelled = wiring->unmodelled;
+    for (unsigned node = 0; node < platform->config.nodes; node++) {
         platform->node[node].mca.port = wiring->machine_check;
+        platform->node[node].errors = &platform->errors;
+        if (wiring->clock)
+            dram_controller_connect(&platform->node[node], wiring->clock);
+    }
     pit_connect(&platform->pit, wiring->clock);
     hpet_connect(&platform->hpet, wiring->clock);
     cmos_connect(&platform->cmos, wiring->clock);
@@ -183,6 +192,7 @@ void platform_connect(struct platform *platform, const struct platform_wiring *w
 /* A cold reset: RAM loses its contents, the flash does not. */
 void platform_reset(struct platform *platform)
 {
+    dram_errors_clear(&platform->errors);
     dram_clear(&platform->map.dram);
     platform->map.space.exhausted = false;
     pci_reset(&platform->pci);
@@ -219,6 +229,15 @@ void platform_attach_pci(struct platform *platform, const struct pci_function *f
     pci_attach(&platform->pci, function);
 }
 
+bool platform_plant_error(struct platform *platform, const struct planted_error *planted, GError **error)
+{
+    if (!dram_errors_plant(&platform->errors, planted, error))
+        return false;
+    for (unsigned node = 0; node < platform->config.nodes; node++)
+        dram_controller_errors_changed(&platform->node[node]);
+    return true;
+}
+
 struct mca_node *platform_mca_node(struct platform *platform, unsigned node)
 {
     return &platform->node[node].mca;
@@ -243,6 +262,12 @@ static bool platform_dma_read(void *ctx, uint16_t device_id, uint64_t address, v
     struct platform *platform = ctx;
 
     (void)device_id;
+    for (size_t done = 0; platform->errors.words->len && done < size; done += PAGE_BYTES) {
+        struct mca_error own;
+
+        dram_errors_meet(&platform->errors, address + done, (unsigned)MIN(size - done, PAGE_BYTES), MEMORY_READ,
+                         MCA_SOURCE_IO, &own);
+    }
     spa_read_block(&platform->map.space, address, data, size);
     return true;
 }
@@ -292,6 +317,7 @@ static const struct counter_row platform_counters[] = {
 void platform_describe(struct platform *platform, struct state *state, struct counter_set *counters)
 {
     state_add(state, "platform.dram", &dram_state, &platform->map.dram);
+    state_add(state, "platform.errors", &dram_errors_state, &platform->errors);
     state_add(state, "platform.rom", &rom_state, &platform->rom);
     state_add(state, "platform.pci", &pci_state, &platform->pci);
     for (unsigned node = 0; node < platform->config.nodes; node++) {
@@ -309,5 +335,6 @@ void platform_describe(struct platform *platform, struct state *state, struct co
     state_add(state, "platform.pm", &pm_state, &platform->pm);
     state_add(state, "platform.system_ports", &system_ports_state, &platform->system);
     state_add(state, "platform.uart", &uart_state, &platform->uart);
+    counters_attach(counters, "platform", dram_error_counter_rows, dram_error_counter_count, &platform->errors);
     counters_attach(counters, "platform", platform_counters, G_N_ELEMENTS(platform_counters), platform);
 }

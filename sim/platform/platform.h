@@ -39,6 +39,15 @@ struct platform_config {
     struct char_port debug_console; /* port E9h */
 };
 
+/* Wrong bits in a 16-byte word of DRAM, or another unit's error that waits for an access to it (`named`). */
+struct planted_error {
+    spa_t address;
+    struct ecc_mask mask;    /* what reads wrong */
+    uint8_t kinds;           /* enum memory_access: who is to find it first */
+    bool hard;               /* stays when it was corrected or overwritten */
+    struct mca_error named;  /* status 0: the ECC error that `mask` makes */
+};
+
 /* What platform needs from machine. */
 struct platform_wiring {
     struct clock *clock;
@@ -72,6 +81,8 @@ void platform_attach_mmio(struct platform *platform, const struct mmio_region *r
 void platform_attach_pci(struct platform *platform, const struct pci_function *function);
 struct dma_port platform_dma_port(struct platform *platform, uint16_t device_id);
 /* Northbridge MSRs of a node (NB_CFG, MMIO configuration base ...), shared by the node's cores. */
+/* FALSE: not DRAM, or too many. */
+bool platform_plant_error(struct platform *platform, const struct planted_error *planted, GError **error);
 /* Bank 4 of a node: its northbridge's. */
 struct mca_node *platform_mca_node(struct platform *platform, unsigned node);
 struct msr_bank platform_node_msrs(struct platform *platform, unsigned node);

@@ -116,12 +116,22 @@ static void collect_breakpoints(struct core *core, gva_t linear, unsigned size, 
 
 /* ---- Translation -------------------------------------------------------------------------------------- */
 
+/* DRAM with wrong bits (fact sheet 5.6): the access that consumes them faults, before anything has moved. */
+static enum outcome meet_errors(struct core *core, spa_t spa, unsigned size, unsigned access)
+{
+    core->space->meet(core->space->ctx, spa, size, (access & MMU_WRITE) ? MEMORY_WRITE : MEMORY_READ, core->index, NULL);
+    return core_met_error(core) ? core_fault(core, EXC_MC) : OUTCOME_NEXT;
+}
+
 static enum outcome translate_piece(struct core *core, gva_t linear, unsigned access, struct mem_ref *ref,
                                     unsigned piece)
 {
     struct mmu_result result;
+    enum mmu_verdict verdict = mmu_translate(core->mmu, linear, access, &result);
 
-    switch (mmu_translate(core->mmu, linear, access, &result)) {
+    if (core_met_error(core)) /* in a page table */
+        return core_fault(core, EXC_MC);
+    switch (verdict) {
     case MMU_PAGE_FAULT:
         core->fault = (struct event){ .vector = EXC_PF, .kind = EVENT_EXCEPTION, .has_error = true,
                                       .error = (uint32_t)result.code, .address = result.address };
@@ -135,6 +145,8 @@ static enum outcome translate_piece(struct core *core, gva_t linear, unsigned ac
     ref->native[piece] = result.native;
     if (result.spa - core->apic_page.base < core->apic_page.size)
         ref->native[piece] = NULL;
+    if (!result.native && spa_page_is_bad(core->space, result.spa))
+        return meet_errors(core, result.spa, piece ? ref->size - ref->first : ref->first, access);
     return OUTCOME_NEXT;
 }
 

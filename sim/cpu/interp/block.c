@@ -298,7 +298,9 @@ struct block *block_find(struct block_cache *cache, spa_t spa, struct decode_mod
 
     while (block && !block_is(block, spa, key))
         block = block->hash_next;
-    return block ? block : block_build(cache, spa, mode);
+    if (block || spa_page_is_bad(cache->space, spa)) /* every fetch from a bad page asks for its errors */
+        return block;
+    return block_build(cache, spa, mode);
 }
 
 /* ---- Stores into code ---------------------------------------------------------------------------------- */

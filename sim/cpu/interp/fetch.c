@@ -24,8 +24,11 @@ enum outcome fetch_linear(struct core *core, gva_t *linear)
 enum outcome fetch_translate(struct core *core, gva_t linear, spa_t *spa)
 {
     struct mmu_result result;
+    enum mmu_verdict verdict = mmu_translate(core->mmu, linear, MMU_FETCH | core->access, &result);
 
-    switch (mmu_translate(core->mmu, linear, MMU_FETCH | core->access, &result)) {
+    if (core_met_error(core)) /* in a page table */
+        return core_fault(core, EXC_MC);
+    switch (verdict) {
     case MMU_OK:
         *spa = result.spa;
         return OUTCOME_NEXT;
@@ -57,19 +60,30 @@ static void read_code(struct core *core, spa_t spa, uint8_t *to, size_t size)
     core->smm.fetching = false;
 }
 
-/* The second page of an instruction that crosses. */
-static enum outcome fetch_second(struct core *core, gva_t linear, uint8_t *to, size_t size)
+/* The bytes of an instruction from DRAM with wrong bits; `first` of them lie at `spa`, the rest at `second`. */
+static enum outcome meet_errors(struct core *core, spa_t spa, spa_t second, unsigned length, size_t first)
 {
-    spa_t spa;
+    struct spa_space *space = core->space;
+
+    if (spa_page_is_bad(space, spa))
+        space->meet(space->ctx, spa, length < first ? length : (unsigned)first, MEMORY_FETCH, core->index, NULL);
+    if (length > first && spa_page_is_bad(space, second))
+        space->meet(space->ctx, second, length - (unsigned)first, MEMORY_FETCH, core->index, NULL);
+    return core_met_error(core) ? core_fault(core, EXC_MC) : OUTCOME_NEXT;
+}
+
+/* The second page of an instruction that crosses. */
+static enum outcome fetch_second(struct core *core, gva_t linear, uint8_t *to, size_t size, spa_t *second)
+{
     enum outcome outcome;
 
     if (core->mode != MODE_64BIT)
         linear = (uint32_t)linear;
     else if (!is_canonical(linear))
         return core_fault_code(core, EXC_GP, 0);
-    outcome = fetch_translate(core, linear, &spa);
+    outcome = fetch_translate(core, linear, second);
     if (outcome == OUTCOME_NEXT)
-        read_code(core, spa, to, size);
+        read_code(core, *second, to, size);
     return outcome;
 }
 
@@ -80,6 +94,7 @@ enum outcome fetch_insn_at(struct core *core, spa_t spa, struct insn *insn)
     struct decode_mode mode = core_decode_mode(core);
     enum decode_result result;
     enum outcome outcome;
+    spa_t second = spa;
 
     if (first > room)
         first = room;
@@ -88,14 +103,14 @@ enum outcome fetch_insn_at(struct core *core, spa_t spa, struct insn *insn)
     if (result == DECODE_TRUNCATED && first < room) {
         gva_t next = core->mode == MODE_64BIT ? core->rip + first : core->seg[SEG_CS].base + core->rip + first;
 
-        outcome = fetch_second(core, next, bytes + first, room - first);
+        outcome = fetch_second(core, next, bytes + first, room - first, &second);
         if (outcome != OUTCOME_NEXT)
             return outcome;
         result = insn_prepare(bytes, room, mode, core->model->absent, insn);
     }
     switch (result) {
     case DECODE_OK:
-        return OUTCOME_NEXT;
+        return meet_errors(core, spa, second, insn->length, first);
     case DECODE_INVALID:
         return core_fault(core, EXC_UD);
     default: /* over the CS limit, or longer than 15 bytes */

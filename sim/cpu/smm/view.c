@@ -142,6 +142,25 @@ static unsigned view_home_node(void *ctx, spa_t address)
     return core->smm.memory->home_node(core->smm.memory->ctx, address);
 }
 
+/* In a core's name: what its unit logs raises the #MC on this core. */
+static bool view_meet(void *ctx, spa_t address, unsigned size, enum memory_access kind, unsigned index,
+                      struct mca_error *own)
+{
+    struct core *core = ctx;
+    struct spa_space *memory = core->smm.memory;
+    struct mca_error error;
+
+    (void)index;
+    (void)own;
+    if (smm_hides(core, address) || !memory->meet)
+        return false;
+    core_touch_clock(core);
+    if (!memory->meet(memory->ctx, address, size, kind, core->index, &error))
+        return false;
+    core_error(core, &error);
+    return true;
+}
+
 void smm_view_init(struct core *core, struct spa_space *memory)
 {
     core->smm.memory = memory;
@@ -149,6 +168,7 @@ void smm_view_init(struct core *core, struct spa_space *memory)
         .ctx = core, .dram = view_dram, .is_dram = view_is_dram, .page_flags = view_page_flags,
         .flag_page = view_flag_page, .unflag_page = view_unflag_page, .stored = view_stored,
         .mmio_read = view_mmio_read, .mmio_write = view_mmio_write, .home_node = view_home_node,
+        .meet = view_meet, .bad_words = memory->bad_words,
     };
     core->space = &core->smm.view;
 }
