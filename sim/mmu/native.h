@@ -43,6 +43,12 @@ static inline unsigned native_index(gva_t address)
     return (unsigned)((vpn ^ vpn >> 9) & (NATIVE_SLOTS - 1));
 }
 
+static inline uint8_t *native_hit(struct native_map *map, struct native_slot *slot, gva_t address)
+{
+    slot->stamp = ++map->accesses;
+    return (uint8_t *)(slot->delta + address);
+}
+
 /*
  * Native pointer for a data access that stays inside one page, or NULL: then call mmu_translate.
  * On success the lookup has been counted.
@@ -55,8 +61,22 @@ static inline uint8_t *native_data(struct mmu *mmu, gva_t address, unsigned size
 
     if (tag != (address & ~PAGE_MASK) || (address & PAGE_MASK) + size > PAGE_BYTES)
         return NULL;
-    slot->stamp = ++map->accesses;
-    return (uint8_t *)(slot->delta + address);
+    return native_hit(map, slot, address);
+}
+
+/*
+ * The same for a power of two, but NULL for a misaligned access too: one comparison tells whether the page is
+ * the slot's and the access aligned, hence inside it.
+ */
+static inline uint8_t *native_aligned(struct mmu *mmu, gva_t address, unsigned size, bool write, bool user)
+{
+    struct native_map *map = (struct native_map *)mmu;
+    struct native_slot *slot = &map->slot[user][native_index(address)];
+    gva_t tag = write ? slot->tag_write : slot->tag_read;
+
+    if (tag != (address & (~PAGE_MASK | (size - 1))))
+        return NULL;
+    return native_hit(map, slot, address);
 }
 
 /*

@@ -198,28 +198,6 @@ enum outcome linear_probe(struct core *core, gva_t linear, unsigned size, unsign
 
 /* ---- Moving data -------------------------------------------------------------------------------------- */
 
-static inline uint64_t load_native(const uint8_t *native, unsigned size)
-{
-    uint64_t value = 0;
-
-    switch (size) {
-    case 1: return *native;
-    case 2: memcpy(&value, native, 2); return value;
-    case 4: memcpy(&value, native, 4); return value;
-    default: memcpy(&value, native, 8); return value;
-    }
-}
-
-static inline void store_native(uint8_t *native, unsigned size, uint64_t value)
-{
-    switch (size) {
-    case 1: *native = (uint8_t)value; break;
-    case 2: memcpy(native, &value, 2); break;
-    case 4: memcpy(native, &value, 4); break;
-    default: memcpy(native, &value, 8); break;
-    }
-}
-
 /* 1, 2, 4 or 8 bytes that no native pointer reaches: the APIC, a device, absent or watched DRAM. */
 static uint64_t load_spa(struct core *core, spa_t spa, unsigned size)
 {
@@ -364,60 +342,29 @@ enum outcome linear_write(struct core *core, gva_t linear, unsigned size, unsign
 
 /* ---- By segment and offset ---------------------------------------------------------------------------- */
 
-/*
- * segment_linear with the common case of 64-bit mode inline. The canonical check is left to the native
- * slot's tag where there is one: a native hit needs none.
- */
-static inline uint8_t *fast_memory(struct core *core, unsigned segment, uint64_t offset, unsigned size,
-                                   unsigned access)
+/* Whatever the inline halves in memory.h leave: other modes, misaligned, missed, watched. */
+enum outcome memory_read_slow(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t *value)
 {
-    if (core->mode != MODE_64BIT || (core->efer & EFER_LMSLE))
-        return NULL;
-    if (segment >= SEG_FS)
-        offset += core->seg[segment].base;
-    return fast_native(core, offset, size, core->access | access);
-}
-
-enum outcome memory_read(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t *value)
-{
-    const uint8_t *native = fast_memory(core, segment, offset, size, MMU_READ);
-    enum outcome outcome;
     gva_t linear;
+    enum outcome outcome = segment_linear(core, segment, offset, size, MMU_READ, &linear);
 
-    if (native != NULL) {
-        *value = load_native(native, size);
-        return OUTCOME_NEXT;
-    }
-    outcome = segment_linear(core, segment, offset, size, MMU_READ, &linear);
     return outcome == OUTCOME_NEXT ? linear_read(core, linear, size, core->access, value) : outcome;
 }
 
-enum outcome memory_write(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t value)
+enum outcome memory_write_slow(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t value)
 {
-    uint8_t *native = fast_memory(core, segment, offset, size, MMU_WRITE);
-    enum outcome outcome;
     gva_t linear;
+    enum outcome outcome = segment_linear(core, segment, offset, size, MMU_WRITE, &linear);
 
-    if (native != NULL) {
-        store_native(native, size, value);
-        return OUTCOME_NEXT;
-    }
-    outcome = segment_linear(core, segment, offset, size, MMU_WRITE, &linear);
     return outcome == OUTCOME_NEXT ? linear_write(core, linear, size, core->access, value) : outcome;
 }
 
 enum outcome memory_probe(struct core *core, unsigned segment, uint64_t offset, unsigned size, unsigned access,
                           struct mem_ref *ref)
 {
-    uint8_t *native = fast_memory(core, segment, offset, size, access);
     enum outcome outcome;
     gva_t linear;
 
-    if (native != NULL) {
-        ref->size = ref->first = size;
-        ref->native[0] = native;
-        return OUTCOME_NEXT;
-    }
     outcome = segment_linear(core, segment, offset, size, access, &linear);
     return outcome == OUTCOME_NEXT ? linear_probe(core, linear, size, core->access | access, ref) : outcome;
 }
@@ -451,7 +398,7 @@ enum outcome memory_read_wide(struct core *core, unsigned segment, uint64_t offs
     struct mem_ref ref;
 
     if (plainly_aligned(segment, offset, aligned))
-        native = fast_memory(core, segment, offset, 16, MMU_READ);
+        native = memory_native(core, segment, offset, 16, false);
     if (native != NULL) {
         memcpy(data, native, 16);
         return OUTCOME_NEXT;
@@ -469,7 +416,7 @@ enum outcome memory_write_wide(struct core *core, unsigned segment, uint64_t off
     struct mem_ref ref;
 
     if (plainly_aligned(segment, offset, aligned))
-        native = fast_memory(core, segment, offset, 16, MMU_WRITE);
+        native = memory_native(core, segment, offset, 16, true);
     if (native != NULL) {
         memcpy(native, data, 16);
         return OUTCOME_NEXT;
@@ -493,7 +440,13 @@ enum outcome memory_probe_bytes(struct core *core, unsigned segment, uint64_t of
 
 enum outcome memory_modify(struct core *core, unsigned segment, uint64_t offset, unsigned size, struct mem_ref *ref)
 {
-    return memory_probe(core, segment, offset, size, MMU_WRITE, ref);
+    uint8_t *native = memory_native(core, segment, offset, size, true);
+
+    if (native == NULL)
+        return memory_probe(core, segment, offset, size, MMU_WRITE, ref);
+    ref->size = ref->first = size;
+    ref->native[0] = native;
+    return OUTCOME_NEXT;
 }
 
 /* ---- Stack ------------------------------------------------------------------------------------------- */
@@ -512,7 +465,7 @@ void stack_adjust(struct core *core, int64_t bytes)
 
 enum outcome stack_probe(struct core *core, unsigned depth, unsigned size, struct mem_ref *ref)
 {
-    return memory_probe(core, SEG_SS, stack_offset(core, -(int64_t)depth), size, MMU_WRITE, ref);
+    return memory_modify(core, SEG_SS, stack_offset(core, -(int64_t)depth), size, ref);
 }
 
 enum outcome stack_push(struct core *core, unsigned size, uint64_t value)

@@ -7,6 +7,8 @@
 #ifndef FAM10H_CPU_EXEC_MEMORY_H
 #define FAM10H_CPU_EXEC_MEMORY_H
 
+#include <string.h>
+
 #include "sim/cpu/core.h"
 
 /* One checked memory operand: at most two pieces, because it may cross one page. */
@@ -36,9 +38,70 @@ void ref_store_bytes(struct core *core, const struct mem_ref *ref, const void *d
 enum outcome linear_read(struct core *core, gva_t linear, unsigned size, unsigned access, uint64_t *value);
 enum outcome linear_write(struct core *core, gva_t linear, unsigned size, unsigned access, uint64_t value);
 
-/* The same by segment and offset, explicit accesses of the current code. */
-enum outcome memory_read(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t *value);
-enum outcome memory_write(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t value);
+/* ---- The same by segment and offset, explicit accesses of the current code ---------------------------- */
+
+/* 1, 2, 4 or 8 bytes. */
+static inline uint64_t load_native(const uint8_t *native, unsigned size)
+{
+    uint64_t value = 0;
+
+    switch (size) {
+    case 1: return *native;
+    case 2: memcpy(&value, native, 2); return value;
+    case 4: memcpy(&value, native, 4); return value;
+    default: memcpy(&value, native, 8); return value;
+    }
+}
+
+static inline void store_native(uint8_t *native, unsigned size, uint64_t value)
+{
+    switch (size) {
+    case 1: *native = (uint8_t)value; break;
+    case 2: memcpy(native, &value, 2); break;
+    case 4: memcpy(native, &value, 4); break;
+    default: memcpy(native, &value, 8); break;
+    }
+}
+
+/*
+ * Native address of an access to a power of two of bytes, in the common case of 64-bit mode; NULL: nothing was counted,
+ * take the long way. The canonical check is left to the slot's tag. `write` is a constant.
+ */
+static inline __attribute__((always_inline)) uint8_t *memory_native(struct core *core, unsigned segment,
+                                                                    uint64_t offset, unsigned size, bool write)
+{
+    if (core->mode != MODE_64BIT || (core->efer & EFER_LMSLE) || core->data_breakpoints)
+        return NULL;
+    if (segment >= SEG_FS)
+        offset += core->seg[segment].base;
+    return native_aligned(core->mmu, offset, size, write, (core->access & MMU_USER) != 0);
+}
+
+enum outcome memory_read_slow(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t *value);
+enum outcome memory_write_slow(struct core *core, unsigned segment, uint64_t offset, unsigned size, uint64_t value);
+
+static inline enum outcome memory_read(struct core *core, unsigned segment, uint64_t offset, unsigned size,
+                                       uint64_t *value)
+{
+    const uint8_t *native = memory_native(core, segment, offset, size, false);
+
+    if (__builtin_expect(native == NULL, 0))
+        return memory_read_slow(core, segment, offset, size, value);
+    *value = load_native(native, size);
+    return OUTCOME_NEXT;
+}
+
+static inline enum outcome memory_write(struct core *core, unsigned segment, uint64_t offset, unsigned size,
+                                        uint64_t value)
+{
+    uint8_t *native = memory_native(core, segment, offset, size, true);
+
+    if (__builtin_expect(native == NULL, 0))
+        return memory_write_slow(core, segment, offset, size, value);
+    store_native(native, size, value);
+    return OUTCOME_NEXT;
+}
+
 /* 16 bytes; `aligned`: #GP unless they are (APM4 1.2 misaligned accesses). */
 enum outcome memory_read_wide(struct core *core, unsigned segment, uint64_t offset, bool aligned, void *data);
 enum outcome memory_write_wide(struct core *core, unsigned segment, uint64_t offset, bool aligned, const void *data);
