@@ -27,6 +27,13 @@ static void page_drop_native(void *ctx, spa_t page)
         mmu_drop_native(core_mmu(machine->core[i]), page);
 }
 
+void machine_track_stores(struct machine *machine, bool on)
+{
+    platform_track_stores(machine->platform, on);
+    for (unsigned i = 0; i < machine->core_count; i++)
+        mmu_drop_all_native(core_mmu(machine->core[i]));
+}
+
 static void debug_exit(void *ctx, uint32_t value)
 {
     struct machine *machine = ctx;

@@ -74,6 +74,9 @@ struct unmodelled *machine_unmodelled(struct machine *machine);
 const struct machine_config *machine_configuration(const struct machine *machine);
 struct clock *machine_clock(struct machine *machine);
 
+/* Note from now on which DRAM pages are stored to (platform_next_stored lists them); changes no counter and no time. */
+void machine_track_stores(struct machine *machine, bool on);
+
 char *machine_hash(struct machine *machine);
 bool machine_save(struct machine *machine, const char *file, GError **error);
 bool machine_restore(struct machine *machine, const char *file, GError **error);

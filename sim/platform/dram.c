@@ -18,6 +18,7 @@ void dram_init(struct dram *dram, uint64_t size, uint64_t limit)
     dram->size = size;
     dram->limit = limit;
     dram->used = 0;
+    dram->tracked = false;
     dram->chunks = (size + DRAM_CHUNK_BYTES - 1) >> DRAM_CHUNK_SHIFT;
     dram->chunk = g_new0(struct dram_chunk *, dram->chunks);
 }
@@ -32,6 +33,7 @@ void dram_clear(struct dram *dram)
         dram->chunk[i] = NULL;
     }
     dram->used = 0;
+    dram->tracked = false;
 }
 
 void dram_free(struct dram *dram)
@@ -89,6 +91,8 @@ static struct dram_chunk *dram_chunk_allocate(struct dram *dram, size_t index, b
         *exhausted = true;
         return NULL;
     }
+    if (dram->tracked)
+        memset(chunk->flags, DRAM_PAGE_CLEAN, sizeof(chunk->flags));
     dram->used += DRAM_CHUNK_BYTES;
     dram->chunk[index] = chunk;
     return chunk;
@@ -114,6 +118,36 @@ uint8_t *dram_page_flags(struct dram *dram, uint64_t offset)
     if (index >= dram->chunks || !dram->chunk[index])
         return NULL;
     return &dram->chunk[index]->flags[(offset & (DRAM_CHUNK_BYTES - 1)) >> PAGE_SHIFT];
+}
+
+void dram_track(struct dram *dram, bool on)
+{
+    for (size_t i = 0; i < dram->chunks; i++) {
+        for (size_t page = 0; dram->chunk[i] && page < DRAM_CHUNK_PAGES; page++) {
+            uint8_t *flags = &dram->chunk[i]->flags[page];
+
+            *flags = (uint8_t)(on ? *flags | DRAM_PAGE_CLEAN : *flags & ~DRAM_PAGE_CLEAN);
+        }
+    }
+    dram->tracked = on;
+}
+
+uint64_t dram_next_stored(const struct dram *dram, uint64_t offset)
+{
+    size_t page = offset >> PAGE_SHIFT;
+
+    while (dram->tracked && page < dram->size >> PAGE_SHIFT) {
+        const struct dram_chunk *chunk = dram->chunk[page / DRAM_CHUNK_PAGES];
+
+        if (!chunk) {
+            page = (page / DRAM_CHUNK_PAGES + 1) * DRAM_CHUNK_PAGES;
+            continue;
+        }
+        if (!(chunk->flags[page % DRAM_CHUNK_PAGES] & DRAM_PAGE_CLEAN))
+            return (uint64_t)page << PAGE_SHIFT;
+        page++;
+    }
+    return UINT64_MAX;
 }
 
 /* ---- Snapshot ------------------------------------------------------------------------------------------ */

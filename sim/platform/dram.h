@@ -19,6 +19,7 @@ struct dram {
     uint64_t size;
     uint64_t limit; /* on native memory, bytes */
     uint64_t used;  /* native memory in use, bytes */
+    bool tracked;   /* pages are marked DRAM_PAGE_CLEAN until their first store */
 };
 
 void dram_init(struct dram *dram, uint64_t size, uint64_t limit);
@@ -30,6 +31,11 @@ void dram_free(struct dram *dram);
 uint8_t *dram_page(struct dram *dram, uint64_t offset, bool allocate, bool *exhausted);
 /* The flag byte of a present page, else NULL. */
 uint8_t *dram_page_flags(struct dram *dram, uint64_t offset);
+
+/* From now on note which pages are stored to, or note none. Native pointers to all pages must be dropped. */
+void dram_track(struct dram *dram, bool on);
+/* Offset of the first page at or past `offset` that was stored to since; UINT64_MAX: none. */
+uint64_t dram_next_stored(const struct dram *dram, uint64_t offset);
 
 extern const struct state_part dram_state;
 

@@ -86,12 +86,31 @@ static void map_unflag_page(void *ctx, spa_t address, enum dram_page_flag flag)
 static void map_stored(void *ctx, spa_t address, unsigned size)
 {
     struct map *map = ctx;
-    const uint8_t *flags = map_page_flags(map, address);
+    uint8_t *flags = map_page_flags(map, address);
 
-    if (flags && (*flags & DRAM_PAGE_BAD))
+    if (!flags)
+        return;
+    *flags = (uint8_t)(*flags & ~DRAM_PAGE_CLEAN);
+    if (*flags & DRAM_PAGE_BAD)
         dram_errors_stored(map->errors, address, size);
-    if (flags && *flags && map->stored)
+    if (*flags && map->stored)
         map->stored(map->ctx, address, size, *flags);
+}
+
+void map_track_stores(struct map *map, bool on)
+{
+    dram_track(&map->dram, on);
+}
+
+bool map_next_stored(const struct map *map, uint64_t *position, spa_t *page)
+{
+    uint64_t offset = dram_next_stored(&map->dram, *position);
+
+    if (offset == UINT64_MAX)
+        return false;
+    *position = offset + PAGE_BYTES;
+    *page = map_address(map, offset);
+    return true;
 }
 
 /* Regions are few and device accesses rare: a search in order of attachment. */

@@ -214,6 +214,16 @@ struct spa_space *platform_space(struct platform *platform)
     return &platform->map.space;
 }
 
+void platform_track_stores(struct platform *platform, bool on)
+{
+    map_track_stores(&platform->map, on);
+}
+
+bool platform_next_stored(const struct platform *platform, uint64_t *position, spa_t *page)
+{
+    return map_next_stored(&platform->map, position, page);
+}
+
 struct pio_space *platform_ports(struct platform *platform)
 {
     return &platform->ports.space;

@@ -72,6 +72,13 @@ void platform_describe(struct platform *platform, struct state *state, struct co
 void platform_reset(struct platform *platform);
 
 struct spa_space *platform_space(struct platform *platform);
+/*
+ * Which DRAM pages anybody stores to (cores, walkers, devices), from now on until it is switched off, or the platform
+ * is reset or restored. The caller drops the cores' native pointers.
+ */
+void platform_track_stores(struct platform *platform, bool on);
+/* Go through them in order of address: *position is 0 at first; false: no more. */
+bool platform_next_stored(const struct platform *platform, uint64_t *position, spa_t *page);
 struct pio_space *platform_ports(struct platform *platform);
 struct interrupt_acknowledge platform_acknowledge(struct platform *platform);
 /* The ISA interrupt lines, for what asks from outside the platform: FERR#. */

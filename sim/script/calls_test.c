@@ -42,6 +42,16 @@ static const uint8_t echo_code[] = {
 static const uint8_t hang_code[] = { 0xeb, 0xfe };
 static const uint8_t halt_code[] = { 0xfa, 0xf4 };
 static const uint8_t fault_code[] = { 0x0f, 0x0b };
+static const uint8_t store_code[] = {
+    0xb9, 0x03, 0, 0, 0,                          /* 100020: mov ecx, 3 */
+    0xbb, 0, 0, 0x20, 0,                          /* 100025: mov ebx, 200000h */
+    0x89, 0x4b, 0x08,                             /* 10002A: mov [ebx + 8], ecx */
+    0x8b, 0x83, 0, 0x10, 0, 0,                    /* 10002D: mov eax, [ebx + 1000h] */
+    0x81, 0xc3, 0, 0x50, 0, 0,                    /* 100033: add ebx, 5000h */
+    0xe2, 0xef,                                   /* 100039: loop 10002A */
+    0x01, 0x03,                                   /* 10003B: add [ebx], eax */
+    0x31, 0xc0, 0xe6, 0xf4,                       /* 10003D: xor eax, eax; out F4h, al */
+};
 
 static void make_images(void)
 {
@@ -51,6 +61,7 @@ static void make_images(void)
     write_image("hang.img", hang_code, sizeof(hang_code));
     write_image("halt.img", halt_code, sizeof(halt_code));
     write_image("fault.img", fault_code, sizeof(fault_code));
+    write_image("store.img", store_code, sizeof(store_code));
 }
 
 static void remove_images(void)
@@ -285,6 +296,20 @@ START_TEST(walk_references_can_be_traced)
 }
 END_TEST
 
+START_TEST(the_model_sees_every_store)
+{
+    says("machine{} boot{kernel = 'store.img'} log(#stores{}) stores{begin = true} run{until = {insns = 5}}\n"
+         "for _, f in ipairs(stores{}) do log(string.format('%x', f)) end\n"
+         "stores{begin = true} run{}\n"
+         "for _, f in ipairs(stores{begin = false}) do log(string.format('%x', f)) end log(#stores{})",
+         "0\n200000\n205000\n20a000\n20f000\n0\n");
+    /* Watching changes neither time nor any counter. */
+    says("local function go(watch) machine{} boot{kernel = 'store.img'}\n"
+         "if watch then stores{begin = true} end local e = run{} return hash() .. e.time_ps end\n"
+         "log(go(true) == go(false))", "true\n");
+}
+END_TEST
+
 START_TEST(an_nmi_without_a_table_for_it_shuts_down)
 {
     says("machine{} boot{kernel = 'hang.img'} run('1us') inject{nmi = true}\n"
@@ -346,5 +371,5 @@ UNIT_TESTS("calls", impossible_machines_are_refused, what_cannot_boot_is_told, a
            counts_addresses_and_times_stop_a_run, a_loop_stops_at_the_same_address_each_time,
            breakpoints_and_at_work_together, step_goes_instruction_by_instruction, guests_that_go_wrong_are_told,
            the_uart_takes_and_gives, registers_memory_and_configuration_can_be_seen, walk_references_can_be_traced,
-           an_nmi_without_a_table_for_it_shuts_down, a_restored_machine_goes_on_the_same,
+           the_model_sees_every_store, an_nmi_without_a_table_for_it_shuts_down, a_restored_machine_goes_on_the_same,
            two_machines_do_not_disturb_each_other, named_reports_are_kept_for_the_document)

@@ -168,6 +168,7 @@ void script_open_look(lua_State *L);
 void script_open_state(lua_State *L);
 void script_open_report(lua_State *L);
 void script_open_trace(lua_State *L);
+void script_open_stores(lua_State *L);
 
 /* The script's text as Lua reads it (source.c). */
 GString *script_source(const char *text, size_t size);
