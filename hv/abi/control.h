@@ -19,12 +19,14 @@
 #define DOMCTL_UNPAUSEDOMAIN 4
 #define DOMCTL_GETDOMAININFO 5
 #define DOMCTL_SETVCPUAFFINITY 9
+#define DOMCTL_SHADOW_OP 10
 #define DOMCTL_MAX_MEM 11
 #define DOMCTL_GETVCPUINFO 14
 #define DOMCTL_MAX_VCPUS 15
 #define DOMCTL_SCHEDULER_OP 16
 #define DOMCTL_GETVCPUAFFINITY 25
 #define DOMCTL_HV_BUILD 0x46310100u   /* fill a created domain from one of the loader's modules */
+#define DOMCTL_HV_MEMORY 0x46310110u  /* changes of a domain's memory map */
 #define DOMCTL_HV_MIGRATE 0x46310101u /* live, to a new domain of this machine */
 
 struct domctl_createdomain {
@@ -98,6 +100,31 @@ struct domctl_hv_build {
     uint64_t string;                 /* guest pointer: what the module's own string would say */
     char reason[BUILD_REASON_MAX];   /* out, with -EINVAL: what is wrong, one line */
 };
+/* Log-dirty: Xen's numbers and operations. */
+#define SHADOW_OP_OFF 0
+#define SHADOW_OP_ENABLE_LOGDIRTY 2
+#define SHADOW_OP_CLEAN 11
+#define SHADOW_OP_PEEK 12
+struct domctl_shadow_op {
+    uint32_t op, mode, mb, pad;
+    uint64_t dirty_bitmap; /* guest pointer, 0: none wanted */
+    uint64_t pages;        /* in: bits of room; out: bits given */
+    uint32_t fault_count, dirty_count;
+};
+#define HV_MEMORY_PROMOTE 0     /* result: pages joined */
+#define HV_MEMORY_BALLOON_OUT 1 /* of frame gfn, as all below */
+#define HV_MEMORY_BALLOON_IN 2
+#define HV_MEMORY_SHARE 3       /* map a page of hv's there */
+#define HV_MEMORY_MMIO 4
+#define HV_MEMORY_READ_ONLY 5
+#define HV_MEMORY_RAM 6
+#define HV_MEMORY_RETIRE 7
+#define HV_MEMORY_ENTRIES 8     /* result: nested entries of 1 << (12 + 9 * gfn) bytes */
+struct domctl_hv_memory {
+    uint32_t op, pad;
+    uint64_t gfn;
+    uint64_t result;
+};
 struct domctl_hv_migrate {
     uint32_t new_domain; /* out */
 };
@@ -115,6 +142,8 @@ struct domctl {
         struct domctl_scheduler_op scheduler_op;
         struct domctl_hv_build hv_build;
         struct domctl_hv_migrate hv_migrate;
+        struct domctl_shadow_op shadow_op;
+        struct domctl_hv_memory hv_memory;
         uint8_t room[128];
     };
 };

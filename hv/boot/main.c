@@ -43,15 +43,20 @@ static enum npt_size backing_limit(const char *options)
 static void create_guest(unsigned module, bool control)
 {
     struct guest *guest = guest_claim(control);
-    const char *wrong = guest_build(guest, module_at(module), module_string(module));
+    const char *wrong = guest ? guest_build(guest, module_at(module), module_string(module))
+                              : "there is a control domain already";
 
     if (wrong)
         panic("module %u: %s", module, wrong);
-    console_print("hv: guest %s: %lu KiB, %u vCPUs, width %u", guest->spec.name,
-                  (unsigned long)(guest->spec.memory >> 10), guest->spec.vcpus, guest->spec.width);
+    console_print("hv: guest %s: %lu KiB, %u vCPUs, width %u, domain %u, map %lx", guest->spec.name,
+                  (unsigned long)(guest->spec.memory >> 10), guest->spec.vcpus, guest->spec.width, guest->domid,
+                  (unsigned long)guest->npt.root);
 }
 
-/* A module that says dom0 is the control domain, and the others are for it to use; else each is a guest. */
+/*
+ * A module that says dom0 is the control domain, and the others are for it to use; else each is a guest, of which one
+ * may say control.
+ */
 static void create_guests(void)
 {
     unsigned count = modules_count();
@@ -68,7 +73,7 @@ static void create_guests(void)
         }
     }
     for (unsigned i = 0; i < count; i++)
-        create_guest(i, false);
+        create_guest(i, option_flag(module_string(i), "control", false));
 }
 
 static uint64_t number_option(const char *options, const char *name, uint64_t fallback)

@@ -7,7 +7,7 @@
 
 void log_dirty_begin(struct log_dirty *log, struct npt *npt, uint64_t *bitmap, uint64_t frames)
 {
-    *log = (struct log_dirty){ .on = true, .bitmap = bitmap, .frames = frames };
+    *log = (struct log_dirty){ .on = true, .bitmap = bitmap, .frames = frames, .faults = log->faults };
     npt_retype_all(npt, NPT_RAM, NPT_LOG_DIRTY);
 }
 
@@ -63,14 +63,16 @@ bool log_dirty_fault(struct log_dirty *log, struct npt *npt, uint64_t gpa)
 }
 
 /* Only a frame whose bit is set can be writable; hv's own writes set bits without making it so. */
-void log_dirty_clean(struct log_dirty *log, struct npt *npt)
+void log_dirty_take(struct log_dirty *log, struct npt *npt, uint64_t *taken)
 {
     for (uint64_t word = 0; word < log_dirty_bytes(log->frames) / 8; word++) {
-        uint64_t bits = log->bitmap[word];
+        uint64_t bits = log->bitmap[word] ? __atomic_exchange_n(&log->bitmap[word], 0, __ATOMIC_ACQ_REL) : 0;
 
-        log->bitmap[word] = 0;
-        for (; bits; bits &= bits - 1)
+        if (taken)
+            taken[word] = bits;
+        for (; bits; bits &= bits - 1) {
+            __atomic_fetch_sub(&log->dirty, 1, __ATOMIC_RELAXED);
             npt_retype(npt, (word * 64 + (unsigned)__builtin_ctzll(bits)) << FRAME_SHIFT, NPT_RAM, NPT_LOG_DIRTY);
+        }
     }
-    log->dirty = 0;
 }

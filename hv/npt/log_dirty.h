@@ -3,8 +3,8 @@
  * Which frames of a guest were written since the last look: one bit for each 4K frame, exact whatever the size of
  * the pages behind them. While it is on, writable RAM is of type NPT_LOG_DIRTY until its first write. Pure.
  *
- * What takes a right away (begin, clean) wants the guest out of guest mode on every core, and a flush before it
- * goes on; what gives one back (a fault, end) wants neither.
+ * What takes a right away (begin, take) wants a flush of all its vCPUs before the result is relied on; what gives one
+ * back (a fault, end) does not.
  */
 #ifndef HV_NPT_LOG_DIRTY_H
 #define HV_NPT_LOG_DIRTY_H
@@ -16,7 +16,7 @@ struct log_dirty {
     uint64_t *bitmap; /* bit f % 64 of word f / 64: frame f */
     uint64_t frames;  /* that the bitmap covers; others are not logged */
     uint64_t dirty;   /* bits set */
-    uint64_t faults;  /* write faults that marked a frame, since begin */
+    uint64_t faults;  /* write faults that marked a frame, ever */
 };
 
 static inline uint64_t log_dirty_bytes(uint64_t frames)
@@ -36,7 +36,10 @@ bool log_dirty_test(const struct log_dirty *log, uint64_t frame);
  * larger page. With no memory to split, all frames of the page are marked: too many is safe. True: a page was split.
  */
 bool log_dirty_fault(struct log_dirty *log, struct npt *npt, uint64_t gpa);
-/* Forget: no frame is dirty, each one's next write is noted again. */
-void log_dirty_clean(struct log_dirty *log, struct npt *npt);
+/*
+ * No frame is dirty any more, each one's next write is noted again. `taken`, unless NULL, gets the bits that were set.
+ * What is stored before the flush that the caller owes may go unnoted: its frame is among those taken.
+ */
+void log_dirty_take(struct log_dirty *log, struct npt *npt, uint64_t *taken);
 
 #endif

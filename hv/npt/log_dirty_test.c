@@ -39,6 +39,7 @@ static void begin(unsigned tables_for_splits)
     for (uint64_t gpa = 2 << 20; gpa < MEMORY; gpa += 2 << 20)
         ck_assert(npt_map(&npt, gpa, (1ull << 32) + gpa, NPT_2M, NPT_WRITE));
     tables_allowed = tables_used + tables_for_splits;
+    dirty.faults = 0;
     log_dirty_begin(&dirty, &npt, bitmap, FRAMES);
 }
 
@@ -90,9 +91,10 @@ START_TEST(a_write_marks_one_frame_and_leaves_511_of_its_page_read_only)
 }
 END_TEST
 
-START_TEST(the_bitmap_is_the_set_of_frames_written_since_the_last_clean)
+START_TEST(the_bitmap_is_the_set_of_frames_written_since_the_last_take)
 {
     static bool written[FRAMES];
+    static uint64_t taken[FRAMES / 64];
     uint64_t random = 88172645463325252ull;
 
     begin(POOL_PAGES);
@@ -120,7 +122,11 @@ START_TEST(the_bitmap_is_the_set_of_frames_written_since_the_last_clean)
             count += written[frame];
         }
         ck_assert_uint_eq(dirty.dirty, count);
-        log_dirty_clean(&dirty, &npt);
+        log_dirty_take(&dirty, &npt, taken);
+        for (uint64_t frame = 0; frame < FRAMES; frame++) {
+            ck_assert_int_eq(taken[frame / 64] >> frame % 64 & 1, written[frame]);
+            ck_assert(!log_dirty_test(&dirty, frame));
+        }
         ck_assert_uint_eq(dirty.dirty, 0);
         ck_assert_uint_eq(npt_retype_all(&npt, NPT_RAM, NPT_RAM), 0); /* no page stayed writable */
     }
@@ -136,7 +142,7 @@ START_TEST(without_memory_to_split_the_whole_page_counts_as_written)
     ck_assert_uint_eq(dirty.dirty, 512);
     ck_assert(log_dirty_test(&dirty, 0x5FF));
     ck_assert(!log_dirty_test(&dirty, 0x600));
-    log_dirty_clean(&dirty, &npt);
+    log_dirty_take(&dirty, &npt, NULL);
     ck_assert_int_eq(type_of(0x400000), NPT_LOG_DIRTY);
 }
 END_TEST
@@ -162,7 +168,7 @@ START_TEST(other_types_are_not_logged)
     ck_assert(npt_set_type(&npt, 0x200000, NPT_READ_ONLY, NPT_FOR_READ_ONLY));
     ck_assert(npt_place(&npt, 0x201000, 5ull << 32, NPT_FOREIGN, NPT_FOR_SHARING));
     log_dirty_mark(&dirty, 0x200);
-    log_dirty_clean(&dirty, &npt);
+    log_dirty_take(&dirty, &npt, NULL);
     log_dirty_end(&dirty, &npt);
     ck_assert_int_eq(type_of(0x200000), NPT_READ_ONLY);
     ck_assert_int_eq(type_of(0x201000), NPT_FOREIGN);
@@ -171,6 +177,6 @@ END_TEST
 
 UNIT_TESTS("hv log-dirty", begin_takes_the_right_to_write_from_every_page_and_splits_none,
            a_write_marks_one_frame_and_leaves_511_of_its_page_read_only,
-           the_bitmap_is_the_set_of_frames_written_since_the_last_clean,
+           the_bitmap_is_the_set_of_frames_written_since_the_last_take,
            without_memory_to_split_the_whole_page_counts_as_written, after_the_end_everything_is_writable_and_joins,
            other_types_are_not_logged)

@@ -4,6 +4,7 @@
 #include "hv/vm/devices.h"
 #include "hv/vm/hypercall.h"
 #include "hv/vm/interrupts.h"
+#include "hv/vm/physmap.h"
 
 #define EXC_UD 6
 #define EXC_GP 13
@@ -75,9 +76,17 @@ enum exit_result vmexit_npf(struct vcpu *vcpu)
 
     if (exit_is_device(vmcb->exitinfo2) && vmcb->exitinfo1 & NPF_FINAL && !(vmcb->exitinfo1 & NPF_FETCH))
         return exit_device(vcpu, vmcb->exitinfo2);
-    if (!(vmcb->exitinfo1 & NPF_P) && guest_populate(vcpu->guest, vmcb->exitinfo2))
-        return EXIT_RESUME; /* a page that was not present is in no TLB: nothing to flush */
-    return exit_crash(vcpu, "access outside its memory");
+    switch (physmap_fault(vcpu->guest, vmcb->exitinfo2, vmcb->exitinfo1 & NPF_W)) {
+    case PHYSMAP_RESUME:
+        return EXIT_RESUME;
+    case PHYSMAP_DROP_WRITE:
+    case PHYSMAP_EMULATE:
+        if (vmcb->exitinfo1 & NPF_FINAL && !(vmcb->exitinfo1 & NPF_FETCH))
+            return exit_device(vcpu, vmcb->exitinfo2);
+        return exit_crash(vcpu, "page tables or code in read-only memory, or in none");
+    default:
+        return exit_crash(vcpu, "access outside its memory");
+    }
 }
 
 static enum exit_result vmexit_cr3_write(struct vcpu *vcpu)

@@ -8,7 +8,9 @@
 #include "hv/vm/devices.h"
 #include "hv/vm/elf32.h"
 #include "hv/vm/event_channel.h"
+#include "hv/vm/map_counts.h"
 #include "hv/vm/paging.h"
+#include "hv/vm/physmap.h"
 #include "hv/vm/report.h"
 #include "hv/vm/schedule.h"
 #include "hv/vm/shared_info.h"
@@ -69,6 +71,18 @@ static bool ram_stretch(const struct guest *guest, uint64_t gpa, uint64_t *start
     return false;
 }
 
+uint64_t guest_top(const struct guest *guest)
+{
+    return high_end(guest) > MMIO_END ? high_end(guest) : low_end(guest);
+}
+
+bool guest_is_ram(const struct guest *guest, uint64_t gpa)
+{
+    uint64_t start, end;
+
+    return ram_stretch(guest, gpa, &start, &end);
+}
+
 static uint64_t alloc_table(void)
 {
     uint64_t page = memory_alloc(ORDER_4K);
@@ -99,19 +113,22 @@ static uint64_t back_page(struct guest *guest, uint64_t gpa, uint64_t end)
 /* On demand: the whole page of the guest's backing size around gpa, where the stretch allows one. */
 bool guest_populate(struct guest *guest, uint64_t gpa)
 {
-    uint64_t start, end, spa;
+    struct npt_page page;
+    uint64_t start, end;
     enum npt_size size;
     bool ok;
 
     if (!ram_stretch(guest, gpa, &start, &end))
         return false;
     lock_acquire(&guest->memory_lock);
-    ok = npt_lookup(&guest->npt, gpa, &spa, &size); /* another vCPU may have been faster */
+    ok = npt_find(&guest->npt, gpa, &page); /* another vCPU may have been faster */
     for (size = guest->spec.backing; !ok; size--) {
-        uint64_t at = gpa & ~(npt_bytes(size) - 1);
+        uint64_t at = gpa & ~(npt_bytes(size) - 1), backed = 0;
 
         if (at >= start && npt_fit(at, end, size) == size)
-            ok = back_page(guest, at, end) != 0;
+            ok = (backed = back_page(guest, at, end)) != 0;
+        for (uint64_t i = 0; ok && i < backed >> PAGE_SHIFT; i++)
+            log_dirty_mark(&guest->log, (at >> PAGE_SHIFT) + i);
         if (size == NPT_4K)
             break;
     }
@@ -137,23 +154,50 @@ static bool populate_all(struct guest *guest)
     return true;
 }
 
+struct piece_taker {
+    void (*take)(void *ctx, uint64_t offset, void *memory, uint64_t size);
+    void *ctx;
+    bool writes;
+};
+
+/*
+ * One piece, under the lock when it is written: the frame behind it must not go elsewhere meanwhile. Returns its
+ * size, 0: there is no memory.
+ */
+static uint64_t one_piece(struct guest *guest, uint64_t gpa, uint64_t size, const struct piece_taker *taker,
+                          uint64_t offset)
+{
+    struct npt_page page;
+    uint64_t piece = 0;
+
+    if (taker->writes)
+        lock_acquire(&guest->memory_lock);
+    if (npt_find(&guest->npt, gpa, &page) && npt_is_present(page.type)) {
+        piece = npt_bytes(page.size) - (page.spa & (npt_bytes(page.size) - 1));
+        if (piece > size)
+            piece = size;
+        if (!taker->writes || page.type != NPT_READ_ONLY)
+            taker->take(taker->ctx, offset, memory_pointer(page.spa), piece);
+        for (uint64_t at = gpa & ~(uint64_t)(PAGE_SIZE - 1); taker->writes && at < gpa + piece; at += PAGE_SIZE)
+            log_dirty_mark(&guest->log, at >> PAGE_SHIFT);
+    }
+    if (taker->writes)
+        lock_release(&guest->memory_lock);
+    return piece;
+}
+
 /* Call for each piece of [gpa, gpa + size) that lies within one nested page. */
-static bool each_piece(struct guest *guest, uint64_t gpa, uint64_t size,
-                       void (*take)(void *ctx, uint64_t offset, void *memory, uint64_t size), void *ctx)
+static bool each_piece(struct guest *guest, uint64_t gpa, uint64_t size, const struct piece_taker *taker)
 {
     uint64_t offset = 0;
 
     while (offset < size) {
-        enum npt_size page;
-        uint64_t spa, piece;
+        uint64_t piece = one_piece(guest, gpa + offset, size - offset, taker, offset);
 
-        if (!npt_lookup(&guest->npt, gpa + offset, &spa, &page) &&
-            !(guest_populate(guest, gpa + offset) && npt_lookup(&guest->npt, gpa + offset, &spa, &page)))
+        if (!piece && guest_populate(guest, gpa + offset))
+            piece = one_piece(guest, gpa + offset, size - offset, taker, offset);
+        if (!piece)
             return false;
-        piece = npt_bytes(page) - (spa & (npt_bytes(page) - 1));
-        if (piece > size - offset)
-            piece = size - offset;
-        take(ctx, offset, memory_pointer(spa), piece);
         offset += piece;
     }
     return true;
@@ -178,7 +222,9 @@ static void clear(void *ctx, uint64_t offset, void *memory, uint64_t size)
 
 bool guest_write(struct guest *guest, uint64_t gpa, const void *data, uint64_t size)
 {
-    if (!each_piece(guest, gpa, size, copy_in, (void *)(uintptr_t)data))
+    struct piece_taker taker = { copy_in, (void *)(uintptr_t)data, true };
+
+    if (!each_piece(guest, gpa, size, &taker))
         return false;
     paging_written(guest, gpa, size);
     return true;
@@ -197,7 +243,7 @@ bool guest_read(struct guest *guest, uint64_t gpa, void *data, uint64_t size)
             memcpy(data, memory_pointer(spa), size);
         return true;
     }
-    return each_piece(guest, gpa, size, copy_out, data);
+    return each_piece(guest, gpa, size, &(struct piece_taker){ copy_out, data, false });
 }
 
 static bool place_segment(void *ctx, uint64_t address, const void *data, uint64_t size, uint64_t memory_size)
@@ -205,7 +251,7 @@ static bool place_segment(void *ctx, uint64_t address, const void *data, uint64_
     struct guest *guest = ctx;
 
     return guest_write(guest, address, data, size) &&
-           each_piece(guest, address + size, memory_size - size, clear, NULL);
+           each_piece(guest, address + size, memory_size - size, &(struct piece_taker){ clear, NULL, true });
 }
 
 unsigned guest_ram_told(const struct guest *guest, struct guest_ram ram[GUEST_RAM_PIECES])
@@ -344,7 +390,9 @@ static void free_guest(struct guest *guest)
     guest->vcpus = NULL;
     if (guest->paging)
         guest->paging->guest_end(guest);
+    map_counts_retire(guest);
     npt_destroy(&guest->npt, give_back);
+    physmap_free(guest);
     __atomic_store_n(&guest->life, GUEST_FREE, __ATOMIC_RELEASE);
 }
 

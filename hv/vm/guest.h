@@ -17,6 +17,7 @@
 #include "hv/core/console.h"
 #include "hv/core/multiboot.h"
 #include "hv/core/timer.h"
+#include "hv/npt/log_dirty.h"
 #include "hv/npt/npt.h"
 #include "hv/svm/svm.h"
 #include "hv/vdev/vdev.h"
@@ -97,7 +98,9 @@ struct guest {
     uint32_t vcpus_allowed;    /* by domctl, 0: no limit */
     uint64_t memory_allowed;
     struct npt npt;
-    struct lock memory_lock; /* nested tables of a guest populated on demand */
+    struct lock memory_lock; /* changes of npt, and hv's own writes to the guest's memory */
+    struct log_dirty log;
+    void *log_room;      /* its bitmap's memory, also while it is off; NULL: never on yet */
     struct vcpu *vcpus;
     enum guest_outcome outcome;
     uint64_t result;     /* what the guest reported with mark 3 */
@@ -143,8 +146,13 @@ void guests_release(void);
 void guest_destroy(struct guest *guest);
 /* A dying guest's vCPU has left its core. */
 void guest_left(struct guest *guest);
+/* End of its RAM, the highest gPA of any. */
+uint64_t guest_top(const struct guest *guest);
+/* Whether gpa is RAM by the guest's memory map, backed or not. */
+bool guest_is_ram(const struct guest *guest, uint64_t gpa);
 /* Back gpa if it is the guest's RAM and not yet backed; false if it is no RAM or memory ran out. */
 bool guest_populate(struct guest *guest, uint64_t gpa);
+/* Notes the frames as written; what lies in read-only memory stays as it was. */
 bool guest_write(struct guest *guest, uint64_t gpa, const void *data, uint64_t size);
 bool guest_read(struct guest *guest, uint64_t gpa, void *data, uint64_t size);
 void guest_console_put(struct guest *guest, char c);

@@ -7,6 +7,7 @@
 #include "hv/core/format.h"
 #include "hv/core/percore.h"
 #include "hv/core/text.h"
+#include "hv/vm/control_memory.h"
 #include "hv/vm/domain_info.h"
 #include "hv/vm/hypercall.h"
 #include "hv/vm/modules.h"
@@ -276,6 +277,30 @@ static int64_t scheduler(struct hypercall *call)
     return 0;
 }
 
+/* ---- Memory ---------------------------------------------------------------------------------------------- */
+
+static int64_t shadow(struct hypercall *call)
+{
+    struct domctl op;
+    struct guest *guest;
+    int64_t error = get_other(call, &op, &guest);
+
+    if (!error)
+        error = control_shadow_op(call, guest, &op.shadow_op);
+    return error ? error : put(call, &op);
+}
+
+static int64_t memory(struct hypercall *call)
+{
+    struct domctl op;
+    struct guest *guest;
+    int64_t error = get_other(call, &op, &guest);
+
+    if (!error)
+        error = control_hv_memory(guest, &op.hv_memory);
+    return error ? error : put(call, &op);
+}
+
 /* ---------------------------------------------------------------------------------------------------------- */
 
 static const struct hypercall_row commands[] = {
@@ -285,12 +310,14 @@ static const struct hypercall_row commands[] = {
     { DOMCTL_UNPAUSEDOMAIN, "unpausedomain", unpause, CALLER_CONTROL },
     { DOMCTL_GETDOMAININFO, "getdomaininfo", get_info, CALLER_CONTROL },
     { DOMCTL_SETVCPUAFFINITY, "setvcpuaffinity", set_affinity, CALLER_CONTROL },
+    { DOMCTL_SHADOW_OP, "shadow_op", shadow, CALLER_CONTROL },
     { DOMCTL_MAX_MEM, "max_mem", max_mem, CALLER_CONTROL },
     { DOMCTL_GETVCPUINFO, "getvcpuinfo", get_vcpu_info, CALLER_CONTROL },
     { DOMCTL_MAX_VCPUS, "max_vcpus", max_vcpus, CALLER_CONTROL },
     { DOMCTL_SCHEDULER_OP, "scheduler_op", scheduler, CALLER_CONTROL },
     { DOMCTL_GETVCPUAFFINITY, "getvcpuaffinity", get_affinity, CALLER_CONTROL },
     { DOMCTL_HV_BUILD, "hv_build", build, CALLER_CONTROL },
+    { DOMCTL_HV_MEMORY, "hv_memory", memory, CALLER_CONTROL },
 };
 
 int64_t hypercall_domctl(struct hypercall *call)

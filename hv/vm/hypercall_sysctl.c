@@ -8,6 +8,7 @@
 #include "hv/core/text.h"
 #include "hv/vm/domain_info.h"
 #include "hv/vm/hypercall.h"
+#include "hv/vm/map_counts.h"
 #include "hv/vm/modules.h"
 #include "hv/vm/report.h"
 
@@ -23,17 +24,35 @@ static int64_t put(const struct hypercall *call, const struct sysctl *op)
 
 /* ---- perfc_op: hv's own counts, for comparison with the simulator's --------------------------------------- */
 
-static bool put_counter(const struct hypercall *call, const struct sysctl_perfc_op *op, uint32_t index, unsigned reason,
-                        uint64_t value)
+/* Counters come by number: exit reasons, then what changed in the guests' memory maps. */
+#define COUNTERS (EXIT_COUNT_REASONS + MAP_COUNTS)
+
+static uint64_t counter_value(unsigned index)
+{
+    if (index < EXIT_COUNT_REASONS)
+        return report_total(index).count;
+    return map_count_total((enum map_count)(index - EXIT_COUNT_REASONS));
+}
+
+static void name_counter(unsigned index, char *name, size_t size)
+{
+    const char *exit = index < EXIT_COUNT_REASONS ? svm_exit_name(counts_exitcode(index)) : NULL;
+
+    if (index >= EXIT_COUNT_REASONS)
+        format_text(name, size, "%s", map_count_names[index - EXIT_COUNT_REASONS]);
+    else if (exit)
+        format_text(name, size, "vmexits %s", exit);
+    else
+        format_text(name, size, "vmexits VMEXIT_%03x", index);
+}
+
+static bool put_counter(const struct hypercall *call, const struct sysctl_perfc_op *op, uint32_t index,
+                        unsigned counter, uint64_t value)
 {
     struct sysctl_perfc_desc desc = { .nr_vals = 1 };
-    const char *name = svm_exit_name(counts_exitcode(reason));
     uint32_t low = (uint32_t)value; /* Xen's counters have 32 bits */
 
-    if (name)
-        format_text(desc.name, sizeof(desc.name), "vmexits %s", name);
-    else
-        format_text(desc.name, sizeof(desc.name), "vmexits VMEXIT_%03x", reason);
+    name_counter(counter, desc.name, sizeof(desc.name));
     return hypercall_copy_out(call, op->desc + index * sizeof(desc), &desc, sizeof(desc)) &&
            hypercall_copy_out(call, op->val + index * sizeof(low), &low, sizeof(low));
 }
@@ -47,12 +66,12 @@ static int64_t perfc(struct hypercall *call)
         return -XEN_EFAULT;
     if (op.perfc_op.op != PERFC_OP_QUERY)
         return -XEN_EINVAL; /* counts are never set back: the report is made of them */
-    for (unsigned reason = 0; reason < EXIT_COUNT_REASONS; reason++) {
-        uint64_t value = report_total(reason).count;
+    for (unsigned counter = 0; counter < COUNTERS; counter++) {
+        uint64_t value = counter_value(counter);
 
         if (!value)
             continue;
-        if (op.perfc_op.desc && op.perfc_op.val && !put_counter(call, &op.perfc_op, count, reason, value))
+        if (op.perfc_op.desc && op.perfc_op.val && !put_counter(call, &op.perfc_op, count, counter, value))
             return -XEN_EFAULT;
         count++;
     }

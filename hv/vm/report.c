@@ -4,6 +4,7 @@
 #include "hv/core/format.h"
 #include "hv/core/percore.h"
 #include "hv/vm/guest.h"
+#include "hv/vm/map_counts.h"
 #include "hv/vm/schedule.h"
 #include "hv/x86/cpu.h"
 
@@ -81,6 +82,10 @@ static void print_guest(const struct guest *guest)
                   guest->spec.name, outcome_name(guest->outcome), (unsigned long)guest->result,
                   (unsigned long)guest->npt.tables, (unsigned long)guest->npt.entries[NPT_4K],
                   (unsigned long)guest->npt.entries[NPT_2M], (unsigned long)guest->npt.entries[NPT_1G]);
+    for (enum map_count i = 0; i < MAP_ENTRIES_4K; i++)
+        if (map_count_of(guest, i))
+            console_print("map guest=%s what=\"%s\" count=%lu", guest->spec.name, map_count_names[i],
+                          (unsigned long)map_count_of(guest, i));
     for (unsigned v = 0; v < guest->spec.vcpus; v++)
         print_vcpu(&guest->vcpus[v]);
 }

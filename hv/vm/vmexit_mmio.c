@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CR8, and the pages of devices, which no nested entry maps: the access is carried out by hv/emulate. */
+/* CR8, and accesses that no memory answers, a device's or by their frame's type: they are carried out by hv/emulate. */
 #include "hv/vm/exits.h"
 
 #include "hv/core/text.h"
@@ -116,8 +116,8 @@ static enum emulate_status read_memory(void *ctx, uint64_t linear, void *data, u
     (void)written;
     if (size > sizeof(value) || !find(access, linear, &gpa))
         return EMULATE_CANNOT;
-    if (!exit_is_device(gpa))
-        return guest_read(access->vcpu->guest, gpa, data, size) ? EMULATE_DONE : EMULATE_CANNOT;
+    if (!exit_is_device(gpa) && guest_read(access->vcpu->guest, gpa, data, size))
+        return EMULATE_DONE;
     value = read_device(access->vcpu, gpa);
     memcpy(data, &value, size);
     return EMULATE_DONE;
@@ -130,8 +130,10 @@ static enum emulate_status write_memory(void *ctx, uint64_t linear, const void *
 
     if (size > sizeof(value) || !find(access, linear, &gpa))
         return EMULATE_CANNOT;
-    if (!exit_is_device(gpa))
-        return guest_write(access->vcpu->guest, gpa, data, size) ? EMULATE_DONE : EMULATE_CANNOT;
+    if (!exit_is_device(gpa)) { /* read-only memory, and what is in no memory, keep nothing */
+        guest_write(access->vcpu->guest, gpa, data, size);
+        return EMULATE_DONE;
+    }
     memcpy(&value, data, size);
     write_device(access->vcpu, gpa, size, (uint32_t)value);
     return EMULATE_DONE;
