@@ -453,7 +453,7 @@ end
 local PAGES, TAKES = 40, 20
 
 local function smp()
-    boot_guests({ "puppet.elf name=control control=on memory=16M", "puppet.elf name=target memory=64M backing=2m",
+    boot_guests({ "puppet.elf name=control control=on memory=16M", "puppet.elf name=target memory=64M backing=2m wait=spin",
                   "puppet.elf name=third memory=16M wait=spin" }, { memory = "256M", cores = 2, caches = true,
                   append = "sched_credit_tslice_ms=1" })
     local target, missing, cores = guests.target, 0, 0
