@@ -112,6 +112,13 @@ local function domctl(domain, command, body)
     return result, mem(place + #head, #body)
 end
 
+-- setvcpuaffinity: vCPU 0 of a guest runs on that core alone.
+local function pin(guest, core)
+    mem((translate(guests.control.root, BITMAP)), 8, 1 << core)
+    expect(domctl(guest.domain, 9, string.pack("<I4I4I8I4I4I8I4I4", 0, 1, BITMAP, 64, 0, 0, 0, 0)),
+           { equals = 0, name = "pin " .. guest.name })
+end
+
 local function hv_memory(guest, op, gfn)
     local result, body = domctl(guest.domain, 0x46310110, string.pack("<I4I4I8I8", op, 0, gfn or 0, 0))
     expect(result, { equals = 0, name = string.format("%s: memory operation %d of frame %x", guest.name, op, gfn or 0) })
@@ -272,6 +279,8 @@ local function boot_pair(case, caches)
     boot_guests({ "puppet.elf name=control control=on memory=16M wait=spin",
                   string.format("puppet.elf name=target memory=%s wait=spin backing=%s", case.memory, case.backing) },
                 { memory = case.machine, caches = caches })
+    pin(guests.control, 0)
+    pin(guests.target, 1)
     return guests.target
 end
 
@@ -453,7 +462,7 @@ end
 local PAGES, TAKES = 40, 20
 
 local function smp()
-    boot_guests({ "puppet.elf name=control control=on memory=16M", "puppet.elf name=target memory=64M backing=2m wait=spin",
+    boot_guests({ "puppet.elf name=control control=on memory=16M wait=spin", "puppet.elf name=target memory=64M backing=2m wait=spin",
                   "puppet.elf name=third memory=16M wait=spin" }, { memory = "256M", cores = 2, caches = true,
                   append = "sched_credit_tslice_ms=1" })
     local target, missing, cores = guests.target, 0, 0
