@@ -9,7 +9,8 @@
 #define FAM10H_MMU_NATIVE_H
 
 #define NATIVE_SLOTS 1024
-#define NATIVE_NONE UINT64_C(1) /* a tag that no page address equals */
+/* A tag that no page address equals, nor one with the lowest bits of a misaligned access (native_aligned). */
+#define NATIVE_NONE UINT64_C(0x800)
 
 struct native_slot {
     gva_t tag_read;   /* page address if reads are allowed, else NATIVE_NONE */
