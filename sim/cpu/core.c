@@ -31,6 +31,7 @@ struct core *core_new(const struct core_wiring *wiring)
     core->clock = wiring->clock;
     core->unmodelled = wiring->unmodelled;
     core->numeric_error = wiring->numeric_error;
+    core->halts = wiring->halts;
     core->blocks = wiring->blocks;
     if (core->blocks)
         block_cache_set_absent(core->blocks, core->model->absent);
@@ -334,6 +335,11 @@ uint64_t core_cycles(const struct core *core)
 uint64_t core_instructions(const struct core *core)
 {
     return core->instructions;
+}
+
+bool core_halted(const struct core *core)
+{
+    return core->halted;
 }
 
 bool core_waiting(const struct core *core)

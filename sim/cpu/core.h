@@ -226,6 +226,13 @@ struct perf_core {
     bool exact;                   /* one of them needs a boundary behind every instruction */
 };
 
+/* Instruction-based sampling (model/ibs.h). */
+struct ibs_core {
+    uint64_t fetch_count, op_count; /* since the last sample */
+    uint64_t fetch_last, op_last;   /* their clocks when they were last brought up to date */
+    bool counting;                  /* derived by ibs_changed: one of them runs */
+};
+
 /* ---- Flags, lazily ------------------------------------------------------------------------------- */
 
 /*
@@ -297,6 +304,7 @@ struct core {
     struct smm_core smm;
     struct perf_core perf;
     struct mca_core mca;
+    struct ibs_core ibs;
 
     /* system registers */
     struct table_register gdtr, idtr;
@@ -334,6 +342,7 @@ struct core {
     struct pio_space *pio;
     struct clock *clock;
     struct irq_line numeric_error;
+    struct halt_port halts;
     struct unmodelled *unmodelled;
     struct local_apic *apic;
     struct mmio_region apic_page;   /* base moves with APIC_BAR; size 0 when disabled */

@@ -8,6 +8,7 @@
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/interp/block.h"
 #include "sim/cpu/model/msr.h"
+#include "sim/cpu/model/ibs.h"
 #include "sim/cpu/model/perf.h"
 #include "sim/cpu/smm/smm.h"
 #include "sim/cpu/svm/svm.h"
@@ -36,6 +37,7 @@ static const struct state_field core_fields[] = {
     V(smm.active), V(smm.internal), V(smm.was_halted), V(smm.nmi_masked), V(smm.status), V(smm.held_dr6),
     V(smm.io_valid), V(smm.io_info), V(smm.io_rip), V(smm.io_rcx), V(smm.io_rsi), V(smm.io_rdi),
     A(perf.last), V(perf.user), V(perf.guest), V(perf.overflowed),
+    V(ibs.fetch_count), V(ibs.op_count), V(ibs.fetch_last), V(ibs.op_last),
     V(mwait_breaks), V(intr_line), V(pending_dr6), V(monitor_line),
 };
 
@@ -47,7 +49,8 @@ static const struct state_field msr_fields[] = {
     M(last_exc_to), M(patch_level), M(ebl_cr_poweron),
     MA(perf_ctl), MA(perf_ctr), MA(io_trap), M(io_trap_control),
     M(interrupt_pending), M(smi_trigger), M(pstate_limit), M(pstate_control), M(pstate_status), MA(pstate),
-    M(cofvid_control), M(cofvid_status), M(cpu_watchdog), M(smm_base), M(smm_addr), M(smm_mask), M(ignne),
+    M(cofvid_control), M(cofvid_status), M(cpu_watchdog), M(fidvid_control), M(fidvid_status),
+    M(smm_base), M(smm_addr), M(smm_mask), M(ignne),
     M(local_smi_status), M(osvw_length), M(osvw_status), M(node_id), M(ls_cfg), M(ic_cfg), M(dc_cfg), M(bu_cfg),
     M(de_cfg), M(bu_cfg2), M(ibs_fetch_ctl), M(ibs_fetch_linear), M(ibs_fetch_physical), M(ibs_op_ctl),
     M(ibs_op_rip), MA(ibs_op_data), M(ibs_dc_linear), M(ibs_dc_physical),
@@ -71,6 +74,7 @@ static void rebuild(void *object)
     core_mode_changed(core, true);
     smm_changed(core);
     perf_changed(core);
+    ibs_changed(core);
     mmu_set_smash_1g(core->mmu, bit(core->msr->bu_cfg2, BU_CFG2_SMASH_1G));
     mmu_drop_all_native(core->mmu);
     if (core->blocks)

@@ -67,6 +67,12 @@ struct core_hooks {
     bool breakpoints;
 };
 
+/* Whether every other core of this core's processor stands in HLT. Implemented by `machine`; NULL: there is none. */
+struct halt_port {
+    void *ctx;
+    bool (*others_halted)(void *ctx, unsigned core);
+};
+
 struct core_wiring {
     unsigned index, node, in_node;  /* machine-wide index; node number; number inside the node */
     uint8_t apic_id;
@@ -80,6 +86,7 @@ struct core_wiring {
     struct msi_port messages;               /* IPIs leave here */
     struct interrupt_acknowledge acknowledge;
     struct irq_line numeric_error;          /* FERR#: IRQ 13; `set` may be NULL */
+    struct halt_port halts;
     struct block_cache *blocks;             /* shared by all cores of the machine */
     struct exit_table *exits;               /* likewise; NULL: the core keeps one of its own */
     struct mca_node *mca_node;              /* bank 4, the node's; NULL: the core keeps one of its own */
@@ -143,6 +150,8 @@ void core_limit(struct core *core, uint64_t limit);
 uint64_t core_cycles(const struct core *core);
 uint64_t core_instructions(const struct core *core);
 bool core_waiting(const struct core *core);
+/* In HLT. */
+bool core_halted(const struct core *core);
 /* Whether a pending interrupt, NMI, INIT or SIPI would end the wait now. */
 bool core_wakes(const struct core *core);
 

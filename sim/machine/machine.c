@@ -82,6 +82,17 @@ static void machine_check_signal(void *ctx, unsigned node, unsigned in_node, enu
             network_post(machine, node * machine->config.cores + i, &message);
 }
 
+static bool others_halted(void *ctx, unsigned core)
+{
+    const struct machine *machine = ctx;
+    unsigned cores = machine->config.cores, first = core / cores * cores;
+
+    for (unsigned i = first; i < first + cores; i++)
+        if (i != core && !core_halted(machine->core[i]))
+            return false;
+    return true;
+}
+
 /* A deadline before the running core's limit: it must not run past it. */
 static void deadline_shortened(void *ctx, uint64_t due_ps)
 {
@@ -156,6 +167,7 @@ static struct core *build_core(struct machine *machine, unsigned index)
         .messages = network_port(machine),
         .acknowledge = platform_acknowledge(machine->platform),
         .numeric_error = platform_irq_line(machine->platform),
+        .halts = { machine, others_halted },
         .blocks = machine->blocks,
         .exits = machine->exits,
         .mca_node = platform_mca_node(machine->platform, node),

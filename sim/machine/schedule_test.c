@@ -2,6 +2,7 @@
 /* What several cores see of each other's time. */
 #include <string.h>
 
+#include "sim/bits.h"
 #include "sim/machine/machine.h"
 #include "sim/spa.h"
 #include "sim/unit_test.h"
@@ -87,4 +88,59 @@ START_TEST(a_run_in_pieces_ends_as_one_in_a_whole)
 }
 END_TEST
 
-UNIT_TESTS("schedule", no_core_reads_a_time_older_than_one_it_was_told, a_run_in_pieces_ends_as_one_in_a_whole)
+#define INTERRUPT_PENDING 0xC0010055
+#define SMM_BASE_MSR 0xC0010111
+#define SMM_BASE(core) (0x30000 + 0x2000 * (core)) /* handlers and save maps lie apart */
+
+/* mov ecx, n; dec ecx; jnz; hlt: core 1 is the last of its node. Each SMI adds one at 200000h + 4 * core. */
+static struct machine *halting(enum engine engine, bool last_one_halts)
+{
+    static const uint8_t last[] = { 0xb9, 0x88, 0x13, 0, 0, 0x49, 0x75, 0xfd, 0xf4 }, at_once[] = { 0xf4 },
+                         endless[] = { 0xeb, 0xfe };
+    struct machine *machine = start(engine);
+    struct spa_space *space = platform_space(machine_platform(machine));
+
+    for (unsigned i = 0; i < 4; i++) {
+        uint8_t handler[] = { 0x66, 0x67, 0xff, 0x05, (uint8_t)(4 * i), 0, 0x20, 0, 0x0f, 0xaa };
+        struct core_entry entry = { .rip = CODE + 0x100 * i, .protected_flat = true };
+
+        spa_write_block(space, SMM_BASE(i) + 0x8000, handler, sizeof handler);
+        spa_write_block(space, entry.rip, i == 1 && last_one_halts ? last : i == 1 ? endless : at_once,
+                        i == 1 && last_one_halts ? sizeof last : i == 1 ? sizeof endless : sizeof at_once);
+        core_enter(machine_core(machine, i), &entry);
+        ck_assert(core_set_msr(machine_core(machine, i), SMM_BASE_MSR, SMM_BASE(i)));
+        if (i < 2) /* node 0 alone asks for it; its cycle: 42h to port 80h */
+            ck_assert(core_set_msr(machine_core(machine, i), INTERRUPT_PENDING, BIT(27) | 0x42 << 16 | 0x80));
+    }
+    return machine;
+}
+
+START_TEST(the_last_core_of_a_processor_to_halt_makes_an_smi)
+{
+    for (unsigned engine = ENGINE_FAST; engine <= ENGINE_REFERENCE; engine++) {
+        struct machine *machine = halting(engine, true);
+        struct spa_space *space = platform_space(machine_platform(machine));
+
+        ck_assert_int_eq(machine_run(machine, NEVER, NEVER), MACHINE_STOP_HALTED);
+        for (unsigned i = 0; i < 4; i++) {
+            ck_assert_uint_eq(spa_read(space, LOCK + 4 * i, 4), 1);
+            ck_assert_uint_eq(spa_read(space, SMM_BASE(i) + 0xFEC4, 4), i == 1 ? 1u << 9 : 0); /* CmpHalt */
+            ck_assert_uint_eq(spa_read(space, SMM_BASE(i) + 0xFEC9, 1), 1); /* it was in HLT */
+        }
+        machine_free(machine);
+    }
+}
+END_TEST
+
+START_TEST(no_smi_while_a_core_of_the_processor_runs)
+{
+    struct machine *machine = halting(ENGINE_FAST, false);
+
+    ck_assert_int_eq(machine_run(machine, 100000000, NEVER), MACHINE_STOP_TIME);
+    ck_assert_uint_eq(spa_read(platform_space(machine_platform(machine)), LOCK, 4), 0);
+    machine_free(machine);
+}
+END_TEST
+
+UNIT_TESTS("schedule", no_core_reads_a_time_older_than_one_it_was_told, a_run_in_pieces_ends_as_one_in_a_whole,
+           the_last_core_of_a_processor_to_halt_makes_an_smi, no_smi_while_a_core_of_the_processor_runs)

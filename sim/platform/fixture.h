@@ -118,16 +118,18 @@ static inline struct platform_config fixture_config(struct fixture *f, unsigned 
     };
 }
 
-static inline struct fixture *fixture_new(unsigned nodes, unsigned cores, uint64_t memory)
+/* With processors of this CPUID 1 EAX. */
+static inline struct fixture *fixture_new_signature(unsigned nodes, unsigned cores, uint64_t memory, uint32_t signature)
 {
     struct fixture *f = g_new0(struct fixture, 1);
-    const struct platform_config config = fixture_config(f, nodes, cores, memory);
+    struct platform_config config = fixture_config(f, nodes, cores, memory);
     struct platform_wiring wiring = {
         .clock = &f->clock, .messages = { f, fixture_message }, .bsp_pins = &f->pins, .ctx = f,
         .stored = fixture_stored, .drop_native = fixture_drop, .debug_exit = fixture_exit,
         .power_off = fixture_off, .reset = fixture_reset,
     };
 
+    config.cpu_signature = signature;
     clock_init(&f->clock);
     f->unmodelled = wiring.unmodelled = unmodelled_new();
     f->pins = (struct core_pins){ f, fixture_extint, fixture_nmi };
@@ -138,6 +140,11 @@ static inline struct fixture *fixture_new(unsigned nodes, unsigned cores, uint64
     platform_connect(f->platform, &wiring);
     platform_reset(f->platform);
     return f;
+}
+
+static inline struct fixture *fixture_new(unsigned nodes, unsigned cores, uint64_t memory)
+{
+    return fixture_new_signature(nodes, cores, memory, 0x00100f23);
 }
 
 static inline void fixture_free(struct fixture *f)

@@ -48,6 +48,8 @@ void nb_set(struct northbridge *nb, unsigned function, unsigned offset, uint32_t
 
     if (function == 3 && mca_node_write(&nb->mca, offset, value, UINT32_MAX, true))
         return;
+    if (!slot && !northbridge_has(nb, function, offset))
+        return;
     g_assert(slot); /* only for offsets that the table has */
     nb->value[slot - 1] = value;
 }
@@ -177,10 +179,11 @@ static uint64_t htc_read(void *ctx, const struct msr_row *row)
 static bool htc_write(void *ctx, const struct msr_row *row, uint64_t value)
 {
     struct northbridge *nb = ctx;
-    const struct nb_register *f3x64 = nb->row[nb_slot(nb, 3, F3_HTC) - 1];
+    unsigned slot = nb_slot(nb, 3, F3_HTC);
 
     (void)row;
-    nb_set(nb, 3, F3_HTC, nb_merge(f3x64, nb_get(nb, 3, F3_HTC), (uint32_t)value, UINT32_MAX));
+    if (slot) /* revisions C to E of Family 0Fh have none */
+        nb_set(nb, 3, F3_HTC, nb_merge(nb->row[slot - 1], nb_get(nb, 3, F3_HTC), (uint32_t)value, UINT32_MAX));
     return true;
 }
 
@@ -237,6 +240,8 @@ static void nb_index(struct northbridge *nb)
 
         for (unsigned k = 0; k < row->count; k++) {
             g_assert(slots < NB_SLOTS); /* the table is constant: a unit test reaches this, a guest cannot */
+            if (!northbridge_has(nb, row->function, row->offset + k * row->stride))
+                continue;
             nb->row[slots] = row;
             nb->slot[row->function][(row->offset + k * row->stride) / 4] = (uint16_t)++slots;
         }
@@ -262,7 +267,8 @@ void northbridge_init(struct northbridge *nb, unsigned node, const struct platfo
         };
 
         nb->function[i] = (struct nb_function){ nb, i };
-        pci_attach(pci, &function);
+        if (northbridge_has(nb, i, 0))
+            pci_attach(pci, &function);
     }
 }
 

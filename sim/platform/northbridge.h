@@ -61,8 +61,17 @@ void northbridge_program(struct northbridge *nb, const struct fabric *fabric, co
 
 /* A register without side effects; 0 if there is none. F3x88 is nb_get(nb, 3, 0x88). */
 uint32_t nb_get(const struct northbridge *nb, unsigned function, unsigned offset);
-/* Set regardless of what is writable: for hardware and firmware. */
+/* Set regardless of what is writable: for hardware and firmware. What Family 0Fh lacks stays as it is. */
 void nb_set(struct northbridge *nb, unsigned function, unsigned offset, uint32_t value);
+
+/* ---- northbridge_0f.c: that of Family 0Fh ---- */
+
+bool northbridge_is_0f(const struct northbridge *nb);
+bool northbridge_is_0f_revision_f(const struct northbridge *nb);
+/* Whether this processor has the register at `offset`, which Family 10h has. */
+bool northbridge_has(const struct northbridge *nb, unsigned function, unsigned offset);
+/* After northbridge_program: ids, links, capabilities. */
+void northbridge_program_0f(struct northbridge *nb);
 
 struct msr_bank northbridge_msrs(struct northbridge *nb);
 /* NB_CFG[46] EnableCf8ExtCfg. */

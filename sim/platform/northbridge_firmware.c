@@ -236,4 +236,6 @@ void northbridge_program(struct northbridge *nb, const struct fabric *fabric, co
     program_function2(nb, map);
     program_function3(nb);
     program_function4(nb);
+    if (northbridge_is_0f(nb))
+        northbridge_program_0f(nb);
 }

@@ -382,6 +382,35 @@ START_TEST(the_table_is_sound)
 }
 END_TEST
 
+/* BKDG of Family 0Fh: ids 1100 to 1103, no function 4, three links; thermal control, DEV and SVM from revision F on. */
+START_TEST(family_0fh_has_four_functions_and_fewer_registers)
+{
+    static const uint32_t signature[] = { 0x00020f12, 0x00040f13 }; /* E, F */
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct fixture *f = fixture_new_signature(2, 2, GIB, signature[i]);
+
+        for (unsigned function = 0; function < 4; function++)
+            ck_assert_uint_eq(read_cf8(f, 0x19, function, 0x00), (0x1100 + function) << 16 | 0x1022);
+        ck_assert_uint_eq(read_cf8(f, 0x18, 4, 0x00), 0xffffffff);
+        ck_assert_uint_eq(read_cf8(f, 0x19, 0, 0x60) & 0x77, 0x11); /* node 1 of 2 */
+        ck_assert_uint_eq(read_cf8(f, 0x18, 0, 0xe0), 0);           /* no fourth link */
+        ck_assert_uint_eq(read_cf8(f, 0x18, 0, 0xc0), 0x20010008);  /* the third is the list's end */
+        ck_assert_uint_eq(read_cf8(f, 0x18, 1, 0x48), 0x00200003);  /* node 1's DRAM: 512 MiB on, as in Family 10h */
+        ck_assert_uint_eq(read_cf8(f, 0x18, 1, 0xc0), 0x00000013);  /* VE, where Family 10h has F1xF4 */
+        ck_assert_uint_eq(read_cf8(f, 0x18, 1, 0xf4), 0);
+        ck_assert_uint_eq(read_cf8(f, 0x18, 1, 0x120), 0);          /* 256 bytes of configuration space */
+        ck_assert_uint_eq(read_cf8(f, 0x18, 3, 0xfc), signature[i]);
+        ck_assert_uint_eq(read_cf8(f, 0x18, 3, 0xe8), i ? 0x171f : 0x111f); /* two cores; HTC and SVM */
+        ck_assert_uint_eq(read_cf8(f, 0x18, 3, 0x34), i ? 0xf0 : 0);
+        ck_assert_uint_eq(read_cf8(f, 0x18, 3, 0xf0), i ? 0x0010000f : 0);
+        write_cf8(f, 0x18, 3, 0x68, 0x20);
+        ck_assert_uint_eq(read_cf8(f, 0x18, 3, 0x68), i ? 0x20 : 0);
+        fixture_free(f);
+    }
+}
+END_TEST
+
 UNIT_TESTS("northbridge", every_node_shows_five_functions_and_nobody_else_answers, node_ids_and_counts,
            two_nodes_route_over_their_one_link, the_eight_node_ladder_has_the_sheets_distances,
            routes_are_shortest_and_broadcasts_reach_every_node_once,
@@ -389,4 +418,5 @@ UNIT_TESTS("northbridge", every_node_shows_five_functions_and_nobody_else_answer
            chip_selects_cover_the_nodes_memory, chip_select_registers_of_512_mib, capabilities_and_signature,
            only_writable_bits_change_and_bytes_go_to_their_lanes, write_1_to_clear_bits_clear,
            extended_registers_need_nb_cfg_46, nb_cfg_is_f3x88_of_its_own_node,
-           the_mmio_window_opens_where_the_msr_says, what_is_not_modelled_is_told, the_table_is_sound)
+           the_mmio_window_opens_where_the_msr_says, what_is_not_modelled_is_told, the_table_is_sound,
+           family_0fh_has_four_functions_and_fewer_registers)

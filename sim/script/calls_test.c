@@ -270,6 +270,11 @@ START_TEST(registers_memory_and_configuration_can_be_seen)
          "reg('rcx', 3) log(reg('rcx'), reg('rcx', {core = 0}))\n"
          "log(msr(0x1b) & 0xfffff000 == 0xfee00000) log(pci(0, 24, 0, 0) == 0x12001022)",
          "185 16 true\n-2 4294967295 4294967294\n3 3\ntrue\ntrue\n");
+    says("machine{} reg('xmm15.high', -2) log(reg('xmm15.high'), reg('xmm15.low'))\n"
+         "reg('fsw', 0x3800) reg('st0.significand', 5) reg('st0.exponent', 0x1bfff)\n"
+         "log(reg('mm7'), reg('st0.exponent'), reg('fsw'), reg('fcw'))\n"
+         "reg('fcw', 0) reg('fsw', 1) log(reg('fsw'), reg('fcw')) reg('mxcsr', -1) log(reg('mxcsr'))",
+         "-2 0\n5 49151 14336 64\n32897 64\n196607\n"); /* not masked: ES and B, 8081h; MXCSR_MASK 2FFFFh */
     ends(SCRIPT_USER, "machine{} reg('ripp')", "t.lua:1: reg: no register is called 'ripp'; did you mean 'rip'?");
     ends(SCRIPT_USER, "machine{} reg('rip', {core = 1})", "t.lua:1: reg: core 1; the machine has cores 0 to 0");
     ends(SCRIPT_USER, "machine{} msr(0x12345678)", "t.lua:1: msr: this model has no MSR 0x12345678; a guest would "

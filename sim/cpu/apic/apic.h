@@ -53,5 +53,7 @@ enum apic_lvt {
 };
 /* An event of this source (performance counter overflow, threshold ...): delivers by the entry's type. */
 void apic_lvt_event(struct core *core, enum apic_lvt entry);
+/* The chipset's SMI, to every core of the machine. */
+void apic_broadcast_smi(struct core *core);
 
 #endif

@@ -291,3 +291,12 @@ void apic_send(struct local_apic *apic)
     apic->count.sent[message.type]++;
     apic->messages.send(apic->messages.ctx, &message);
 }
+
+void apic_broadcast_smi(struct core *core)
+{
+    const struct apic_message message = {
+        .type = APIC_SMI, .assert_ = true, .shorthand = 2, .source_core = (uint8_t)core->index,
+    };
+
+    core->apic->messages.send(core->apic->messages.ctx, &message);
+}

@@ -158,6 +158,8 @@ static void conclude_wait(struct core *core, enum outcome outcome)
 {
     core->halted = outcome == OUTCOME_HALT;
     core->mwaiting = outcome == OUTCOME_MWAIT;
+    if (core->halted)
+        cmp_halt_entered(core);
 }
 
 void execute_conclude(struct core *core, const struct insn *insn, enum outcome outcome, const struct before *before)

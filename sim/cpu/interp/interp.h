@@ -5,6 +5,8 @@
  *   boundary.c  what may happen between two instructions, in order of priority
  *   execute.c   one instruction, and what its outcome comes to
  *   record.c    last-branch recording
+ *   cmp_halt.c  every core of a processor in HLT: MSRC001_0055
+ *   sample.c    an instruction that instruction-based sampling has tagged
  *   fetch.c     from rIP to a decoded instruction
  *   fast.c      the same by decoded blocks
  */
@@ -73,6 +75,16 @@ void execute_fetched(struct core *core, const struct insn *insn, enum outcome ou
 void execute_conclude(struct core *core, const struct insn *insn, enum outcome outcome, const struct before *before);
 /* Faults, exits and shutdown, until the core stands at a boundary again. */
 void execute_settle(struct core *core, enum outcome outcome);
+
+/* ---- cmp_halt.c ---------------------------------------------------------------------------------- */
+
+/* This core has just executed HLT. */
+void cmp_halt_entered(struct core *core);
+
+/* ---- sample.c ------------------------------------------------------------------------------------ */
+
+/* execute_one, described in the registers of instruction-based sampling. */
+void sample_one(struct core *core);
 
 /* ---- fast.c -------------------------------------------------------------------------------------- */
 

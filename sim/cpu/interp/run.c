@@ -2,6 +2,7 @@
 /* The run loop: boundary, instruction, boundary ... until a limit, a wait, a stop. */
 #include "sim/cpu/core_counters.h"
 #include "sim/cpu/interp/interp.h"
+#include "sim/cpu/model/ibs.h"
 #include "sim/cpu/model/perf.h"
 
 /* ---- Waiting ------------------------------------------------------------------------------------------ */
@@ -89,9 +90,12 @@ static void advance(struct core *core, bool single)
         return;
     core->breakpoint_passed = false;
     core->horizon = horizon(core);
-    if (single || core->reference || boundary_is_careful(core))
+    if (core->ibs.counting && ibs_due(core))
+        sample_one(core);
+    else if (single || core->reference || boundary_is_careful(core))
         execute_one(core);
-    else if (core->perf.exact || (core->rflags & RFLAGS_RF)) /* after every return from a fault, for one instruction */
+    else if (core->perf.exact || core->ibs.counting ||
+             (core->rflags & RFLAGS_RF)) /* after every return from a fault, for one instruction */
         fast_step(core);
     else
         fast_run(core);

@@ -217,7 +217,39 @@ START_TEST(vmrun_knows_no_nested_paging_and_no_lbr_virtualization)
 }
 END_TEST
 
+/* FID = (MHz - 800) / 100: 2200 0Eh, 2400 10h, 2800 14h, 2600 12h. */
+START_TEST(frequency_and_voltage_change_by_fidvid)
+{
+    static const uint8_t fid[] = { 0x0E, 0x10, 0x10, 0x14, 0x12 };
+
+    EACH_REVISION {
+        struct board *board = begin(r);
+        struct core *core = board->core[0];
+        uint64_t status = 0, control = 0;
+
+        ck_assert(msr_read(core, 0xC0010042, &status));
+        ck_assert_uint_eq(status & 0xFFFFFFFF, fid[r] * UINT64_C(0x010101));
+        ck_assert(msr_write(core, 0xC0010041, UINT64_C(0x190) << 32 | 0x1200 | 2)); /* no InitFidVid: nothing */
+        ck_assert(msr_read(core, 0xC0010042, &control));
+        ck_assert_uint_eq(control, status);
+        ck_assert(msr_write(core, 0xC0010041, UINT64_C(0x190) << 32 | BIT(16) | 0x1200 | 2)); /* 1000 MHz, VID 12h */
+        ck_assert(msr_read(core, 0xC0010041, &control));
+        ck_assert_uint_eq(control, UINT64_C(0x190) << 32 | 0x1200 | 2);
+        ck_assert(msr_read(core, 0xC0010042, &status));
+        ck_assert_uint_eq(status & 0xFFFFFFFF, (unsigned)fid[r] * 0x10100u | 2); /* not pending */
+        ck_assert_uint_eq(bits(status, 37, 32), 0x12);
+        ck_assert(msr_write(core, 0xC0010041, BIT(16) | 0x2A)); /* faster than the part */
+        ck_assert(msr_read(core, 0xC0010042, &control));
+        ck_assert_uint_eq(control, status);
+        ck_assert(!msr_write(core, 0xC0010042, 0));
+        ck_assert(!msr_read(core, 0xC0010061, &control)); /* no P-states */
+        board_free(board);
+    }
+}
+END_TEST
+
 UNIT_TESTS("Family 0Fh", the_feature_words_are_the_revisions, instructions_of_absent_features_are_undefined,
            without_abm_lzcnt_is_bsr, the_override_msrs_want_the_password_in_edi, msrs_of_family_10h_are_not_there,
            a_1g_page_is_a_reserved_bit_fault, the_tlbs_are_the_k8_column,
-           vmrun_knows_no_nested_paging_and_no_lbr_virtualization)
+           vmrun_knows_no_nested_paging_and_no_lbr_virtualization,
+           frequency_and_voltage_change_by_fidvid)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Family 0Fh (K8), revisions C to G: the migration partners of Family 10h. Feature words are those of the revision
- * masks fam_0f_rev_c .. rev_g. deviation: the northbridge's registers stay Family 10h's; physical addresses have
+ * masks fam_0f_rev_c .. rev_g. The northbridge is platform's (northbridge_0f.c). deviation: physical addresses have
  * 48 bits in page tables although CPUID says 40; the L1 data TLB's eight entries for large pages are not apart.
  */
 #include "sim/cpu/isa/isa.h"

@@ -18,16 +18,14 @@ static const struct msr_row *find_in(const struct msr_bank *bank, uint32_t msr)
     return NULL;
 }
 
-/*
- * What Family 0Fh does not have of Family 10h's list. A feature: only where the model lacks it too.
- * deviation: FIDVID_CTL and FIDVID_STATUS (C001_0041, 0042), which it has instead of P-states, are not modelled.
- */
+/* What Family 0Fh does not have of Family 10h's list. A feature: only where the model lacks it too. */
 static const struct {
     uint32_t first, last;
     uint8_t feature; /* enum isa_feature; BASE: none */
 } not_in_0fh[] = {
     { 0xC0000103, 0xC0000103, ISA_FEATURE_RDTSCP }, /* TSC_AUX */
     { 0xC0000408, 0xC000040F, ISA_FEATURE_BASE },   /* MC4_MISC1 .. */
+    { 0xC001003E, 0xC001003E, ISA_FEATURE_SVM },    /* thermal control: revision F */
     { 0xC0010058, 0xC0010058, ISA_FEATURE_BASE },   /* MMIO configuration base */
     { 0xC0010061, 0xC0010071, ISA_FEATURE_BASE },   /* P-states */
     { 0xC0010114, 0xC0010117, ISA_FEATURE_SVM },    /* VM_CR, IGNNE, SMM_CTL, VM_HSAVE_PA */
@@ -165,6 +163,8 @@ struct msr_storage *msr_storage_new(struct core *core)
     core_attach_msrs(core, (struct msr_bank){ msr_storage_rows, msr_storage_row_count, storage });
     if (core->model->node_id_msr)
         core_attach_msrs(core, (struct msr_bank){ msr_revision_d_rows, msr_revision_d_row_count, storage });
+    if (core->model->family_0f)
+        core_attach_msrs(core, (struct msr_bank){ msr_family_0f_rows, msr_family_0f_row_count, storage });
     return storage;
 }
 
@@ -190,9 +190,13 @@ void msr_reset(struct core *core)
     memset(storage->perf_ctr, 0, sizeof(storage->perf_ctr)); /* the rows read by code are not stored to above */
     core->perf.overflowed = false;
     perf_changed(core);
+    storage->ibs_fetch_ctl = storage->ibs_op_ctl = 0; /* these too */
+    core->ibs = (struct ibs_core){ .counting = false };
     storage->cpuid_features = cpuid_features(core, false);
     storage->cpuid_ext_features = cpuid_features(core, true);
     storage->node_id = core->node;
+    storage->fidvid_status = core->model->family_0f ? msr_fidvid_reset(core) : 0;
+    storage->fidvid_control = 0;
     if (core->model->node_id_msr) /* fact sheet 2.6: revision D, C, B */
         storage->bu_cfg2 = UINT64_C(0x5001008040);
     else if (core->model->nrip)

@@ -45,6 +45,7 @@ struct msr_storage {
     uint64_t io_trap[4], io_trap_control, interrupt_pending, smi_trigger;
     uint64_t pstate_limit, pstate_control, pstate_status, pstate[5], cofvid_control, cofvid_status;
     uint64_t cpu_watchdog;
+    uint64_t fidvid_control, fidvid_status; /* Family 0Fh */
     uint64_t smm_base, smm_addr, smm_mask, ignne, local_smi_status;
     uint64_t osvw_length, osvw_status;
     uint64_t node_id;
@@ -74,8 +75,10 @@ static inline uint64_t core_time_stamp(const struct core *core)
     return core->cycles + core->tsc_offset_host + (core->svm.guest ? core->svm.tsc_offset : 0);
 }
 
-extern const struct msr_row msr_core_rows[], msr_storage_rows[], msr_revision_d_rows[];
-extern const size_t msr_core_row_count, msr_storage_row_count, msr_revision_d_row_count;
+extern const struct msr_row msr_core_rows[], msr_storage_rows[], msr_revision_d_rows[], msr_family_0f_rows[];
+extern const size_t msr_core_row_count, msr_storage_row_count, msr_revision_d_row_count, msr_family_0f_row_count;
+/* FIDVID_STATUS of a Family 0Fh core at full speed. */
+uint64_t msr_fidvid_reset(const struct core *core);
 
 /* Rules that are code (msr_rules.c), named by the rows. */
 uint64_t msr_read_tsc(void *core, const struct msr_row *row);
@@ -90,7 +93,10 @@ bool msr_write_unmodelled(void *storage, const struct msr_row *row, uint64_t val
 bool msr_write_perf_ctl(void *storage, const struct msr_row *row, uint64_t value);
 uint64_t msr_read_perf_ctr(void *storage, const struct msr_row *row);
 bool msr_write_perf_ctr(void *storage, const struct msr_row *row, uint64_t value);
+uint64_t msr_read_ibs_ctl(void *storage, const struct msr_row *row);
 bool msr_write_ibs_ctl(void *storage, const struct msr_row *row, uint64_t value);
+bool msr_write_fidvid(void *storage, const struct msr_row *row, uint64_t value);
+bool msr_write_interrupt_pending(void *storage, const struct msr_row *row, uint64_t value);
 bool msr_write_pstate_control(void *storage, const struct msr_row *row, uint64_t value);
 
 #endif

@@ -78,7 +78,8 @@ const struct msr_row msr_storage_rows[] = {
       "MSRC001_0053" },
     { 0xC0010054, "SMI_ON_IO_TRAP_CTL", 0, LOW(31), 0, 0, S(io_trap_control), NULL, msr_write_smm_source,
       "MSRC001_0054" },
-    PLAIN(0xC0010055, "INTERRUPT_PENDING", 0, LOW(31), interrupt_pending, "MSRC001_0055"),
+    { 0xC0010055, "INTERRUPT_PENDING", 0, LOW(31), 0, 0, S(interrupt_pending), NULL, msr_write_interrupt_pending,
+      "MSRC001_0055" },
     PLAIN(0xC0010056, "SMI_TRIGGER_IO_CYCLE", 0, LOW(31), smi_trigger, "MSRC001_0056"),
     /* P-states of a real 2.3 GHz part (fact sheet 2.5). */
     READ_ONLY(0xC0010061, "PSTATE_LIMIT", 0x10, pstate_limit, "MSRC001_0061"),
@@ -110,10 +111,12 @@ const struct msr_row msr_storage_rows[] = {
     PLAIN(0xC0011023, "BU_CFG", 0x10200020, ALL, bu_cfg, "MSRC001_1023"),
     PLAIN(0xC0011029, "DE_CFG", 0, ALL, de_cfg, "MSRC001_1029"),
     { 0xC001102A, "BU_CFG2", 0x010080C0, ALL, 0, 0, S(bu_cfg2), NULL, msr_write_bu_cfg2, "MSRC001_102A" },
-    { 0xC0011030, "IBS_FETCH_CTL", 0, ALL, 0, 0, S(ibs_fetch_ctl), NULL, msr_write_ibs_ctl, "MSRC001_1030" },
+    { 0xC0011030, "IBS_FETCH_CTL", 0, LOW(57), 0, 0, S(ibs_fetch_ctl), msr_read_ibs_ctl, msr_write_ibs_ctl,
+      "MSRC001_1030" },
     PLAIN(0xC0011031, "IBS_FETCH_LINEAR", 0, ALL, ibs_fetch_linear, "MSRC001_1031"),
     PLAIN(0xC0011032, "IBS_FETCH_PHYSICAL", 0, ALL, ibs_fetch_physical, "MSRC001_1032"),
-    { 0xC0011033, "IBS_OP_CTL", 0, ALL, 0, 0, S(ibs_op_ctl), NULL, msr_write_ibs_ctl, "MSRC001_1033" },
+    { 0xC0011033, "IBS_OP_CTL", 0, FIELD(51, 32) | FIELD(19, 17) | LOW(15), 0, 0, S(ibs_op_ctl), msr_read_ibs_ctl,
+      msr_write_ibs_ctl, "MSRC001_1033" },
     PLAIN(0xC0011034, "IBS_OP_RIP", 0, ALL, ibs_op_rip, "MSRC001_1034"),
     PLAIN(0xC0011035, "IBS_OP_DATA", 0, ALL, ibs_op_data[0], "MSRC001_1035"),
     PLAIN(0xC0011036, "IBS_OP_DATA2", 0, ALL, ibs_op_data[1], "MSRC001_1036"),
@@ -128,3 +131,11 @@ const struct msr_row msr_revision_d_rows[] = {
     PLAIN(0xC001100C, "NODE_ID", 0, LOW(11), node_id, "MSRC001_100C"),
 };
 const size_t msr_revision_d_row_count = sizeof(msr_revision_d_rows) / sizeof(msr_revision_d_rows[0]);
+
+/* Family 0Fh: frequency and voltage ids in place of P-states. */
+const struct msr_row msr_family_0f_rows[] = {
+    { 0xC0010041, "FIDVID_CTL", 0, FIELD(51, 32) | BIT(16) | FIELD(13, 8) | LOW(5), 0, 0, S(fidvid_control), NULL,
+      msr_write_fidvid, "MSRC001_0041" },
+    READ_ONLY(0xC0010042, "FIDVID_STATUS", 0, fidvid_status, "MSRC001_0042"),
+};
+const size_t msr_family_0f_row_count = sizeof(msr_family_0f_rows) / sizeof(msr_family_0f_rows[0]);

@@ -4,6 +4,7 @@
 
 #include "sim/cpu/isa/isa.h"
 #include "sim/cpu/model/cpuid.h"
+#include "sim/cpu/model/ibs.h"
 #include "sim/cpu/model/perf.h"
 
 static uint64_t *storage_of(void *ctx, const struct msr_row *row)
@@ -129,15 +130,6 @@ bool msr_write_unmodelled(void *ctx, const struct msr_row *row, uint64_t value)
     return true;
 }
 
-/* Storage whose enabling bit starts something that the model does not have: noted when it is set. */
-static bool note_if(struct msr_storage *storage, const struct msr_row *row, uint64_t value, uint64_t enable)
-{
-    if (value & enable)
-        unmodelled_note(storage->core->unmodelled, "WRMSR %s", row->name);
-    *storage_of(storage, row) = value;
-    return true;
-}
-
 #define PERF_CTL0 0xC0010000
 #define PERF_CTR0 0xC0010004
 
@@ -158,9 +150,33 @@ bool msr_write_perf_ctr(void *ctx, const struct msr_row *row, uint64_t value)
     return true;
 }
 
+#define IBS_OP_CTL 0xC0011033
+
+uint64_t msr_read_ibs_ctl(void *ctx, const struct msr_row *row)
+{
+    return ibs_read(((struct msr_storage *)ctx)->core, row->msr == IBS_OP_CTL);
+}
+
 bool msr_write_ibs_ctl(void *ctx, const struct msr_row *row, uint64_t value)
 {
-    return note_if(ctx, row, value, row->msr == 0xC0011030 ? BIT(48) : BIT(17)); /* IbsFetchEn, IbsOpEn */
+    ibs_write(((struct msr_storage *)ctx)->core, row->msr == IBS_OP_CTL, value);
+    return true;
+}
+
+#define INTERRUPT_MESSAGE BIT(25)
+#define C1E_ON_CMP_HALT BIT(28)
+
+/* B3, C2 and D0 have no hardware-initiated C1E (fact sheet 1.1): the bit only says that firmware would want it. */
+bool msr_write_interrupt_pending(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct msr_storage *storage = ctx;
+
+    if (value & C1E_ON_CMP_HALT)
+        unmodelled_note(storage->core->unmodelled, "WRMSR %s with C1eOnCmpHalt", row->name);
+    if (value & INTERRUPT_MESSAGE)
+        unmodelled_note(storage->core->unmodelled, "WRMSR %s with IntrPndMsg", row->name);
+    *storage_of(ctx, row) = value;
+    return true;
 }
 
 /* Accepted at once; values 5 to 7 are reserved and leave the state as it is (fact sheet 2.3, C001_0062). */
@@ -172,5 +188,49 @@ bool msr_write_pstate_control(void *ctx, const struct msr_row *row, uint64_t val
     storage->pstate_control = value;
     if (value <= bits(storage->pstate_limit, 6, 4))
         storage->pstate_status = value;
+    return true;
+}
+
+/* ---- Family 0Fh --------------------------------------------------------------------------------------- */
+
+#define FIDVID_NEW_FID 5, 0 /* of FIDVID_CTL */
+#define FIDVID_NEW_VID 13, 8
+#define FIDVID_INIT 16
+#define FIDVID_CURRENT_FID 5, 0 /* of FIDVID_STATUS */
+#define FIDVID_START_FID 13, 8
+#define FIDVID_MAX_FID 21, 16
+#define FIDVID_CURRENT_VID 37, 32
+#define FIDVID_START_VID 45, 40
+#define FIDVID_MAX_VID 53, 48
+#define FID_MHZ_0 800 /* frequency of FID 0; one step is 100 MHz (BKDG0F FIDVID tables) */
+#define FULL_SPEED_VID 0x08 /* assumed: 1.350 V = 1.550 V - 8 x 25 mV */
+
+uint64_t msr_fidvid_reset(const struct core *core)
+{
+    uint64_t fid = (core->model->mhz - FID_MHZ_0) / 100, status = 0;
+
+    status = bits_put(status, FIDVID_CURRENT_FID, fid);
+    status = bits_put(status, FIDVID_START_FID, fid);
+    status = bits_put(status, FIDVID_MAX_FID, fid);
+    status = bits_put(status, FIDVID_CURRENT_VID, FULL_SPEED_VID);
+    status = bits_put(status, FIDVID_START_VID, FULL_SPEED_VID);
+    return bits_put(status, FIDVID_MAX_VID, FULL_SPEED_VID);
+}
+
+/*
+ * InitFidVid starts a change, which is complete at once: FidVidPending is never seen, InitFidVid reads 0.
+ * deviation: the clock keeps its rate, as with Family 10h's P-states. assumed: an FID beyond the maximum is refused.
+ */
+bool msr_write_fidvid(void *ctx, const struct msr_row *row, uint64_t value)
+{
+    struct msr_storage *storage = ctx;
+    uint64_t status = storage->fidvid_status;
+
+    (void)row;
+    storage->fidvid_control = value & ~BIT(FIDVID_INIT);
+    if (!bit(value, FIDVID_INIT) || bits(value, FIDVID_NEW_FID) > bits(status, FIDVID_MAX_FID))
+        return true;
+    status = bits_put(status, FIDVID_CURRENT_FID, bits(value, FIDVID_NEW_FID));
+    storage->fidvid_status = bits_put(status, FIDVID_CURRENT_VID, bits(value, FIDVID_NEW_VID));
     return true;
 }

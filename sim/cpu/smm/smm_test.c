@@ -480,6 +480,27 @@ START_TEST(every_byte_of_smm_state_is_in_the_hash)
 }
 END_TEST
 
+/* BKDG10 MSRC001_0055: the register says which cycle the halting processor makes. */
+START_TEST(a_halting_processor_writes_to_the_chipset_and_gets_an_smi)
+{
+    EACH_ENGINE {
+        struct board *board;
+        struct core *core = begin(&board, engine);
+
+        board_put(board, CODE + 5, 0xF4);
+        ck_assert(msr_write(core, 0xC0010055, BIT(27) | 0xA5 << 16 | 0xB0));
+        core_run(core, core->cycles + 1000);
+        ck_assert_uint_eq(board->outs, 1);
+        ck_assert_uint_eq(board->out[0], 0xB0 << 16 | 0xA5);
+        ck_assert_uint_eq(map(board, 0xFEC4, 4), 1u << 9);
+        ck_assert_uint_eq(map(board, 0xFEC9, 1), 1);
+        ck_assert(core->halted); /* again, by RSM; and once is enough */
+        ck_assert(!core->smm.active);
+        board_free(board);
+    }
+}
+END_TEST
+
 UNIT_TESTS("smm", an_smi_enters_at_smm_base_in_big_real_mode, the_save_map_has_every_register_in_its_place,
            rsm_brings_everything_back, rsm_outside_smm_is_an_invalid_opcode, smm_base_moves_by_the_save_map,
            a_halted_core_halts_again_unless_the_handler_says_no, nmi_init_and_another_smi_wait_for_rsm,
@@ -488,4 +509,5 @@ UNIT_TESTS("smm", an_smi_enters_at_smm_base_in_big_real_mode, the_save_map_has_e
            no_save_map_breaks_the_simulator,
            aseg_and_tseg_are_dram_in_smm_alone, the_close_bits_hide_the_segments_from_data_but_not_from_fetches,
            smm_lock_makes_the_registers_read_only, smm_ctl_enters_dismisses_and_leaves,
-           every_byte_of_smm_state_is_in_the_hash)
+           every_byte_of_smm_state_is_in_the_hash,
+           a_halting_processor_writes_to_the_chipset_and_gets_an_smi)
