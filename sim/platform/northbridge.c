@@ -32,12 +32,18 @@ static unsigned nb_slot(const struct northbridge *nb, unsigned function, unsigne
     return nb->slot[function][offset / 4];
 }
 
+/* Function 3 is mce's first, but for what Family 0Fh has not. */
+static bool nb_is_mca(const struct northbridge *nb, unsigned function, unsigned offset)
+{
+    return function == 3 && northbridge_has(nb, function, offset & ~3u);
+}
+
 uint32_t nb_get(const struct northbridge *nb, unsigned function, unsigned offset)
 {
     unsigned slot = nb_slot(nb, function, offset);
     uint32_t value;
 
-    if (function == 3 && mca_node_read(&nb->mca, offset & ~3u, &value))
+    if (nb_is_mca(nb, function, offset) && mca_node_read(&nb->mca, offset & ~3u, &value))
         return value;
     return slot ? nb->value[slot - 1] : 0;
 }
@@ -46,7 +52,7 @@ void nb_set(struct northbridge *nb, unsigned function, unsigned offset, uint32_t
 {
     unsigned slot = nb_slot(nb, function, offset);
 
-    if (function == 3 && mca_node_write(&nb->mca, offset, value, UINT32_MAX, true))
+    if (nb_is_mca(nb, function, offset) && mca_node_write(&nb->mca, offset, value, UINT32_MAX, true))
         return;
     if (!slot && !northbridge_has(nb, function, offset))
         return;
@@ -134,7 +140,7 @@ static void nb_write(void *ctx, unsigned reg, unsigned size, uint32_t value)
     uint32_t lanes = (uint32_t)(bits_mask(8 * size - 1, 0) << shift);
     uint32_t merged;
 
-    if (function->function == 3 && mca_node_write(&nb->mca, reg & ~3u, value << shift, lanes, false)) {
+    if (nb_is_mca(nb, function->function, reg) && mca_node_write(&nb->mca, reg & ~3u, value << shift, lanes, false)) {
         nb_force_link_error(nb);
         return;
     }
