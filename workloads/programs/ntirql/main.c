@@ -9,20 +9,17 @@
  *     dpcs=N       sections that ask for a DPC, spread evenly among them (10)
  *     reads=N      lone reads of the level at the end (1)
  *     busy=N       turns of a loop inside a section (1)
+ *     ticks=N      instead of all that: N ticks of a clock, see clock.c
  *
  * It counts its own accesses and keeps a checksum of its history of levels, in which a DPC that came too
  * early, too late or twice would show.
  */
-#include "workloads/lib/apic.h"
+#include "workloads/programs/ntirql/ntirql.h"
+
 #include "workloads/lib/guest.h"
 #include "workloads/lib/instructions.h"
 
-#define PASSIVE 0u
-#define DISPATCH 2u
-#define DPC_VECTOR (DISPATCH << 4 | 0xF)
 #define DPC_RUNS 0xD0u /* in the history, beside the levels */
-#define FNV_PRIME 0x100000001B3ull
-#define FNV_BASIS 0xCBF29CE484222325ull
 #define GATE_INTERRUPT 0x8E00 /* present, DPL 0, interrupt gate of the program's width */
 
 struct gate {
@@ -32,59 +29,21 @@ struct gate {
 #endif
 };
 
-struct interrupt_frame;
-
 static struct gate idt[256];
-static uint64_t reads, writes, dpcs_requested, history = FNV_BASIS;
-static volatile uint64_t dpcs_run;
+uint64_t reads, writes, dpcs_requested, history = FNV_BASIS;
+volatile uint64_t dpcs_run;
 static uint32_t busy;
-
-/* ---- The level ------------------------------------------------------------------------------------------- */
-
-static inline uintptr_t level_register_read(void)
-{
-#ifdef __x86_64__
-    uintptr_t value;
-
-    __asm__ volatile("mov %%cr8, %0" : "=r"(value) : : "memory");
-    return value;
-#else
-    return apic_read(APIC_TPR) >> 4;
-#endif
-}
-
-static inline void level_register_write(uintptr_t level)
-{
-#ifdef __x86_64__
-    __asm__ volatile("mov %0, %%cr8" : : "r"(level) : "memory");
-#else
-    apic_write(APIC_TPR, (uint32_t)level << 4);
-#endif
-}
-
-static inline void note(uint64_t what)
-{
-    history = (history ^ what) * FNV_PRIME;
-}
-
-static inline uintptr_t level_read(void)
-{
-    reads++;
-    return level_register_read();
-}
-
-/* Noted after the write, so that an interrupt taken right behind it is noted before. */
-static inline void level_write(uintptr_t level)
-{
-    writes++;
-    level_register_write(level);
-    note(level);
-}
 
 static inline void work(void)
 {
     for (uint32_t i = 0; i < busy; i++)
         __asm__ volatile("" : : : "memory");
+}
+
+void request_dpc(void)
+{
+    dpcs_requested++;
+    apic_write(APIC_ICR, APIC_ICR_SELF | DPC_VECTOR);
 }
 
 /* ---- Sections and the DPC -------------------------------------------------------------------------------- */
@@ -125,8 +84,7 @@ static void dpc_section(void)
 
     level_write(DISPATCH);
     before = dpcs_run;
-    dpcs_requested++;
-    apic_write(APIC_ICR, APIC_ICR_SELF | DPC_VECTOR);
+    request_dpc();
     work();
     if (dpcs_run != before)
         guest_fail("ntirql: a DPC ran at level %u", (unsigned)level_read());
@@ -137,7 +95,7 @@ static void dpc_section(void)
 
 /* ---- The run --------------------------------------------------------------------------------------------- */
 
-static void set_gate(unsigned vector, void (*handler)(struct interrupt_frame *))
+void set_gate(unsigned vector, void (*handler)(struct interrupt_frame *))
 {
     uintptr_t at = (uintptr_t)handler;
 
@@ -163,7 +121,7 @@ static void start_interrupts(void)
     __asm__ volatile("sti" : : : "memory");
 }
 
-static uint32_t number(const char *name, uint32_t fallback)
+uint32_t number(const char *name, uint32_t fallback)
 {
     bool bad = false;
     uint64_t value = option_size(guest_options, name, fallback, &bad);
@@ -180,6 +138,10 @@ void guest_main(void)
 
     busy = number("busy", 1);
     start_interrupts();
+    if (number("ticks", 0)) {
+        clock_profile(number("ticks", 0));
+        return;
+    }
     guest_mark(MARK_BEGIN, sections);
     for (uint32_t i = 0; i < dpcs; i++, done += between) {
         for (uint32_t j = 0; j < between; j++)
