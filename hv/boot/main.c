@@ -73,7 +73,8 @@ static void create_guests(void)
         }
     }
     for (unsigned i = 0; i < count; i++)
-        create_guest(i, option_flag(module_string(i), "control", false));
+        if (!option_flag(module_string(i), "ramdisk", false)) /* a guest's ramdisk= names it */
+            create_guest(i, option_flag(module_string(i), "control", false));
 }
 
 static uint64_t number_option(const char *options, const char *name, uint64_t fallback)

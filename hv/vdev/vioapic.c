@@ -20,7 +20,7 @@
 
 void vioapic_init(struct vioapic *ioapic)
 {
-    *ioapic = (struct vioapic){ 0 };
+    *ioapic = (struct vioapic){ .id = VIOAPIC_ID };
     for (unsigned i = 0; i < VIOAPIC_PINS; i++)
         ioapic->entry[i] = ENTRY_MASKED;
 }

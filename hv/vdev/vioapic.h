@@ -10,6 +10,7 @@
 
 #define VIOAPIC_BASE 0xFEC00000u
 #define VIOAPIC_PINS 24
+#define VIOAPIC_ID 8 /* behind the vCPUs' */
 
 struct vioapic {
     uint8_t id, index;

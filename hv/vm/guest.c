@@ -7,10 +7,12 @@
 #include "hv/core/text.h"
 #include "hv/vm/devices.h"
 #include "hv/vm/elf32.h"
+#include "hv/vm/elf64.h"
 #include "hv/vm/event_channel.h"
 #include "hv/vm/map_counts.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/physmap.h"
+#include "hv/vm/pvh.h"
 #include "hv/vm/report.h"
 #include "hv/vm/schedule.h"
 #include "hv/vm/shared_info.h"
@@ -297,7 +299,7 @@ static bool write_boot_information(struct guest *guest)
 
 /* ---- Life ------------------------------------------------------------------------------------------------ */
 
-static bool create_vcpus(struct guest *guest, uint32_t entry)
+static bool create_vcpus(struct guest *guest)
 {
     uint64_t room = memory_alloc(VCPUS_ORDER);
 
@@ -321,14 +323,38 @@ static bool create_vcpus(struct guest *guest, uint32_t entry)
         if (!guest->paging->vcpu_begin(vcpu))
             return false;
     }
-    svm_vcpu_set_entry(&guest->vcpus[0].svm, entry, BOOT_STACK);
-    svm_set_rax(&guest->vcpus[0].svm, MULTIBOOT_LOADER_MAGIC);
-    guest->vcpus[0].svm.registers.rbx = BOOT_INFO;
+    return shared_info_begin(guest) && event_channels_begin(guest);
+}
+
+static void enter_multiboot(struct vcpu *vcpu, uint32_t entry)
+{
+    svm_vcpu_set_entry(&vcpu->svm, entry, BOOT_STACK);
+    svm_set_rax(&vcpu->svm, MULTIBOOT_LOADER_MAGIC);
+    vcpu->svm.registers.rbx = BOOT_INFO;
+}
+
+/* A 64-bit ELF kernel enters the PVH way, a 32-bit one as from a multiboot loader. */
+static const char *load(struct guest *guest, const struct multiboot_module *module)
+{
+    const void *image = memory_pointer(module->start);
+    size_t size = module->end - module->start;
+    bool pvh = elf64_is(image, size);
+    uint32_t entry;
+    const char *wrong = pvh ? elf64_load(image, size, place_segment, guest, &entry)
+                            : elf32_load(image, size, place_segment, guest, &entry);
+
+    if (!wrong && pvh)
+        wrong = pvh_write_start(guest);
+    else if (!wrong && !write_boot_information(guest))
+        wrong = "the guest's command line is too long";
+    if (wrong)
+        return wrong;
+    if (!create_vcpus(guest))
+        return "not enough memory for the vCPUs";
+    (pvh ? pvh_enter : enter_multiboot)(&guest->vcpus[0], entry);
     guest->vcpus[0].initialised = true;
-    if (!shared_info_begin(guest) || !event_channels_begin(guest))
-        return false;
     guest->vcpus[0].state = VCPU_RUNNABLE;
-    return true;
+    return NULL;
 }
 
 static bool domid_taken(unsigned domid)
@@ -399,7 +425,6 @@ static void free_guest(struct guest *guest)
 static const char *build(struct guest *guest, const struct multiboot_module *module)
 {
     const char *wrong = guest_spec_parse(&guest->spec, guest->string, guest->place, backing_limit);
-    uint32_t entry;
 
     if (wrong)
         return wrong;
@@ -414,12 +439,7 @@ static const char *build(struct guest *guest, const struct multiboot_module *mod
     if (!npt_init(&guest->npt, alloc_table) || !guest->paging->guest_begin(guest) ||
         (!guest->spec.on_demand && !populate_all(guest)))
         return "not enough memory for the guest";
-    wrong = elf32_load(memory_pointer(module->start), module->end - module->start, place_segment, guest, &entry);
-    if (wrong)
-        return wrong;
-    if (!write_boot_information(guest))
-        return "the guest's command line is too long";
-    return create_vcpus(guest, entry) ? NULL : "not enough memory for the vCPUs";
+    return load(guest, module);
 }
 
 const char *guest_build(struct guest *guest, const struct multiboot_module *module, const char *string)

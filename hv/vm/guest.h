@@ -107,6 +107,7 @@ struct guest {
     struct lock console_lock;
     char line[CONSOLE_LINE / 2];
     unsigned line_length;
+    uint64_t nb_cfg;     /* MSRC001_001F as the guest wrote it */
     struct vdev vdev;
     struct lock vdev_lock;
     struct timer vdev_timer;

@@ -104,6 +104,7 @@ const char *guest_spec_parse(struct guest_spec *spec, const char *string, unsign
     if (vcpus < 1 || vcpus > GUEST_VCPUS_MAX)
         return "vcpus= must be 1 to 8";
     spec->hap = option_flag(string, "hap", true);
+    spec->xen = option_flag(string, "xen", true);
     spec->width = (unsigned)width;
     spec->vcpus = (unsigned)vcpus;
     if (spec->memory < GUEST_MEMORY_MIN || spec->memory > GUEST_MEMORY_MAX || spec->memory % 0x1000)

@@ -22,6 +22,7 @@ struct guest_spec {
     enum npt_size backing;  /* largest nested page to use */
     bool hap;               /* hap=: nested paging, if hv and the processor have it */
     uint64_t cores;         /* cpus=: bit per core that its vCPUs may run on; all ones: any */
+    bool xen;               /* xen=: CPUID shows Xen's leaves, and hypercalls are answered */
     bool on_demand;         /* populate=demand: back a page at its first VMEXIT_NPF */
 };
 

@@ -71,7 +71,7 @@ enum exit_result vmexit_cpuid(struct vcpu *vcpu)
     if (!exit_skip(vcpu, INSTRUCTION_CPUID))
         return EXIT_RESUME;
     if (leaf >= LEAF_XEN && leaf <= LEAF_XEN_MAX) {
-        r = xen_leaf(vcpu, leaf);
+        r = vcpu->guest->spec.xen ? xen_leaf(vcpu, leaf) : (struct cpuid_result){ 0 };
     } else {
         r = cpuid(leaf, (uint32_t)vcpu->svm.registers.rcx);
         adapt(vcpu, leaf, &r);

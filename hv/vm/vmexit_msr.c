@@ -5,6 +5,11 @@
 #include "hv/x86/cpu.h"
 
 #define MSR_TSC 0x10
+#define MSR_PATCH_LEVEL 0x8B
+#define MSR_HWCR 0xC0010015
+#define MSR_NB_CFG 0xC001001F
+#define NB_CFG_EXTENDED_CF8 (1ull << 46) /* EnableCf8ExtCfg: of a port that is not there */
+#define MSR_INT_PENDING 0xC0010055
 #define APIC_BASE_BSC (1u << 8)
 #define APIC_BASE_ENABLE (1u << 11)
 
@@ -26,6 +31,16 @@ static bool read_msr(const struct vcpu *vcpu, uint32_t msr, uint64_t *value)
     case MSR_EFER:
         *value = svm_guest_efer(&vcpu->svm);
         return true;
+    case MSR_HWCR:        /* TscFreqSel tells that the TSC runs at P0's frequency */
+    case MSR_PATCH_LEVEL:
+        *value = msr_read(msr);
+        return true;
+    case MSR_NB_CFG:
+        *value = vcpu->guest->nb_cfg;
+        return true;
+    case MSR_INT_PENDING: /* no C1E */
+        *value = 0;
+        return true;
     default:
         return false;
     }
@@ -33,6 +48,10 @@ static bool read_msr(const struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 
 static bool write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
+    if (msr == MSR_NB_CFG && !(value & ~NB_CFG_EXTENDED_CF8)) {
+        vcpu->guest->nb_cfg = value;
+        return true;
+    }
     if (msr == MSR_EFER)
         return svm_set_guest_efer(&vcpu->svm, value, vcpu->guest->spec.width == 64);
     return msr == MSR_APIC_BASE && value == apic_base(vcpu);
