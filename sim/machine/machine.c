@@ -200,7 +200,7 @@ static void connect_platform(struct machine *machine)
         .bsp_pins = &machine->bsp_pins, .ctx = machine, .stored = page_stored,
         .drop_native = page_drop_native, .debug_exit = debug_exit, .power_off = power_off,
         .reset = reset_requested, .ignore_numeric_error = ignore_numeric_error,
-        .machine_check = { machine, machine_check_signal },
+        .machine_check = { machine, machine_check_signal, check_log_event },
     };
 
     platform_connect(machine->platform, &wiring);
@@ -236,10 +236,12 @@ struct machine *machine_new(const struct machine_config *config, GError **error)
     machine->clock.observed = time_observed;
     machine->clock.ctx = machine;
     network_init(machine);
+    machine->checks = g_array_new(FALSE, TRUE, sizeof(struct machine_check_record));
     connect_platform(machine);
     build_cores(machine);
     clock_describe(&machine->clock, machine->state, "clock");
     network_describe(machine);
+    check_log_describe(machine);
     exit_table_describe(machine->exits, machine->state, "exits");
     schedule_describe(machine);
     counters_describe(machine->counters, machine->state);
@@ -258,6 +260,7 @@ void machine_free(struct machine *machine)
     exit_table_free(machine->exits);
     platform_free(machine->platform);
     network_free(machine);
+    g_array_unref(machine->checks);
     state_free(machine->state);
     counter_set_free(machine->counters);
     unmodelled_free(machine->unmodelled);
@@ -272,6 +275,7 @@ static void reset_all(struct machine *machine)
     for (unsigned i = 0; i < machine->core_count; i++)
         core_reset(machine->core[i], CORE_RESET_COLD);
     exit_table_clear(machine->exits);
+    g_array_set_size(machine->checks, 0);
     schedule_reset(machine);
 }
 

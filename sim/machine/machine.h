@@ -60,6 +60,13 @@ enum machine_stop machine_run(struct machine *machine, uint64_t until_ps, uint64
 /* One instruction of one core, time advancing with it. */
 enum machine_stop machine_step(struct machine *machine, unsigned core);
 void machine_interrupt(struct machine *machine); /* async-signal-safe */
+/* An error that a unit met, and when: the first MACHINE_CHECKS_KEPT of them, in order of time. */
+#define MACHINE_CHECKS_KEPT 10000
+struct machine_check_record {
+    uint64_t ps;
+    struct mca_event event;
+};
+const struct machine_check_record *machine_checks(const struct machine *machine, size_t *count);
 /* An error found by a unit of core `core`, or (MCA_NB) by its node's northbridge for a request of that core. */
 enum mca_fate machine_error(struct machine *machine, unsigned core, const struct mca_error *error);
 uint32_t machine_exit_value(const struct machine *machine);

@@ -34,6 +34,7 @@ struct machine {
     struct core *core[MAX_CORES];
     struct core_pins bsp_pins;
     struct inbox inbox[MAX_CORES];
+    GArray *checks;          /* struct machine_check_record */
 
     /* Where in virtual time the machine stands: described, so that a run can stop anywhere. */
     uint64_t slice_start_ps; /* every core has reached this time ... */
@@ -66,6 +67,10 @@ uint64_t network_next(const struct machine *machine, unsigned core);
 /* Hand a core every message due at or before `ps`. */
 void network_deliver(struct machine *machine, unsigned core, uint64_t ps);
 void network_describe(struct machine *machine);
+
+/* check_log.c: errors that units met, for reports. */
+void check_log_event(void *ctx, const struct mca_event *event);
+void check_log_describe(struct machine *machine);
 
 /* schedule.c */
 void schedule_reset(struct machine *machine);

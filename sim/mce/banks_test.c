@@ -33,7 +33,7 @@ static struct world *world_new(void)
     struct world *w = g_new0(struct world, 1);
 
     mca_node_init(&w->node, 0, false);
-    w->node.port = (struct mca_port){ w, record };
+    w->node.port = (struct mca_port){ w, record, NULL };
     for (unsigned i = 0; i < 2; i++)
         mca_core_init(&w->core[i], &w->node, i, &w->hwcr);
     return w;

@@ -99,7 +99,18 @@ struct mca_error {
     uint8_t ctl;      /* the bit of MCi_CTL and MCi_CTL_MASK that it belongs to */
     uint64_t status;
     uint64_t addr;
+    uint64_t misc;    /* with MISCV alone */
     bool precise;     /* the access that consumed it is about to fault: RIPV and EIPV, if PCC permits */
+    bool raw;         /* somebody's registers: EN is as in `status`, whatever the banks enable */
+    uint8_t raise;    /* raw: enum mca_raise bits instead of what PCC and `precise` say; 0: these */
+};
+
+/* An error as it was met, whatever became of it: for reports. */
+struct mca_event {
+    unsigned node;
+    unsigned in_node; /* MCA_ALL_CORES: the northbridge's */
+    struct mca_error error; /* status with VAL, EN and OVER as the bank got them */
+    enum mca_fate fate;
 };
 
 /* What a node's or a core's machine check asks of the rest. */
@@ -115,6 +126,7 @@ enum mca_signal {
 struct mca_port {
     void *ctx;
     void (*signal)(void *ctx, unsigned node, unsigned in_node, enum mca_signal signal, unsigned argument);
+    void (*event)(void *ctx, const struct mca_event *event); /* an error was met */
 };
 
 /* What a raised #MC says about the program it interrupts, or-ed while it is pending. */
@@ -240,6 +252,16 @@ struct mca_signature {
 /* NULL: no such name. mca_signature_at walks the table, NULL behind its end. */
 const struct mca_signature *mca_signature_find(const char *name);
 const struct mca_signature *mca_signature_at(unsigned index);
+
+/* ---- The text format of Linux mce-inject -------------------------------------------------------------------- */
+
+/* One record: what "CPU 0 BANK 4 STATUS ... ADDR ..." says. */
+struct mca_text_record {
+    uint64_t core;
+    struct mca_error error; /* raw */
+};
+/* Array of struct mca_text_record, to be unreferenced. NULL and one line ("line 3: ...") for what is no such file. */
+GArray *mca_text_parse(const char *text, size_t size, GError **error);
 
 /* ---- DRAM ECC (fact sheet 5.8) ----------------------------------------------------------------------------- */
 

@@ -37,6 +37,8 @@ static enum mca_fate bank_log(struct mca_bank *bank, const struct mca_error *err
     }
     bank->status = status;
     bank->addr = error->status & MCA_ADDRV ? error->addr : 0;
+    if (mca_bank_rows[error->bank].misc)
+        bank->misc = error->status & MCA_MISCV ? error->misc : bank->misc;
     return fate;
 }
 
@@ -47,11 +49,30 @@ static bool is_masked(const struct mca_bank *bank, const struct mca_error *error
 
 static bool is_reported(const struct mca_bank *bank, const struct mca_error *error)
 {
-    return bit(bank->ctl, error->ctl);
+    return error->raw ? (error->status & MCA_EN) != 0 : bit(bank->ctl, error->ctl);
+}
+
+static bool is_logged(const struct mca_bank *bank, const struct mca_error *error, bool enabled)
+{
+    return error->raw || (enabled && !is_masked(bank, error));
+}
+
+static void tell(const struct mca_port *port, unsigned node, unsigned in_node, const struct mca_error *error,
+                 bool reported, enum mca_fate fate)
+{
+    struct mca_event event = { node, in_node, *error, fate };
+
+    if (!port->event)
+        return;
+    event.error.status = (error->status & ~(MCA_OVER | MCA_EN)) | MCA_VAL | (reported ? MCA_EN : 0) |
+                         (fate == MCA_OVERWROTE ? MCA_OVER : 0);
+    port->event(port->ctx, &event);
 }
 
 static unsigned raise_bits(const struct mca_error *error)
 {
+    if (error->raw && error->raise)
+        return error->raise;
     return MCA_RAISE_PENDING | (error->status & MCA_PCC ? MCA_RAISE_PCC : 0) |
            (error->precise ? MCA_RAISE_PRECISE : MCA_RAISE_IMPRECISE);
 }
@@ -72,8 +93,9 @@ unsigned mca_core_error(struct mca_core *mca, const struct mca_error *error, enu
     bool reported = is_reported(bank, error);
 
     *fate = MCA_MASKED;
-    if (bit(mca->mcg_ctl, error->bank) && !is_masked(bank, error))
+    if (is_logged(bank, error, bit(mca->mcg_ctl, error->bank)))
         *fate = bank_log(bank, error, reported);
+    tell(&mca->node->port, mca->node->node, mca->in_node, error, reported, *fate);
     count_error(mca->count.errors[error->bank], &mca->count.corrected[error->bank],
                 &mca->count.uncorrected[error->bank], *fate, error->status);
     if (*fate == MCA_MASKED || !reported || !(error->status & MCA_UC))
@@ -198,13 +220,15 @@ enum mca_fate mca_node_error(struct mca_node *mca, const struct mca_error *error
     struct mca_error own = *error;
     enum mca_fate fate = MCA_MASKED;
     unsigned block = block_of(error->status), target = reported_to(mca, source);
-    bool enabled = bit(mca->enabled, target), reported = enabled && is_reported(&mca->bank, error);
+    bool enabled = bit(mca->enabled, target), reported = (enabled || error->raw) && is_reported(&mca->bank, error);
 
     own.bank = MCA_NB;
-    own.status |= error_cpu(mca, source);
+    if (!error->raw)
+        own.status |= error_cpu(mca, source);
     own.precise = error->precise && target == source;
-    if ((enabled || (mca->config & NB_MCA_LOG_EN)) && !is_masked(&mca->bank, error))
+    if (is_logged(&mca->bank, error, enabled || (mca->config & NB_MCA_LOG_EN)))
         fate = bank_log(&mca->bank, &own, reported);
+    tell(&mca->port, mca->node, MCA_ALL_CORES, &own, reported, fate);
     count_error(mca->count.errors, &mca->count.corrected, &mca->count.uncorrected, fate, own.status);
     if (fate == MCA_MASKED)
         return fate;

@@ -108,6 +108,9 @@ enum mmu_verdict mmu_translate(struct mmu *mmu, gva_t address, unsigned access, 
  */
 enum mmu_verdict mmu_peek(struct mmu *mmu, gva_t address, unsigned access, struct mmu_result *result);
 
+/* A guest-physical address through the running guest's nested tables, without a trace. false: none runs, or a fault. */
+bool mmu_peek_gpa(struct mmu *mmu, gpa_t address, spa_t *spa);
+
 /* Legacy PAE: read and check the four PDPTEs at cr3 (APM2 5.2.3). false: reserved bit, #GP(0). */
 bool mmu_load_pdptes(struct mmu *mmu, uint64_t cr3, uint64_t pdpte[4]);
 

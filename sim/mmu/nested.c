@@ -308,6 +308,16 @@ static enum mmu_verdict final_walk(struct translation *t, gpa_t address)
     return MMU_OK;
 }
 
+bool mmu_peek_gpa(struct mmu *mmu, gpa_t address, spa_t *spa)
+{
+    struct translation t = { .mmu = mmu, .address = address, .access = MMU_READ, .quiet = true };
+
+    if (!mmu->nested.format || final_walk(&t, address) != MMU_OK)
+        return false;
+    *spa = t.spa;
+    return true;
+}
+
 enum mmu_verdict translation_walk(struct translation *t)
 {
     gpa_t address = t->address & bits_mask(SPA_BITS - 1, 0);

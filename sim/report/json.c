@@ -241,6 +241,18 @@ static void json_exits(JsonBuilder *json, const struct report *report)
     json_builder_end_object(json);
 }
 
+/* Left out while there is none. */
+static void json_checks(JsonBuilder *json, const struct report *report)
+{
+    if (!report->checks->len)
+        return;
+    json_builder_set_member_name(json, "machine_checks");
+    json_builder_begin_array(json);
+    for (guint i = 0; i < report->checks->len; i++)
+        json_builder_add_string_value(json, g_ptr_array_index(report->checks, i));
+    json_builder_end_array(json);
+}
+
 static void json_unmodelled(JsonBuilder *json, const struct report *report)
 {
     json_member_object(json, "unmodelled");
@@ -273,6 +285,7 @@ static void json_report(JsonBuilder *json, const struct report *report, const st
     json_builder_end_object(json);
     json_tlb(json, report);
     json_exits(json, report);
+    json_checks(json, report);
     json_unmodelled(json, report);
     json_member_string(json, "hash", report->hash);
 }

@@ -71,6 +71,7 @@ struct report *report_new(void)
     for (unsigned table = 0; table < EXIT_TABLES; table++)
         report->exits[table] = rows_new(sizeof(struct report_exit), exit_clear);
     report->unmodelled = rows_new(sizeof(struct report_unmodelled), unmodelled_clear);
+    report->checks = g_ptr_array_new_with_free_func(g_free);
     return report;
 }
 
@@ -90,6 +91,7 @@ void report_free(struct report *report)
     for (unsigned table = 0; table < EXIT_TABLES; table++)
         g_array_unref(report->exits[table]);
     g_array_unref(report->unmodelled);
+    g_ptr_array_unref(report->checks);
     g_free(report);
 }
 

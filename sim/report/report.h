@@ -97,6 +97,7 @@ struct report {
     GArray *tlb;        /* struct report_tlb */
     GArray *exits[EXIT_TABLES]; /* struct report_exit */
     GArray *unmodelled; /* struct report_unmodelled */
+    GPtrArray *checks;  /* char *: machine checks in words, in order of time */
 };
 
 /* A scenario's whole result. */

@@ -188,6 +188,9 @@ void report_write_text(const struct report *report, GString *out)
     text_walks(report, out);
     text_tlb(report, out);
     text_exits(report, out);
+    for (guint i = 0; i < report->checks->len; i++)
+        g_string_append_printf(out, "%smachine check at %s\n", i ? "" : "\n",
+                               (const char *)g_ptr_array_index(report->checks, i));
     for (guint i = 0; i < report->unmodelled->len; i++) {
         const struct report_unmodelled *row = &g_array_index(report->unmodelled, struct report_unmodelled, i);
 

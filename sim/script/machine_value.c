@@ -317,35 +317,6 @@ static int call_use(lua_State *L)
     return 1;
 }
 
-/* ---- inject{} -------------------------------------------------------------------------------- */
-
-static const struct arg_key inject_keys[] = {
-    { "interrupt", ARG_INTEGER, "a vector, 16 to 255" }, { "nmi", ARG_BOOLEAN, NULL }, { "core", ARG_INTEGER, NULL },
-    { "machine_check", ARG_ANY, NULL },
-};
-
-static int call_inject(lua_State *L)
-{
-    struct script_machine *m = script_booted(L, "inject");
-    struct apic_message message = { .assert_ = true, .source_core = 0xff };
-    struct core *core;
-    uint64_t vector;
-
-    args_check(L, 1, "inject", inject_keys, G_N_ELEMENTS(inject_keys));
-    core = script_core(L, m, 1, "inject", NULL);
-    if (arg_has(L, 1, "machine_check"))
-        script_raise(L, "inject: machine checks are not yet modelled; interrupt= and nmi= are");
-    vector = arg_integer(L, 1, "interrupt", 0);
-    if (arg_boolean(L, 1, "nmi", false) == arg_has(L, 1, "interrupt"))
-        script_raise(L, "inject: one of interrupt=VECTOR and nmi=true is right");
-    if (arg_has(L, 1, "interrupt") && (vector < 16 || vector > 255))
-        script_raise(L, "inject: interrupt %" PRId64 "; an APIC takes vectors 16 to 255", (int64_t)vector);
-    message.type = arg_has(L, 1, "interrupt") ? APIC_FIXED : APIC_NMI;
-    message.vector = (uint8_t)vector;
-    core_apic_deliver(core, &message);
-    return 0;
-}
-
 void script_open_machine(lua_State *L)
 {
     luaL_newmetatable(L, MACHINE_TYPE);
@@ -356,5 +327,4 @@ void script_open_machine(lua_State *L)
     lua_pop(L, 1);
     lua_register(L, "machine", call_machine);
     lua_register(L, "use", call_use);
-    lua_register(L, "inject", call_inject);
 }

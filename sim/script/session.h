@@ -162,6 +162,7 @@ void script_open_strings(lua_State *L);
 void script_open_patterns(lua_State *L);
 void script_open_machine(lua_State *L);
 void script_open_boot(lua_State *L);
+void script_open_inject(lua_State *L);
 void script_open_run(lua_State *L);
 void script_open_watch(lua_State *L);
 void script_open_look(lua_State *L);

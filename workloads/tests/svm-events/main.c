@@ -12,7 +12,7 @@
  * and the operands. With CR0.NE=0 a pending x87 exception is no #MF: the processor would freeze at the next waiting
  * x87 instruction, and the FERR_FREEZE intercept (07Eh) exits there (APM2 15.14.4).
  *
- * Not here: #MC (no software can raise one on this platform), the freeze itself (it ends by an interrupt only), and
+ * Not here: #MC (svm-mc), the freeze itself (it ends by an interrupt only), and
  * what a shutdown that is not intercepted does: it stops the machine.
  */
 #include "workloads/lib/apic.h"
