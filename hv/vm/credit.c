@@ -40,17 +40,15 @@ static unsigned active_vcpus(const struct credit_account *account)
 }
 
 /* Debts and savings go to one slice's worth; who has saved that much does not want to run. */
-static bool give(struct credit_vcpu *vcpu, int32_t credits, int32_t cap)
+static void give(struct credit_vcpu *vcpu, int32_t credits, int32_t cap)
 {
-    bool was_parked = vcpu->parked;
-
     vcpu->credits += credits;
     if (vcpu->credits < 0) {
         vcpu->priority = CREDIT_OVER;
         vcpu->parked = cap && vcpu->credits < -cap;
         if (vcpu->credits < -CREDITS_PER_SLICE)
             vcpu->credits = -CREDITS_PER_SLICE;
-        return was_parked && !vcpu->parked;
+        return;
     }
     if (vcpu->priority == CREDIT_OVER)
         vcpu->priority = CREDIT_UNDER;
@@ -59,7 +57,6 @@ static bool give(struct credit_vcpu *vcpu, int32_t credits, int32_t cap)
         vcpu->credits /= 2;
         vcpu->active = false;
     }
-    return was_parked;
 }
 
 /* What one guest's cap lets it have in a slice. */
@@ -75,10 +72,10 @@ static uint64_t limit_of(const struct credit_account *account, unsigned active)
  * or its cap allows: what it leaves goes to those that come after. Two rounds: first those that are held back by
  * their limit take it, then the others share the rest, so that the order of guests does not matter.
  */
-bool credit_distribute(const struct credit_account *accounts, unsigned count, unsigned cores)
+void credit_distribute(const struct credit_account *accounts, unsigned count, unsigned cores)
 {
     uint64_t credits = (uint64_t)cores * CREDITS_PER_SLICE, weight = 0;
-    bool limited[64] = { false }, again = true, unparked = false;
+    bool limited[64] = { false }, again = true;
 
     for (unsigned i = 0; i < count; i++)
         weight += (uint64_t)accounts[i].guest->weight * active_vcpus(&accounts[i]);
@@ -102,8 +99,7 @@ bool credit_distribute(const struct credit_account *accounts, unsigned count, un
         int32_t cap = (int32_t)(accounts[i].guest->cap * CREDITS_PER_SLICE / 100u);
 
         for (unsigned v = 0; v < accounts[i].vcpu_count && active; v++)
-            if (accounts[i].vcpus[v]->active && give(accounts[i].vcpus[v], (int32_t)(share / active), cap))
-                unparked = true;
+            if (accounts[i].vcpus[v]->active)
+                give(accounts[i].vcpus[v], (int32_t)(share / active), cap);
     }
-    return unparked;
 }

@@ -45,7 +45,7 @@ void credit_charge(struct credit_vcpu *vcpu, uint64_t ns, uint64_t slice_ns);
 void credit_tick(struct credit_vcpu *vcpu);
 /* It wakes from a HLT. */
 void credit_wake(struct credit_vcpu *vcpu);
-/* Once a slice, over all guests, `cores` of which there are. True: a vCPU is parked no more. */
-bool credit_distribute(const struct credit_account *accounts, unsigned count, unsigned cores);
+/* Once a slice, over all guests, on so many cores. */
+void credit_distribute(const struct credit_account *accounts, unsigned count, unsigned cores);
 
 #endif

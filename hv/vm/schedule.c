@@ -383,12 +383,28 @@ static unsigned list_guests(struct credit_account accounts[GUESTS_MAX],
             continue;
         for (unsigned v = 0; v < guests[g].spec.vcpus; v++) {
             vcpus[count][v] = &guests[g].vcpus[v].credit;
+            guests[g].vcpus[v].was_parked = vcpus[count][v]->parked;
             vcpus[count][v]->active |= guests[g].vcpus[v].state == VCPU_RUNNABLE;
         }
         accounts[count] = (struct credit_account){ &guests[g].share, vcpus[count], guests[g].spec.vcpus };
         count++;
     }
     return count;
+}
+
+/* Those that may go on, and those that may not. */
+static void apply_parking(void)
+{
+    for (unsigned g = 0; g < guest_count; g++) {
+        for (unsigned v = 0; guest_is_alive(&guests[g]) && v < guests[g].spec.vcpus; v++) {
+            struct vcpu *vcpu = &guests[g].vcpus[v];
+
+            if (vcpu->was_parked && can_run(vcpu, vcpu->core))
+                find_core(vcpu);
+            else if (vcpu->credit.parked)
+                kick(vcpu, VECTOR_WAKE);
+        }
+    }
 }
 
 static void account(void *unused)
@@ -401,12 +417,8 @@ static void account(void *unused)
     for (unsigned core = 0; core < percore_count; core++)
         if (running[core])
             charge(running[core]);
-    if (credit_distribute(accounts, list_guests(accounts, vcpus), percore_count))
-        for (unsigned core = 0; core < percore_count; core++)
-            wake_core(core);
-    for (unsigned core = 0; core < percore_count; core++)
-        if (running[core] && running[core]->credit.parked)
-            interrupt_core(core, VECTOR_WAKE);
+    credit_distribute(accounts, list_guests(accounts, vcpus), percore_count);
+    apply_parking();
     lock_release(&schedule_lock);
     timer_set(&accounting_timer, accounting_timer.at + slice_ns);
 }

@@ -1,0 +1,108 @@
+-- SPDX-License-Identifier: MIT
+-- The control domain and its command line: guests are created from hv's modules, listed, paused, pinned and destroyed
+-- while hv runs. Judged by the model where it can see: a pinned guest's VMRUNs happen on its cores alone, a paused guest
+-- has none, hv's exit counts of a guest that is gone are the model's. Judged by arithmetic else: sums' checksum does
+-- not depend on where or when it ran, and a destroyed guest gives back every page.
+
+machine{ nodes = 2, cores = 2, memory = "1G" }
+boot{ kernel = "hv.elf",
+      modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0", "sums64.elf name=alpha vcpus=2 rounds=2 cpus=2",
+                  "sums32.elf name=beta width=32 vcpus=2 backing=4k rounds=1" } }
+
+local PROMPT = "dom0# "
+uart{ expect = PROMPT, limit = "1s" }
+
+-- What a command line printed.
+local function dom0(line)
+    local before = #uart{}
+    uart{ send = line .. "\n" }
+    local all = uart{ expect = PROMPT, limit = "4s" }
+    return all:sub(before + 1):gsub("\r", ""):gsub(PROMPT .. "$", "")
+end
+
+-- A pattern that the answer must match.
+local function answers(line, pattern, name)
+    local text = dom0(line)
+    if not text:find(pattern) then
+        log(text)
+    end
+    expect(text:find(pattern) ~= nil, { equals = true, name = name })
+end
+
+local function vmruns(node, core)
+    return counter(string.format("node[%d].core[%d].svm.vmruns", node, core))
+end
+
+local function free_pages()
+    return tonumber(dom0("info"):match("free_pages%s*: (%d+)"))
+end
+
+answers("info", "nr_cpus%s*: 4\n", "four cores")
+answers("list", "Domain%-0%s+0%s+32%s+1 r", "dom0 is domain 0, and runs")
+local free = free_pages()
+
+-- Created paused: it has its memory and does not run. Core 2 is node 1's first.
+answers("create alpha -p", "alpha is domain 1\n", "alpha is domain 1")
+answers("list", "alpha%s+1%s+64%s+2 %-%-p", "alpha is paused")
+expect(free - free_pages(), { at_least = 64 * 256 - 32, name = "alpha has its memory" })
+run("3ms")
+expect(vmruns(1, 0), { equals = 0, name = "a paused guest does not run" })
+answers("create beta cpus=1,3 -p", "beta is domain 2\n", "beta is domain 2")
+answers("vcpu-list beta", "beta%s+2%s+1%s+%d%s+%S+%s+0 1,3\n", "beta's cores")
+
+-- Alpha alone runs, on core 2 alone; then it is stopped in the middle.
+dom0("unpause alpha")
+run("2ms")
+dom0("pause alpha")
+local then_runs = vmruns(1, 0)
+run("5ms")
+expect(then_runs, { at_least = 1, name = "alpha ran on core 2" })
+expect(vmruns(1, 0), { equals = then_runs, name = "paused, it runs no more" })
+expect(vmruns(0, 1) + vmruns(1, 1), { equals = 0, name = "and ran nowhere else" })
+expect(dom0("vcpu-pin alpha 1 2-3"), { equals = "vcpu-pin alpha 1 2-3\n", name = "pinning says nothing" })
+answers("vcpu-list alpha", "alpha%s+1%s+1%s+%d%s+%S+%s+%d+ 2%-3\n", "pinned anew")
+dom0("unpause alpha")
+answers("wait alpha", "alpha: powered off", "alpha ends by itself")
+expect(uart{}, { matches = "sums: 2 vCPUs, 256 blocks, 2 rounds: ef9bc5bd", name = "alpha's checksum" })
+dom0("unpause beta")
+answers("wait beta", "beta: powered off", "beta ends by itself")
+expect(uart{}, { matches = "sums: 2 vCPUs, 256 blocks, 1 rounds: 3cb078e4", name = "beta's checksum" })
+expect(vmruns(0, 1), { at_least = 1, name = "beta ran on core 1" })
+
+-- What is wrong is said, and harms nobody.
+for line, answer in pairs{ ["destroy 0"] = "invalid", ["pause 9"] = "no such domain", ["pause gamma"] = "no such domain",
+                           ["unpause alpha"] = "invalid", ["create gamma"] = "no module with name=gamma",
+                           ["create alpha memory=900G"] = "memory= must be", ["create alpha vcpus=9"] = "vcpus= must be",
+                           ["create alpha memory=4G"] = "not enough memory", ["vcpu-pin alpha 0 8-9"] = "invalid",
+                           ["vcpu-pin alpha 7 0"] = "no such domain", ["frobnicate"] = "unknown",
+                           ["destroy"] = "usage: destroy DOMAIN" } do
+    answers(line, answer, line .. ": " .. answer)
+end
+
+-- Destroyed: their last reports, hv's counts against the model's, every page back, new numbers.
+dom0("destroy alpha")
+dom0("destroy beta")
+answers("list", "Time%(s%)\nDomain%-0[^\n]*\n$", "dom0 is alone")
+expect(free_pages(), { equals = free, name = "every page is back" })
+local model, vmcb, compared = {}, {}, 0
+for _, row in ipairs(exits()) do
+    local key = string.format("%x %s", row.vmcb, row.exit)
+    model[key] = (model[key] or 0) + row.count
+end
+for name, id, address in uart{}:gmatch("vcpu guest=(%w+) id=(%d+) vmcb=(%x+)") do
+    vmcb[name .. id] = address
+end
+for name, id, reason, count in uart{}:gmatch("exits guest=(%w+) vcpu=(%d+) reason=([%w_]+) count=(%d+)") do
+    expect(tonumber(count), { equals = model[vmcb[name .. id] .. " " .. reason] or 0,
+                              name = string.format("%s vCPU %s: %s", name, id, reason) })
+    compared = compared + 1
+end
+expect(compared, { at_least = 10, name = "reasons compared" })
+answers("create beta", "beta is domain %d+\n", "the places can be used again")
+answers("destroy beta", "guest name=beta outcome=destroyed", "destroyed while it runs")
+expect(free_pages(), { equals = free, name = "and every page is back again" })
+answers("dmesg", "hv: 4 cores\n", "dmesg is hv's console")
+uart{ send = "poweroff\n" }
+run{ limit = "1s" }
+expect(uart{}, { matches = "hv: done, 4 of 4 guests finished", name = "dom0 takes hv along" })
+log(string.format("3 guests made, ruled and destroyed from dom0's command line; %d exit counts equal the model's", compared))
