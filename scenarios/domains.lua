@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- The control domain and its command line: guests are created from hv's modules, listed, paused, pinned and destroyed
--- while hv runs. Judged by the model where it can see: a pinned guest's VMRUNs happen on its cores alone, a paused guest
--- has none, hv's exit counts of a guest that is gone are the model's. Judged by arithmetic else: sums' checksum does
--- not depend on where or when it ran, and a destroyed guest gives back every page.
+-- The control domain and its command line: guests are created from hv's modules, listed, paused, pinned, destroyed
+-- while hv runs. Judged by the model where it can see: a pinned guest's VMRUNs happen on its cores alone, a paused
+-- guest has none, hv's exit counts of a guest that is gone are the model's. Judged by arithmetic else: sums' checksum
+-- does not depend on where or when it ran, and a destroyed guest gives back every page.
 
 machine{ nodes = 2, cores = 2, memory = "1G" }
 boot{ kernel = "hv.elf",
@@ -72,7 +72,8 @@ expect(vmruns(0, 1), { at_least = 1, name = "beta ran on core 1" })
 -- What is wrong is said, and harms nobody.
 for line, answer in pairs{ ["destroy 0"] = "invalid", ["pause 9"] = "no such domain", ["pause gamma"] = "no such domain",
                            ["unpause alpha"] = "invalid", ["create gamma"] = "no module with name=gamma",
-                           ["create alpha memory=900G"] = "memory= must be", ["create alpha vcpus=9"] = "vcpus= must be",
+                           ["create alpha memory=900G"] = "memory= must be",
+                           ["create alpha vcpus=9"] = "vcpus= must be",
                            ["create alpha memory=4G"] = "not enough memory", ["vcpu-pin alpha 0 8-9"] = "invalid",
                            ["vcpu-pin alpha 7 0"] = "no such domain", ["frobnicate"] = "unknown",
                            ["destroy"] = "usage: destroy DOMAIN" } do
@@ -105,4 +106,5 @@ answers("dmesg", "hv: 4 cores\n", "dmesg is hv's console")
 uart{ send = "poweroff\n" }
 run{ limit = "1s" }
 expect(uart{}, { matches = "hv: done, 4 of 4 guests finished", name = "dom0 takes hv along" })
-log(string.format("3 guests made, ruled and destroyed from dom0's command line; %d exit counts equal the model's", compared))
+log(string.format("3 guests made, ruled and destroyed from dom0's command line; %d exit counts equal the model's",
+                  compared))
