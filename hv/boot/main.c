@@ -48,8 +48,9 @@ static void create_guest(unsigned module, bool control)
 
     if (wrong)
         panic("module %u: %s", module, wrong);
-    console_print("hv: guest %s: %lu KiB, %u vCPUs, width %u, domain %u, map %lx", guest->spec.name,
-                  (unsigned long)(guest->spec.memory >> 10), guest->spec.vcpus, guest->spec.width, guest->domid,
+    console_print("hv: guest %s: %lu KiB, %u vCPUs, width %u, %s paging, domain %u, map %lx", guest->spec.name,
+                  (unsigned long)(guest->spec.memory >> 10), guest->spec.vcpus, guest->spec.width,
+                  guest->paging->name, guest->domid,
                   (unsigned long)guest->npt.root);
 }
 

@@ -143,28 +143,31 @@ static bool read_entry(const struct guest_paging *paging, const struct guest_fra
     return true;
 }
 
-/* False: somebody else changed the entry meanwhile, so that it must be looked at again. */
-static bool set_bits(const struct guest_paging *paging, const struct guest_frames *frames, struct place *place,
+enum step { STEP_DOWN, STEP_AGAIN, STEP_OK, STEP_FAULT, STEP_NO_MEMORY };
+
+/* STEP_AGAIN: somebody else changed the entry meanwhile. STEP_NO_MEMORY: it cannot be written. */
+static enum step set_bits(const struct guest_paging *paging, const struct guest_frames *frames, struct place *place,
                      uint64_t bits)
 {
     if (!place->entry || !(bits & ~place->value))
-        return true;
-    frames->frame(frames->ctx, place->gfn, true);
+        return STEP_DOWN;
+    if (!frames->frame(frames->ctx, place->gfn, true))
+        return STEP_NO_MEMORY;
     if (paging->format->entry_bytes == 8) {
         uint64_t expected = place->value;
 
         if (!__atomic_compare_exchange_n((uint64_t *)place->entry, &expected, expected | bits, false,
                                          __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-            return false;
+            return STEP_AGAIN;
     } else {
         uint32_t expected = (uint32_t)place->value;
 
         if (!__atomic_compare_exchange_n((uint32_t *)place->entry, &expected, expected | (uint32_t)bits, false,
                                          __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-            return false;
+            return STEP_AGAIN;
     }
     place->value |= bits;
-    return true;
+    return STEP_DOWN;
 }
 
 static bool is_leaf(const struct guest_format *format, unsigned level, uint64_t value)
@@ -216,14 +219,13 @@ static bool permitted(const struct guest_paging *paging, unsigned rights, unsign
     return !(access & WALK_ID) || rights & RIGHT_X;
 }
 
-enum step { STEP_DOWN, STEP_AGAIN, STEP_OK, STEP_FAULT };
-
 /* Look at the entry of one level: reserved bits, rights, A and D (APM2 5.4.2). */
 static enum step step(const struct guest_paging *paging, const struct guest_frames *frames, struct place *place,
                       unsigned level, unsigned access, struct guest_walk *walk)
 {
     const struct guest_format *format = paging->format;
     bool leaf = is_leaf(format, level, place->value), allowed;
+    enum step set;
 
     if (!(place->value & PTE_P)) {
         fault(paging, access, 0, walk);
@@ -236,10 +238,11 @@ static enum step step(const struct guest_paging *paging, const struct guest_fram
     if (place->entry)
         walk->rights &= rights_of(format, place->value);
     if (!leaf)
-        return set_bits(paging, frames, place, PTE_A) ? STEP_DOWN : STEP_AGAIN;
+        return set_bits(paging, frames, place, PTE_A);
     allowed = permitted(paging, walk->rights, access);
-    if (!set_bits(paging, frames, place, PTE_A | (allowed && access & WALK_W ? PTE_D : 0)))
-        return STEP_AGAIN;
+    set = set_bits(paging, frames, place, PTE_A | (allowed && access & WALK_W ? PTE_D : 0));
+    if (set != STEP_DOWN)
+        return set;
     if (!allowed) {
         fault(paging, access, WALK_P, walk);
         return STEP_FAULT;
@@ -272,12 +275,15 @@ static enum guest_walk_result walk_once(const struct guest_paging *paging, const
 
         walk->table[level] = table >> 12;
         walk->inherited[level] = walk->rights;
-        if (!read_entry(paging, frames, level, table, linear, &place))
+        if (!read_entry(paging, frames, level, table, linear, &place)) {
+            walk->gpa = table;
             return GUEST_WALK_NO_MEMORY;
+        }
         switch (step(paging, frames, &place, level, access, walk)) {
         case STEP_DOWN: break;
         case STEP_AGAIN: *again = true; return GUEST_WALK_FAULT;
         case STEP_FAULT: return GUEST_WALK_FAULT;
+        case STEP_NO_MEMORY: walk->gpa = table; return GUEST_WALK_NO_MEMORY;
         case STEP_OK: finish(format, &place, level, linear, walk); return GUEST_WALK_OK;
         }
         if (place.gfn == NO_FRAME)

@@ -37,7 +37,7 @@ struct guest_paging {
 
 /*
  * The frame's memory, as a pointer to its first byte; NULL: the guest has none there. `write`: it will be written (what
- * keeps a log of writes notes it).
+ * keeps a log of writes notes it); NULL also if it may not be.
  */
 struct guest_frames {
     void *ctx;
@@ -47,7 +47,7 @@ struct guest_frames {
 enum guest_walk_result {
     GUEST_WALK_OK,
     GUEST_WALK_FAULT,    /* #PF with `code` */
-    GUEST_WALK_NO_MEMORY /* a table lies where the guest has no memory */
+    GUEST_WALK_NO_MEMORY /* a table lies where the guest has no memory, or none that A and D can be set in */
 };
 
 struct guest_walk {
@@ -59,7 +59,7 @@ struct guest_walk {
     bool dirty;          /* the leaf's D, as it is now */
     uint8_t pat;         /* PAT, PCD, PWT of the leaf: an index (APM2 7.8.2) */
     uint64_t page;       /* first frame of the page, which has 4K << 9 * (leaf - 1) bytes, or 4M in legacy tables */
-    uint64_t gpa;
+    uint64_t gpa;        /* of the access; of the table that GUEST_WALK_NO_MEMORY is about */
 };
 
 /* CPUID 8000_0001 EDX[26]: pages of 1G. NULL if cr0 says that paging is off. */

@@ -165,16 +165,23 @@ static uint32_t make(struct shadow *shadow, uint64_t gfn, uint32_t role)
     return page;
 }
 
+uint32_t pool_find(const struct shadow *shadow, uint64_t gfn, uint32_t role)
+{
+    uint32_t page = shadow->tables[gfn];
+
+    while (page && shadow->pages[page].role != role)
+        page = shadow->pages[page].next;
+    return page;
+}
+
 uint32_t pool_get(struct shadow *shadow, uint64_t gfn, uint32_t role, bool *made)
 {
-    uint32_t page;
+    uint32_t page = pool_find(shadow, gfn, role);
 
     *made = false;
-    for (page = shadow->tables[gfn]; page; page = shadow->pages[page].next) {
-        if (shadow->pages[page].role == role) {
-            shadow->pages[page].pins++;
-            return page;
-        }
+    if (page) {
+        shadow->pages[page].pins++;
+        return page;
     }
     page = make(shadow, gfn, role);
     *made = page != 0;

@@ -62,6 +62,8 @@ static inline uint64_t *pool_entry(struct shadow *shadow, uint32_t number)
 
 /* The page made of gfn in this role, pinned; made if there is none, which *made tells. 0: all pages are pinned. */
 uint32_t pool_get(struct shadow *shadow, uint64_t gfn, uint32_t role, bool *made);
+/* The page made of gfn in this role; 0: there is none. */
+uint32_t pool_find(const struct shadow *shadow, uint64_t gfn, uint32_t role);
 void pool_unpin(struct shadow *shadow, uint32_t page);
 /* Clear an entry, and take it off its list. */
 void pool_clear(struct shadow *shadow, uint32_t page, unsigned index);

@@ -109,6 +109,34 @@ static uint32_t long_root(struct shadow *shadow, const struct shadow_vcpu *vcpu)
     return in_range(shadow, gfn) ? pool_get(shadow, gfn, role, &made) : pool_get(shadow, 0, role | ROLE_DIRECT, &made);
 }
 
+/* What the directory of a quarter of the 4 GiB is made of; NO_FRAME: of nothing. */
+static uint64_t quarter_source(const struct shadow_vcpu *vcpu, unsigned quarter, uint32_t *role)
+{
+    const struct guest_paging *paging = &vcpu->paging;
+
+    *role = with_level(vcpu->role, 2, RIGHTS_ALL);
+    if (!paging->format)
+        return (uint64_t)quarter << 18;
+    if (guest_format_is_pae(paging->format))
+        return paging->pdpte[quarter] & PDPTE_P ? (paging->pdpte[quarter] & SPTE_ADDRESS) >> 12 : NO_FRAME;
+    *role |= quarter << ROLE_QUADRANT_SHIFT;
+    return (paging->cr3 & 0xFFFFFFFF) >> 12;
+}
+
+/* Outside long mode the root is the vCPU's own: tie it to the directories that were made before. */
+static void load_top(struct shadow *shadow, const struct shadow_vcpu *vcpu)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t role, child = 0;
+        uint64_t gfn = quarter_source(vcpu, i, &role);
+
+        if (in_range(shadow, gfn))
+            child = pool_find(shadow, gfn, role);
+        if (child)
+            pool_set(shadow, vcpu->top, i, (uintptr_t)shadow->pages[child].table | SPTE_P, child);
+    }
+}
+
 void shadow_load(struct shadow *shadow, struct shadow_vcpu *vcpu, const struct guest_paging *paging)
 {
     uint32_t old = vcpu->root;
@@ -124,6 +152,8 @@ void shadow_load(struct shadow *shadow, struct shadow_vcpu *vcpu, const struct g
         vcpu->cr3 = (uintptr_t)shadow->pages[vcpu->top].table;
     }
     pool_empty(shadow, vcpu->top);
+    if (!vcpu->root)
+        load_top(shadow, vcpu);
     pool_unpin(shadow, old);
 }
 
@@ -287,7 +317,6 @@ static bool try_fill(struct fill *fill, enum shadow_result *result)
     }
     shadow->counts.fills += done && *result == SHADOW_FILLED;
     shadow->counts.table_writes += *result == SHADOW_TABLE_WRITE;
-    shadow->counts.device += *result == SHADOW_DEVICE;
     return done;
 }
 

@@ -28,7 +28,10 @@ enum shadow_backing { SHADOW_NO_MEMORY, SHADOW_READ_ONLY, SHADOW_WRITABLE };
 
 struct shadow_host {
     void *ctx;
-    /* Where a guest frame lies; `write`: the guest writes it now (what keeps a log of writes notes it). */
+    /*
+     * Where a guest frame lies, and whether the guest may be given the right to write it. `write`: it is written now (what
+     * keeps a log of writes notes it); SHADOW_NO_MEMORY then also for memory that drops writes.
+     */
     enum shadow_backing (*frame)(void *ctx, uint64_t gfn, bool write, uint64_t *spa);
     /* No vCPU of the guest uses a translation from before the call, when it returns. */
     void (*flush)(void *ctx);
@@ -38,7 +41,8 @@ struct shadow_counts {
     uint64_t fills;       /* faults that an entry was made for */
     uint64_t reflected;   /* faults that are the guest's own */
     uint64_t table_writes; /* faults on a write to a frame that is shadowed */
-    uint64_t device;      /* faults where the guest has no memory, or none that it may write */
+    uint64_t emulated;    /* of those: carried out by hv, which counts them here */
+    uint64_t device;      /* faults where the guest has no memory, or none that it may write: the caller counts */
     uint64_t made;        /* shadow pages made */
     uint64_t reclaimed;   /* taken away because the pool was empty */
     uint64_t unshadowed;  /* frames that are no tables any more, as it seems */

@@ -8,13 +8,32 @@
 #define EVENT_TYPE_MASK 7u
 #define EVENT_TYPE_SOFTWARE 4u
 #define VECTOR_NMI 2u
+#define EXC_BP 3u
+#define EXC_OF 4u
+
+/* INT n, INT3 and INTO: RIP is still at the instruction. */
+static bool repeats_itself(uint64_t event)
+{
+    unsigned type = event >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK, vector = event & 0xFF;
+
+    return type == EVENT_TYPE_SOFTWARE || (type == EVENT_TYPE_EXCEPTION && (vector == EXC_BP || vector == EXC_OF));
+}
 
 void svm_requeue_event(struct svm_vcpu *vcpu)
 {
     uint64_t event = vcpu->vmcb->exitintinfo;
 
-    if (event & EVENT_V && (event >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK) != EVENT_TYPE_SOFTWARE)
+    if (event & EVENT_V && !repeats_itself(event))
         vcpu->vmcb->eventinj = event;
+}
+
+unsigned svm_event_under_delivery(const struct svm_vcpu *vcpu)
+{
+    uint64_t event = vcpu->vmcb->exitintinfo;
+
+    if (!(event & EVENT_V) || (event >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK) != EVENT_TYPE_EXCEPTION)
+        return SVM_NO_EXCEPTION;
+    return event & 0xFF;
 }
 
 bool svm_interrupts_enabled(const struct svm_vcpu *vcpu)

@@ -27,13 +27,12 @@
 #define DR7_RESET 0x00000400ull
 #define EFER_GUEST_BITS (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 #define CR0_PG (1ull << 31)
-#define CR3_RESERVED_LONG 0xFFFF000000000000ull /* 48 physical address bits */
 
 uint64_t svm_world_switch(uint64_t guest_vmcb, struct svm_registers *registers, uint64_t host_vmcb);
 
 static struct svm_features features_seen;
 static struct svm_options options_chosen;
-static uint64_t iopm, msrpm;
+static uint64_t iopm, msrpm, msrpm_shadow;
 
 const char *svm_missing(struct svm_features *features)
 {
@@ -56,9 +55,9 @@ const char *svm_missing(struct svm_features *features)
 }
 
 /* Clear both bits of an MSR: the guest reads and writes its own copy, which VMLOAD and VMSAVE switch. */
-static void msrpm_pass(uint32_t msr)
+static void msrpm_pass(uint64_t map_address, uint32_t msr)
 {
-    uint8_t *map = memory_pointer(msrpm);
+    uint8_t *map = memory_pointer(map_address);
     uint32_t index = msr & 0x1FFF;
 
     if (msr >= 0xC0010000)
@@ -70,19 +69,22 @@ static void msrpm_pass(uint32_t msr)
 
 void svm_init(const struct svm_options *options)
 {
-    /* FS.base, GS.base, KernelGSBase; STAR, LSTAR, CSTAR, SFMASK; SYSENTER_CS, ESP, EIP; PAT */
+    /* FS.base, GS.base, KernelGSBase; STAR, LSTAR, CSTAR, SFMASK; SYSENTER_CS, ESP, EIP */
     static const uint32_t passed[] = { 0xC0000100, 0xC0000101, 0xC0000102, 0xC0000081, 0xC0000082, 0xC0000083,
-                                       0xC0000084, 0x174, 0x175, 0x176, 0x277 };
+                                       0xC0000084, 0x174, 0x175, 0x176 };
 
     options_chosen = *options;
     iopm = memory_alloc(IOPM_PAGES_ORDER);
     msrpm = memory_alloc(MSRPM_PAGES_ORDER);
-    if (!iopm || !msrpm)
+    msrpm_shadow = memory_alloc(MSRPM_PAGES_ORDER);
+    if (!iopm || !msrpm || !msrpm_shadow)
         panic("out of memory for the permission maps");
     memset(memory_pointer(iopm), 0xFF, IOPM_BYTES);
-    memset(memory_pointer(msrpm), 0xFF, MSRPM_BYTES);
+    memset(memory_pointer(msrpm_shadow), 0xFF, MSRPM_BYTES);
     for (unsigned i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
-        msrpm_pass(passed[i]);
+        msrpm_pass(msrpm_shadow, passed[i]);
+    memcpy(memory_pointer(msrpm), memory_pointer(msrpm_shadow), MSRPM_BYTES);
+    msrpm_pass(msrpm, MSR_PAT); /* under nested paging that is the VMCB's G_PAT, else it would be hv's */
 }
 
 static bool is_family_10h(void)
@@ -107,6 +109,8 @@ void svm_core_init(struct svm_core *core, bool use_asids)
 void svm_arrive(const struct svm_vcpu *vcpu)
 {
     breakpoints_write(vcpu->breakpoints);
+    if (vcpu->shadow && msr_read(MSR_PAT) != SVM_PROCESSOR_PAT)
+        msr_write(MSR_PAT, SVM_PROCESSOR_PAT); /* once on each core that runs such a guest: it flushes */
     if (vcpu->fpu_used)
         fpu_load(vcpu->fpu);
 }
@@ -132,6 +136,12 @@ static void set_intercepts(struct vmcb *vmcb)
     vmcb->iopm_base_pa = iopm;
     vmcb->msrpm_base_pa = msrpm;
     vmcb->v_intr = V_INTR_MASKING;
+}
+
+/* The guest's PAT MSR is hv's business: the processor's stays hv's. */
+void svm_shadow_msrs(struct svm_vcpu *vcpu)
+{
+    vcpu->vmcb->msrpm_base_pa = msrpm_shadow;
 }
 
 static void set_flat_state(struct vmcb *vmcb)
@@ -217,16 +227,15 @@ void svm_set_context(struct svm_vcpu *vcpu, const struct svm_context *context)
     vmcb->es = context->es;
     vmcb->ss = context->ss;
     vmcb->tr = context->tr;
-    vmcb->cr0 = context->cr0;
-    vmcb->cr3 = context->cr3;
-    vmcb->cr4 = context->cr4;
-    vmcb->efer = (context->efer & EFER_GUEST_BITS) | EFER_SVME;
+    svm_set_guest_paging(vcpu, &(struct svm_paging){ context->cr0, context->cr3, context->cr4,
+                                                     context->efer & EFER_GUEST_BITS });
     vmcb->rip = context->rip;
     vmcb->rsp = context->rsp;
     vmcb->rflags = context->rflags | RFLAGS_FIXED;
     vmcb->rax = context->rax;
     vmcb->eventinj = 0;
     vmcb->interrupt_shadow = 0;
+    vcpu->context_new = true;
     asid_drop(&vcpu->asid); /* its old translations belong to another life */
 }
 
@@ -266,15 +275,6 @@ uint64_t svm_gpr(const struct svm_vcpu *vcpu, unsigned number)
 void svm_set_gpr(struct svm_vcpu *vcpu, unsigned number, uint64_t value)
 {
     *gpr_place(vcpu, number) = value;
-}
-
-bool svm_set_guest_cr3(struct svm_vcpu *vcpu, uint64_t value)
-{
-    if (vcpu->vmcb->efer & EFER_LMA && value & CR3_RESERVED_LONG)
-        return false;
-    vcpu->vmcb->cr3 = value;
-    asid_drop(&vcpu->asid);
-    return true;
 }
 
 uint64_t svm_tsc_offset(const struct svm_vcpu *vcpu)
@@ -322,21 +322,17 @@ void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code,
                            vector;
 }
 
-uint64_t svm_guest_efer(const struct svm_vcpu *vcpu)
-{
-    return vcpu->vmcb->efer & ~(uint64_t)EFER_SVME;
-}
-
 bool svm_set_guest_efer(struct svm_vcpu *vcpu, uint64_t value, bool long_mode_allowed)
 {
-    struct vmcb *vmcb = vcpu->vmcb;
+    struct svm_paging now = svm_guest_paging(vcpu);
     uint64_t allowed = long_mode_allowed ? EFER_GUEST_BITS : EFER_GUEST_BITS & ~(uint64_t)EFER_LME;
 
     if (value & ~allowed)
         return false;
-    if (vmcb->cr0 & CR0_PG && (value ^ vmcb->efer) & EFER_LME)
+    if (now.cr0 & CR0_PG && (value ^ now.efer) & EFER_LME)
         return false;
-    vmcb->efer = (value & ~(uint64_t)EFER_LMA) | (vmcb->efer & EFER_LMA) | EFER_SVME;
+    now.efer = (value & ~(uint64_t)EFER_LMA) | (now.efer & EFER_LMA);
+    svm_set_guest_paging(vcpu, &now);
     return true;
 }
 
@@ -344,9 +340,15 @@ const char *svm_exit_name(uint64_t exitcode)
 {
     switch (exitcode) {
 #define NAME(code) case code: return #code
+    NAME(VMEXIT_CR0_READ);
+    NAME(VMEXIT_CR3_READ);
+    NAME(VMEXIT_CR4_READ);
     NAME(VMEXIT_CR8_READ);
+    NAME(VMEXIT_CR0_WRITE);
     NAME(VMEXIT_CR3_WRITE);
+    NAME(VMEXIT_CR4_WRITE);
     NAME(VMEXIT_CR8_WRITE);
+    NAME(VMEXIT_EXCP_PF);
     NAME(VMEXIT_INTR);
     NAME(VMEXIT_NMI);
     NAME(VMEXIT_INIT);
@@ -355,9 +357,11 @@ const char *svm_exit_name(uint64_t exitcode)
     NAME(VMEXIT_IRET);
     NAME(VMEXIT_INVD);
     NAME(VMEXIT_HLT);
+    NAME(VMEXIT_INVLPG);
     NAME(VMEXIT_INVLPGA);
     NAME(VMEXIT_IOIO);
     NAME(VMEXIT_MSR);
+    NAME(VMEXIT_TASK_SWITCH);
     NAME(VMEXIT_SHUTDOWN);
     NAME(VMEXIT_VMRUN);
     NAME(VMEXIT_VMMCALL);

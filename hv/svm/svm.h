@@ -26,6 +26,11 @@ struct svm_registers {
     uint64_t rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
+/* The registers that decide on paging, as the guest sees them (EFER without SVME). */
+struct svm_paging {
+    uint64_t cr0, cr3, cr4, efer;
+};
+
 struct svm_vcpu {
     struct vmcb *vmcb;
     struct svm_registers registers;
@@ -34,12 +39,10 @@ struct svm_vcpu {
     void *fpu;      /* FXSAVE image */
     bool fpu_used;  /* the guest has been seen with CR4.OSFXSR set */
     bool in_guest, flush_wanted; /* atomic; flush.c */
+    bool shadow;                 /* the VMCB's CR0, CR3, CR4 and EFER are hv's; the guest's are these: */
+    struct svm_paging own;
+    bool context_new;            /* svm_set_context gave it others: tables are to be found for them */
     uint32_t apic_id;            /* of the core it is on while in_guest */
-};
-
-/* The registers that decide on paging, as the guest sees them (EFER without SVME). */
-struct svm_paging {
-    uint64_t cr0, cr3, cr4, efer;
 };
 
 /* One line that says what is missing, or NULL: SVM can be used (nested paging: see features). */
@@ -91,17 +94,29 @@ void svm_set_startup(struct svm_vcpu *vcpu, uint8_t page);
 /* By the number in ModRM and REX.B. */
 uint64_t svm_gpr(const struct svm_vcpu *vcpu, unsigned number);
 void svm_set_gpr(struct svm_vcpu *vcpu, unsigned number, uint64_t value);
-/* An intercepted CR3 write: no hardware flush happened, so the vCPU loses its ASID. False: reserved bits. */
-bool svm_set_guest_cr3(struct svm_vcpu *vcpu, uint64_t value);
 uint64_t svm_tsc_offset(const struct svm_vcpu *vcpu);
 bool svm_guest_in_64bit(const struct svm_vcpu *vcpu);
 /* The VMCB's fields may be hv's own: ask here. */
 struct svm_paging svm_guest_paging(const struct svm_vcpu *vcpu);
+/* Values are legal. What they mean for translations is the caller's business. */
+void svm_set_guest_paging(struct svm_vcpu *vcpu, const struct svm_paging *value);
+/*
+ * From nested to shadow paging, once, after svm_vcpu_init: no nested tables, the intercepts that shadow paging wants, and
+ * paging always on for the processor, in PAE format unless the guest is in long mode.
+ */
+void svm_use_shadow(struct svm_vcpu *vcpu);
+/* For svm_use_shadow. */
+void svm_shadow_msrs(struct svm_vcpu *vcpu);
+/* CR3 for the processor; another one means a new ASID. */
+void svm_set_shadow_root(struct svm_vcpu *vcpu, uint64_t cr3);
+/* hv's own PAT: every memory type has an index, and index 0 is write-back, which hv itself uses. */
+#define SVM_PROCESSOR_PAT 0x0007050100070406ull
 void svm_set_rax(struct svm_vcpu *vcpu, uint64_t value);
+uint64_t svm_guest_pat(const struct svm_vcpu *vcpu);
+void svm_set_guest_pat(struct svm_vcpu *vcpu, uint64_t value);
 void svm_set_cr2(struct svm_vcpu *vcpu, uint64_t value);
 void svm_set_rflags(struct svm_vcpu *vcpu, uint64_t value);
 void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code, uint32_t code);
-uint64_t svm_guest_efer(const struct svm_vcpu *vcpu);
 /* False: reserved bits, or LME changed under paging; the guest then gets #GP. */
 bool svm_set_guest_efer(struct svm_vcpu *vcpu, uint64_t value, bool long_mode_allowed);
 
@@ -109,6 +124,9 @@ bool svm_set_guest_efer(struct svm_vcpu *vcpu, uint64_t value, bool long_mode_al
 
 /* An event that this exit cut off in its delivery is injected again; a software interrupt repeats itself. */
 void svm_requeue_event(struct svm_vcpu *vcpu);
+/* The vector of the exception whose delivery this exit cut off. */
+#define SVM_NO_EXCEPTION 256u
+unsigned svm_event_under_delivery(const struct svm_vcpu *vcpu);
 /* RFLAGS.IF, and no event waits for injection, nor is there a shadow. */
 bool svm_can_take_interrupt(const struct svm_vcpu *vcpu);
 bool svm_interrupts_enabled(const struct svm_vcpu *vcpu);

@@ -4,9 +4,11 @@
 #include "hv/vm/devices.h"
 #include "hv/vm/hypercall.h"
 #include "hv/vm/interrupts.h"
+#include "hv/vm/paging_shadow.h"
 #include "hv/vm/physmap.h"
 
 #define EXC_UD 6
+#define EXC_DF 8
 #define EXC_GP 13
 #define EXC_PF 14
 
@@ -38,6 +40,21 @@ enum exit_result exit_inject_pf(struct vcpu *vcpu, uint64_t linear, uint32_t cod
     svm_set_cr2(&vcpu->svm, linear);
     svm_inject_exception(&vcpu->svm, EXC_PF, true, code);
     return EXIT_RESUME;
+}
+
+/* What the event was whose delivery raised the fault decides (APM2 8.2.9, table 8-2). */
+enum exit_result exit_reflect_pf(struct vcpu *vcpu, uint64_t linear, uint32_t code)
+{
+    switch (svm_event_under_delivery(&vcpu->svm)) {
+    case EXC_DF:
+        return exit_crash(vcpu, "triple fault");
+    case EXC_PF:
+        svm_set_cr2(&vcpu->svm, linear);
+        svm_inject_exception(&vcpu->svm, EXC_DF, true, 0);
+        return EXIT_RESUME;
+    default:
+        return exit_inject_pf(vcpu, linear, code);
+    }
 }
 
 unsigned exit_fetch(struct vcpu *vcpu, uint8_t bytes[INSTRUCTION_MAX])
@@ -89,22 +106,6 @@ enum exit_result vmexit_npf(struct vcpu *vcpu)
     }
 }
 
-static enum exit_result vmexit_cr3_write(struct vcpu *vcpu)
-{
-    uint8_t bytes[INSTRUCTION_MAX];
-    bool in_64bit = svm_guest_in_64bit(&vcpu->svm);
-    unsigned gpr, length = instruction_mov_cr3(bytes, exit_fetch(vcpu, bytes), in_64bit, &gpr);
-    uint64_t value;
-
-    if (!length)
-        return exit_inject_gp(vcpu);
-    value = svm_gpr(&vcpu->svm, gpr);
-    if (!svm_set_guest_cr3(&vcpu->svm, in_64bit ? value : (uint32_t)value))
-        return exit_inject_gp(vcpu);
-    svm_set_rip(&vcpu->svm, vcpu->svm.vmcb->rip + length);
-    return EXIT_RESUME;
-}
-
 /* What comes from here on makes schedule_wake note it; what came before is looked for. */
 bool exit_halts(struct vcpu *vcpu)
 {
@@ -133,8 +134,20 @@ enum exit_result exit_handle(struct vcpu *vcpu)
     case VMEXIT_CR8_READ:
     case VMEXIT_CR8_WRITE:
         return vmexit_cr8(vcpu);
+    case VMEXIT_CR0_READ:
+    case VMEXIT_CR3_READ:
+    case VMEXIT_CR4_READ:
+        return vmexit_control_read(vcpu);
+    case VMEXIT_CR0_WRITE:
     case VMEXIT_CR3_WRITE:
-        return vmexit_cr3_write(vcpu);
+    case VMEXIT_CR4_WRITE:
+        return vmexit_control_write(vcpu);
+    case VMEXIT_INVLPG:
+        return vmexit_invlpg(vcpu);
+    case VMEXIT_EXCP_PF:
+        return vmexit_page_fault(vcpu);
+    case VMEXIT_TASK_SWITCH: /* it would load CR3 */
+        return exit_crash(vcpu, "a task switch, which hv does not carry out under shadow paging");
     case VMEXIT_CPUID:
         return vmexit_cpuid(vcpu);
     case VMEXIT_IOIO:

@@ -22,6 +22,9 @@ enum exit_result vmexit_msr(struct vcpu *vcpu);
 enum exit_result vmexit_vmmcall(struct vcpu *vcpu);
 enum exit_result vmexit_npf(struct vcpu *vcpu);
 enum exit_result vmexit_cr8(struct vcpu *vcpu);
+enum exit_result vmexit_control_read(struct vcpu *vcpu);
+enum exit_result vmexit_control_write(struct vcpu *vcpu);
+enum exit_result vmexit_invlpg(struct vcpu *vcpu);
 /* Whether a guest-physical address is for devices: no RAM is there. */
 bool exit_is_device(uint64_t gpa);
 /* Carry out the access to it that the instruction at CS:RIP makes. */
@@ -38,6 +41,8 @@ unsigned exit_fetch(struct vcpu *vcpu, uint8_t bytes[INSTRUCTION_MAX]);
 enum exit_result exit_crash(struct vcpu *vcpu, const char *what);
 enum exit_result exit_inject_ud(struct vcpu *vcpu);
 enum exit_result exit_inject_pf(struct vcpu *vcpu, uint64_t linear, uint32_t code);
+/* A #PF that the guest's own tables ask for; it may have come up while an event was delivered. */
+enum exit_result exit_reflect_pf(struct vcpu *vcpu, uint64_t linear, uint32_t code);
 enum exit_result exit_inject_gp(struct vcpu *vcpu);
 
 #endif

@@ -433,8 +433,6 @@ static const char *build(struct guest *guest, const struct multiboot_module *mod
     if (guest->memory_allowed && guest->spec.memory > guest->memory_allowed)
         return "memory= is more than the domain may have";
     guest->paging = paging_of(guest->spec.hap);
-    if (!guest->paging)
-        return "hap=off: shadow paging is not built";
     devices_begin(guest);
     if (!npt_init(&guest->npt, alloc_table) || !guest->paging->guest_begin(guest) ||
         (!guest->spec.on_demand && !populate_all(guest)))

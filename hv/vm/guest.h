@@ -19,6 +19,7 @@
 #include "hv/core/timer.h"
 #include "hv/npt/log_dirty.h"
 #include "hv/npt/npt.h"
+#include "hv/shadow/shadow.h"
 #include "hv/svm/svm.h"
 #include "hv/vdev/vdev.h"
 #include "hv/vm/counts.h"
@@ -44,6 +45,12 @@ struct event_port;
 struct guest;
 struct paging;
 
+/* An instruction that hv cannot carry out on a page table and that comes back again and again. */
+struct paging_progress {
+    uint64_t rip, rcx;
+    unsigned times;
+};
+
 struct vcpu {
     struct svm_vcpu svm;
     struct guest *guest;
@@ -68,6 +75,8 @@ struct vcpu {
     bool initialised;          /* has a context to run */
     uint64_t halted_since;     /* TSC, 0: not halted */
     struct exit_counts counts;
+    struct shadow_vcpu shadow; /* under shadow paging; guest->shadow_lock guards it */
+    struct paging_progress progress;
     struct vlapic apic;
     struct timer apic_timer;
     uint64_t apic_due;         /* clock_now() of the local APIC's next timer interrupt; VTIME_NEVER */
@@ -101,6 +110,8 @@ struct guest {
     struct lock memory_lock; /* changes of npt, and hv's own writes to the guest's memory */
     struct log_dirty log;
     void *log_room;      /* its bitmap's memory, also while it is off; NULL: never on yet */
+    struct shadow shadow;    /* under shadow paging */
+    struct lock shadow_lock; /* taken inside memory_lock */
     struct vcpu *vcpus;
     enum guest_outcome outcome;
     uint64_t result;     /* what the guest reported with mark 3 */

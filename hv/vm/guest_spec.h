@@ -11,6 +11,7 @@
 #define GUEST_NAME_MAX 16
 #define GUEST_CORES_MAX 64
 #define GUEST_VCPUS_MAX 8
+#define GUEST_SHADOW_MIN (2ull << 20)
 #define GUEST_MEMORY_MIN (4ull << 20)
 #define GUEST_MEMORY_MAX (512ull << 30) /* one nested PML4 entry */
 
@@ -20,6 +21,7 @@ struct guest_spec {
     unsigned vcpus;
     uint64_t memory;        /* bytes */
     enum npt_size backing;  /* largest nested page to use */
+    uint64_t shadow_memory; /* shadow_memory=: for shadow tables; 0: by the guest's size */
     bool hap;               /* hap=: nested paging, if hv and the processor have it */
     uint64_t cores;         /* cpus=: bit per core that its vCPUs may run on; all ones: any */
     bool xen;               /* xen=: CPUID shows Xen's leaves, and hypercalls are answered */

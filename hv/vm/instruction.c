@@ -36,18 +36,6 @@ unsigned instruction_length(const uint8_t *bytes, size_t count, bool in_64bit, e
     return (unsigned)opcode_end(&opcodes[which], bytes, count, at);
 }
 
-unsigned instruction_mov_cr3(const uint8_t *bytes, size_t count, bool in_64bit, unsigned *gpr)
-{
-    static const struct opcode mov_to_control = OPCODE_MOV_CDQ_RDQ;
-    struct prefixes seen;
-    size_t at = opcode_end(&mov_to_control, bytes, count, prefixes_skip(bytes, count, in_64bit, &seen));
-
-    if (at == 0 || at == count || (bytes[at] >> 3 & 7) != 3 || seen.rex & 4)
-        return 0;
-    *gpr = (bytes[at] & 7) | (seen.rex & 1u) << 3;
-    return (unsigned)at + 1;
-}
-
 unsigned instruction_mov_cr8(const uint8_t *bytes, size_t count, bool in_64bit, struct instruction_cr8 *mov)
 {
     static const struct opcode to_control = OPCODE_MOV_CDQ_RDQ, from_control = OPCODE_MOV_RDQ_CDQ;

@@ -17,8 +17,6 @@ enum instruction { INSTRUCTION_CPUID, INSTRUCTION_RDMSR, INSTRUCTION_WRMSR, INST
 
 /* Prefixes included; 0: the bytes are not that instruction. */
 unsigned instruction_length(const uint8_t *bytes, size_t count, bool in_64bit, enum instruction which);
-/* MOV CR3, register: its length, and the register's number (REX.B included). 0: something else. */
-unsigned instruction_mov_cr3(const uint8_t *bytes, size_t count, bool in_64bit, unsigned *gpr);
 
 /* MOV to or from CR8, LOCK MOV CR0 included (AltMovCr8). */
 struct instruction_cr8 {

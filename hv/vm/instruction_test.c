@@ -33,20 +33,6 @@ START_TEST(other_bytes_are_not_the_instruction)
 }
 END_TEST
 
-START_TEST(mov_to_cr3_names_its_register)
-{
-    unsigned gpr = 99;
-
-    ck_assert_uint_eq(instruction_mov_cr3((const uint8_t[]){ 0x0F, 0x22, 0xD8 }, 3, true, &gpr), 3);
-    ck_assert_uint_eq(gpr, 0);
-    ck_assert_uint_eq(instruction_mov_cr3((const uint8_t[]){ 0x41, 0x0F, 0x22, 0xDF }, 4, true, &gpr), 4);
-    ck_assert_uint_eq(gpr, 15);
-    ck_assert_uint_eq(instruction_mov_cr3((const uint8_t[]){ 0x0F, 0x22, 0xE0 }, 3, true, &gpr), 0); /* CR4 */
-    ck_assert_uint_eq(instruction_mov_cr3((const uint8_t[]){ 0x44, 0x0F, 0x22, 0xD8 }, 4, true, &gpr), 0); /* CR11 */
-    ck_assert_uint_eq(instruction_mov_cr3((const uint8_t[]){ 0x0F, 0x20, 0xD8 }, 3, true, &gpr), 0); /* from CR3 */
-}
-END_TEST
-
 #define DECODE(function, in_64bit, to, ...)                                                                  \
     function((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }), in_64bit, to)
 
@@ -70,5 +56,4 @@ START_TEST(mov_cr8_names_its_register_and_direction)
 END_TEST
 
 UNIT_TESTS("hv instruction", plain_instructions_have_their_length, prefixes_count, other_bytes_are_not_the_instruction,
-           mov_to_cr3_names_its_register,
            mov_cr8_names_its_register_and_direction)

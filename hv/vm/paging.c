@@ -15,7 +15,7 @@ void paging_init(const char *options, bool processor)
 
 const struct paging *paging_of(bool guest_hap)
 {
-    return paging_choose(processor_has, boot_wants, guest_hap) == PAGING_NESTED ? &paging_nested : NULL;
+    return paging_choose(processor_has, boot_wants, guest_hap) == PAGING_NESTED ? &paging_nested : &paging_shadow;
 }
 
 void paging_flush(struct guest *guest)

@@ -23,11 +23,11 @@ struct paging {
     void (*written)(struct guest *guest, uint64_t gpa, uint64_t bytes);
 };
 
-extern const struct paging paging_nested;
+extern const struct paging paging_nested, paging_shadow;
 
 /* From hv's options and the processor's features; prints which. Before any guest is made. */
 void paging_init(const char *options, bool processor);
-/* The mode of a guest whose string says hap=; NULL: that mode is not built. */
+/* The mode of a guest whose string says hap=. */
 const struct paging *paging_of(bool guest_hap);
 
 /*

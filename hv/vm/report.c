@@ -5,6 +5,7 @@
 #include "hv/core/percore.h"
 #include "hv/vm/guest.h"
 #include "hv/vm/map_counts.h"
+#include "hv/vm/paging.h"
 #include "hv/vm/schedule.h"
 #include "hv/x86/cpu.h"
 
@@ -29,6 +30,18 @@ static void print_reason(const char *guest, const char *vcpu, unsigned index, co
                   (unsigned long)count->count, (unsigned long)count->cycles);
 }
 
+static void print_shadow(const struct guest *guest)
+{
+    const struct shadow_counts *c = &guest->shadow.counts;
+
+    console_print("shadow guest=%s shadow_fill=%lu pf_reflected=%lu table_writes=%lu shadow_emulate=%lu device=%lu",
+                  guest->spec.name, (unsigned long)c->fills, (unsigned long)c->reflected,
+                  (unsigned long)c->table_writes, (unsigned long)c->emulated, (unsigned long)c->device);
+    console_print("shadow_pages guest=%s pool=%u most=%lu made=%lu reclaimed=%lu unshadowed=%lu protected=%lu",
+                  guest->spec.name, guest->shadow.page_count, (unsigned long)c->in_use_most, (unsigned long)c->made,
+                  (unsigned long)c->reclaimed, (unsigned long)c->unshadowed, (unsigned long)c->protected);
+}
+
 static void print_vcpu(const struct vcpu *vcpu)
 {
     const char *guest = vcpu->guest->spec.name;
@@ -36,7 +49,7 @@ static void print_vcpu(const struct vcpu *vcpu)
 
     format_text(id, sizeof(id), "%u", vcpu->id);
     console_print("vcpu guest=%s id=%s vmcb=%lx n_cr3=%lx runs=%lu halted_cycles=%lu", guest, id,
-                  (unsigned long)(uintptr_t)vcpu->svm.vmcb, (unsigned long)vcpu->guest->npt.root,
+                  (unsigned long)(uintptr_t)vcpu->svm.vmcb, (unsigned long)vcpu->svm.vmcb->n_cr3,
                   (unsigned long)vcpu->counts.runs, (unsigned long)vcpu->counts.halted_cycles);
     for (unsigned i = 0; i < EXIT_COUNT_REASONS; i++)
         if (vcpu->counts.reason[i].count)
@@ -86,6 +99,8 @@ static void print_guest(const struct guest *guest)
         if (map_count_of(guest, i))
             console_print("map guest=%s what=\"%s\" count=%lu", guest->spec.name, map_count_names[i],
                           (unsigned long)map_count_of(guest, i));
+    if (guest->paging == &paging_shadow)
+        print_shadow(guest);
     for (unsigned v = 0; v < guest->spec.vcpus; v++)
         print_vcpu(&guest->vcpus[v]);
 }

@@ -3,8 +3,8 @@
 #include "hv/vm/exits.h"
 
 #include "hv/core/text.h"
-#include "hv/emulate/execute.h"
 #include "hv/vm/devices.h"
+#include "hv/vm/emulation.h"
 #include "hv/vm/interrupts.h"
 
 #define VGA_START 0xA0000u
@@ -72,35 +72,6 @@ static void write_device(struct vcpu *vcpu, uint64_t gpa, unsigned size, uint32_
 
 /* ---- The instruction ------------------------------------------------------------------------------------- */
 
-static unsigned code_width(const struct svm_vcpu *svm)
-{
-    if (svm_guest_in_64bit(svm))
-        return 64;
-    return svm->vmcb->cs.attributes & SEGMENT_D ? 32 : 16;
-}
-
-static void read_registers(const struct svm_vcpu *svm, struct emulate_registers *to)
-{
-    const struct vmcb *vmcb = svm->vmcb;
-    const struct vmcb_segment *segments[EMULATE_SEGMENTS] = { &vmcb->es, &vmcb->cs, &vmcb->ss, &vmcb->ds, &vmcb->fs,
-                                                              &vmcb->gs };
-
-    for (unsigned i = 0; i < 16; i++)
-        to->gpr[i] = svm_gpr(svm, i);
-    for (unsigned i = 0; i < EMULATE_SEGMENTS; i++)
-        to->base[i] = segments[i]->base;
-    to->rip = vmcb->rip;
-    to->rflags = vmcb->rflags;
-}
-
-static void write_registers(struct svm_vcpu *svm, const struct emulate_registers *from)
-{
-    for (unsigned i = 0; i < 16; i++)
-        svm_set_gpr(svm, i, from->gpr[i]);
-    svm_set_rflags(svm, from->rflags);
-    svm_set_rip(svm, from->rip);
-}
-
 /* Each instruction but MOVS has one operand in memory, and the exit says where; MOVS's other one is looked up. */
 static bool find(struct access *access, uint64_t linear, uint64_t *gpa)
 {
@@ -144,16 +115,14 @@ enum exit_result exit_device(struct vcpu *vcpu, uint64_t gpa)
     struct access access = { vcpu, gpa, false };
     struct emulate_memory memory = { &access, read_memory, write_memory };
     struct emulate_registers registers;
-    uint8_t bytes[INSTRUCTION_MAX];
     struct emulate_insn insn;
 
-    if (!emulate_decode(bytes, exit_fetch(vcpu, bytes), code_width(&vcpu->svm), &insn))
+    if (!emulation_fetch(vcpu, &insn, &registers))
         return exit_crash(vcpu, "a device access by an instruction that hv does not know");
     access.two = insn.operation == EMULATE_MOVS;
-    read_registers(&vcpu->svm, &registers);
     if (emulate_execute(&insn, &registers, &memory) != EMULATE_DONE)
         return exit_crash(vcpu, "a device access by an instruction that hv cannot carry out");
-    write_registers(&vcpu->svm, &registers);
+    emulation_commit(vcpu, &registers);
     if (is_apic(gpa))
         svm_set_v_tpr(&vcpu->svm, vcpu->apic.tpr >> 4);
     return EXIT_RESUME;

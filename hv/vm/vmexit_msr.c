@@ -2,6 +2,8 @@
 /* MSRs that hv answers for; the permission map passes the switched ones (svm.c), every other one is #GP. */
 #include "hv/vm/exits.h"
 
+#include "hv/vm/paging_shadow.h"
+
 #include "hv/x86/cpu.h"
 
 #define MSR_TSC 0x10
@@ -29,7 +31,7 @@ static bool read_msr(const struct vcpu *vcpu, uint32_t msr, uint64_t *value)
         *value = apic_base(vcpu);
         return true;
     case MSR_EFER:
-        *value = svm_guest_efer(&vcpu->svm);
+        *value = svm_guest_paging(&vcpu->svm).efer;
         return true;
     case MSR_HWCR:        /* TscFreqSel tells that the TSC runs at P0's frequency */
     case MSR_PATCH_LEVEL:
@@ -41,9 +43,22 @@ static bool read_msr(const struct vcpu *vcpu, uint32_t msr, uint64_t *value)
     case MSR_INT_PENDING: /* no C1E */
         *value = 0;
         return true;
+    case MSR_PAT:
+        *value = svm_guest_pat(&vcpu->svm);
+        return vcpu->svm.shadow; /* else the permission map passes it */
     default:
         return false;
     }
+}
+
+static bool write_efer(struct vcpu *vcpu, uint64_t value)
+{
+    struct svm_paging now;
+
+    if (!svm_set_guest_efer(&vcpu->svm, value, vcpu->guest->spec.width == 64))
+        return false;
+    now = svm_guest_paging(&vcpu->svm);
+    return !vcpu->svm.shadow || paging_shadow_load(vcpu, &now, false);
 }
 
 static bool write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
@@ -53,7 +68,9 @@ static bool write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
         return true;
     }
     if (msr == MSR_EFER)
-        return svm_set_guest_efer(&vcpu->svm, value, vcpu->guest->spec.width == 64);
+        return write_efer(vcpu, value);
+    if (msr == MSR_PAT && vcpu->svm.shadow)
+        return paging_shadow_set_pat(vcpu, value);
     return msr == MSR_APIC_BASE && value == apic_base(vcpu);
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define MSR_APIC_BASE 0x0000001B
+#define MSR_PAT 0x00000277
 #define MSR_EFER 0xC0000080
 #define MSR_GS_BASE 0xC0000101
 #define MSR_BU_CFG2 0xC001102A
