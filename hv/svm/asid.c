@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/svm/asid.h"
 
+#define FAMILY_0FH 0x0Fu
+#define REVISION_G_MODEL 0x68u
+
+bool asid_usable(uint32_t signature)
+{
+    unsigned family = (signature >> 8 & 15) + (signature >> 20 & 0xFF);
+    unsigned model = (signature >> 4 & 15) | (signature >> 12 & 0xF0), stepping = signature & 15;
+
+    return family > FAMILY_0FH || (family == FAMILY_0FH && model >= REVISION_G_MODEL && stepping >= 1);
+}
+
 void asid_core_init(struct asid_core *core, uint32_t count, bool enabled)
 {
     *core = (struct asid_core){ .enabled = enabled && count > 1, .next = 1, .max = count - 1 };

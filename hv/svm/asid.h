@@ -33,6 +33,11 @@ struct asid_choice {
 
 #define ASID_NONE UINT64_MAX
 
+/*
+ * Whether this processor keeps ASIDs apart, by its signature (CPUID 1 EAX): Family 10h does, and of Family 0Fh revision G
+ * (model 68h, stepping 1) and later ones; before them erratum 170 does not let a VMRUN change the ASID without a flush.
+ */
+bool asid_usable(uint32_t signature);
 /* count: CPUID 8000_000A EBX, number 0 being the host's. */
 void asid_core_init(struct asid_core *core, uint32_t count, bool enabled);
 /* The vCPU's translations must not be used again: creation, guest paging-mode change, nested entry changed ... */

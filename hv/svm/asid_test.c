@@ -116,6 +116,35 @@ START_TEST(the_last_generation_ends_in_flushing_always)
 }
 END_TEST
 
-UNIT_TESTS("hv asid", flushes_are_one_for_63_assignments, a_vcpu_keeps_its_number_within_a_generation,
+/* The simulator's own models, and the borders. */
+START_TEST(asids_are_for_revision_g_and_later)
+{
+    static const struct { uint32_t signature; bool usable; } rows[] = {
+        { 0x00000F5A, false }, /* C */ { 0x00040F13, false }, /* F */ { 0x00040F82, false }, /* model 48h */
+        { 0x00060F70, false }, /* model 67h */ { 0x00060F80, false }, /* 68h, stepping 0 */
+        { 0x00060F81, true }, { 0x00060FB1, true }, /* G */ { 0x00100F23, true }, /* 10h B3 */ { 0x00100F80, true },
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        ck_assert_msg(asid_usable(rows[i].signature) == rows[i].usable, "%x", rows[i].signature);
+}
+END_TEST
+
+START_TEST(flushes_are_one_for_63_assignments_up_to_100000)
+{
+    struct asid_core core;
+    struct asid_vcpu vcpu = { 0 };
+    unsigned flushes = 0;
+
+    asid_core_init(&core, BARCELONA_ASIDS, true);
+    for (unsigned i = 0; i < 100000; i++) {
+        asid_drop(&vcpu);
+        flushes += asid_choose(&core, &vcpu).tlb_control;
+    }
+    ck_assert_uint_eq(flushes, 1588); /* ceil(100,000 / 63) */
+}
+END_TEST
+
+UNIT_TESTS("hv asid", asids_are_for_revision_g_and_later, flushes_are_one_for_63_assignments_up_to_100000, flushes_are_one_for_63_assignments, a_vcpu_keeps_its_number_within_a_generation,
            another_core_gives_another_number, a_bumped_core_flushes_at_the_next_vmrun_and_once,
            without_asids_every_vmrun_flushes, the_last_generation_ends_in_flushing_always)

@@ -103,7 +103,7 @@ void svm_core_init(struct svm_core *core, bool use_asids)
     cr4_write(cr4_read() | CR4_OSFXSR); /* FXSAVE then includes XMM */
     core->host_vmcb = (uintptr_t)memory_alloc_page();
     vmsave(core->host_vmcb);
-    asid_core_init(&core->asids, features_seen.asids, use_asids);
+    asid_core_init(&core->asids, features_seen.asids, use_asids && asid_usable(cpuid(1, 0).eax));
 }
 
 void svm_arrive(const struct svm_vcpu *vcpu)

@@ -6,6 +6,7 @@
  *     by=vmmcall|cpuid|yield|out|cr3   what causes them: a hypercall that does nothing (xen_version), CPUID,
  *               sched_op yield, OUT to port 80h, or a CR3 write (an exit only if hv has npt_cr3w=1)
  *     pages=N   pages of 4 KiB touched before each exit (0)
+ *     tag=N     write it into each page first, and look each time whether it is still there (0: only touch)
  */
 #include "workloads/lib/guest.h"
 #include "workloads/lib/instructions.h"
@@ -69,19 +70,28 @@ static void leave(enum cause cause)
     }
 }
 
+static inline volatile uint32_t *word_of(uint32_t page)
+{
+    return (volatile uint32_t *)(uintptr_t)(AREA + page * PAGE);
+}
+
 void guest_main(void)
 {
     uint32_t count = number("count", 1000), pages = number("pages", 0);
+    uint32_t tag = number("tag", 0);
     enum cause cause = read_cause();
 
     if (AREA + (uint64_t)pages * PAGE > guest_memory_end)
         guest_fail("ping: pages= exceeds the memory");
     if (!guest_under_hv && (cause == BY_VMMCALL || cause == BY_YIELD))
         guest_fail("ping: by=%s needs hv below", cause_names[cause]);
+    for (uint32_t page = 0; tag && page < pages; page++)
+        *word_of(page) = tag;
     guest_mark(MARK_BEGIN, count);
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t page = 0; page < pages; page++)
-            (void)*(volatile uint8_t *)(uintptr_t)(AREA + page * PAGE);
+            if (*word_of(page) != tag && tag)
+                guest_fail("ping: page %u holds %u, not %u: another guest's", page, *word_of(page), tag);
         leave(cause);
     }
     guest_mark(MARK_END, count);
