@@ -41,6 +41,7 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
     enum exit_result result = EXIT_RESUME;
 
     svm_arrive(&vcpu->svm);
+    schedule_publish_runstate(vcpu);
     if (vcpu->halted_since) {
         vcpu->counts.halted_cycles += tsc_read() - vcpu->halted_since;
         vcpu->halted_since = 0;

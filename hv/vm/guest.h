@@ -72,6 +72,7 @@ struct vcpu {
     uint16_t virq_port[VIRQ_COUNT]; /* 0: not bound */
     struct timer singleshot, poll_timer;
 
+    uint64_t runstate_gpa;     /* where it wants its runstate written, 0: nowhere */
     bool initialised;          /* has a context to run */
     uint64_t halted_since;     /* TSC, 0: not halted */
     struct exit_counts counts;

@@ -98,6 +98,24 @@ static int64_t get_runstate(struct hypercall *call)
     return hypercall_copy_out(call, call->argument[2], &info, sizeof(info)) ? 0 : -XEN_EFAULT;
 }
 
+/* The argument points to the area's linear address. It must not cross a page: hv keeps where the first one leads. */
+static int64_t register_runstate(struct hypercall *call)
+{
+    uint64_t linear, gpa;
+
+    if (!call->in_64bit)
+        return -XEN_ENOSYS; /* the 32-bit layout is another one */
+    if (!hypercall_copy_in(call, &linear, call->argument[2], sizeof(linear)))
+        return -XEN_EFAULT;
+    if (linear % PAGE_SIZE > PAGE_SIZE - sizeof(struct vcpu_runstate_info))
+        return -XEN_EINVAL;
+    if (!exit_linear(call->vcpu, linear, &gpa))
+        return -XEN_EFAULT;
+    target_of(call)->runstate_gpa = gpa;
+    schedule_publish_runstate(target_of(call));
+    return 0;
+}
+
 /* Timers are the vCPU's own business. */
 static int64_t set_singleshot(struct hypercall *call)
 {
@@ -145,6 +163,7 @@ static const struct hypercall_row vcpu_commands[] = {
     { VCPUOP_DOWN, "down", down, CALLER_ANY },
     { VCPUOP_IS_UP, "is_up", is_up, CALLER_ANY },
     { VCPUOP_GET_RUNSTATE_INFO, "get_runstate_info", get_runstate, CALLER_ANY },
+    { VCPUOP_REGISTER_RUNSTATE_AREA, "register_runstate_memory_area", register_runstate, CALLER_ANY },
     { VCPUOP_STOP_PERIODIC_TIMER, "stop_periodic_timer", stop_periodic, CALLER_ANY },
     { VCPUOP_SET_SINGLESHOT_TIMER, "set_singleshot_timer", set_singleshot, CALLER_ANY },
     { VCPUOP_STOP_SINGLESHOT_TIMER, "stop_singleshot_timer", stop_singleshot, CALLER_ANY },

@@ -49,6 +49,17 @@ void schedule_runstate(const struct vcpu *vcpu, struct vcpu_runstate_info *info)
     info->time[now] += clock_now() - vcpu->state_since;
 }
 
+void schedule_publish_runstate(struct vcpu *vcpu)
+{
+    struct vcpu_runstate_info info = { .state = runstate_of(vcpu->state), .since = vcpu->state_since };
+
+    if (!vcpu->runstate_gpa)
+        return;
+    for (unsigned i = 0; i < 4; i++)
+        info.time[i] = vcpu->state_ns[i];
+    guest_write(vcpu->guest, vcpu->runstate_gpa, &info, sizeof(info));
+}
+
 bool schedule_is_quiet(const struct guest *guest)
 {
     for (unsigned v = 0; v < guest->spec.vcpus; v++)

@@ -36,6 +36,8 @@ void schedule_unpause(struct guest *guest);
 uint64_t schedule_set_affinity(struct vcpu *vcpu, uint64_t cores);
 /* Time spent running, waiting for a core, blocked, offline. */
 void schedule_runstate(const struct vcpu *vcpu, struct vcpu_runstate_info *info);
+/* Write it where the vCPU wants it; the time in the state that goes on is not counted there yet. */
+void schedule_publish_runstate(struct vcpu *vcpu);
 /* Have the cores that run its vCPUs look up. */
 void schedule_kick(const struct guest *guest);
 /* Whether no core runs a vCPU of the guest. */
