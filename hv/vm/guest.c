@@ -409,6 +409,8 @@ static void free_guest(struct guest *guest)
     for (unsigned i = 0; guest->vcpus && i < guest->spec.vcpus; i++)
         vcpu_timer_end(&guest->vcpus[i]);
     shared_info_end(guest);
+    if (guest->grant_frames)
+        memory_free(guest->grant_frames, GUEST_GRANT_ORDER);
     for (unsigned i = 0; guest->vcpus && i < guest->spec.vcpus; i++)
         svm_vcpu_free(&guest->vcpus[i].svm);
     if (guest->vcpus)

@@ -29,6 +29,8 @@
 
 #define GUESTS_MAX 32
 #define GUEST_STRING_MAX 1024
+#define GUEST_GRANT_ORDER 2
+#define GUEST_GRANT_FRAMES (1u << GUEST_GRANT_ORDER)
 #define HVM_PARAMS 40
 #define GUEST_RAM_PIECES 3
 
@@ -119,6 +121,7 @@ struct guest {
     struct lock console_lock;
     char line[CONSOLE_LINE / 2];
     unsigned line_length;
+    uint64_t grant_frames; /* spa of the grant table, 0: not asked for */
     uint64_t nb_cfg;     /* MSRC001_001F as the guest wrote it */
     struct vdev vdev;
     struct lock vdev_lock;

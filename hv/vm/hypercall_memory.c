@@ -1,14 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op of translated guests: where the shared page is, how much memory there is. grant_table_op: version 1, no
+ * memory_op of translated guests: where the shared page is, how much memory there is. grant_table_op: version 1, four
  * frames.
  */
 #include "hv/vm/hypercall.h"
 
 #include "hv/core/memory.h"
+#include "hv/core/text.h"
+#include "hv/vm/physmap.h"
 #include "hv/vm/shared_info.h"
 
 #define GRANT_STATUS_OKAY 0
+
+/* The guest's grant frames are made when the first is asked for. Nobody maps or copies a grant yet. */
+static int64_t map_grant_frame(struct guest *guest, uint64_t index, uint64_t gpa)
+{
+    if (index >= GUEST_GRANT_FRAMES)
+        return -XEN_EINVAL;
+    if (!guest->grant_frames) {
+        guest->grant_frames = memory_alloc(GUEST_GRANT_ORDER);
+        if (!guest->grant_frames)
+            return -XEN_ENOMEM;
+        text_zero(memory_pointer(guest->grant_frames), GUEST_GRANT_FRAMES * PAGE_SIZE);
+    }
+    return physmap_share(guest, gpa, guest->grant_frames + index * PAGE_SIZE);
+}
 
 static int64_t add_to_physmap(struct hypercall *call)
 {
@@ -27,8 +43,12 @@ static int64_t add_to_physmap(struct hypercall *call)
     guest = hypercall_guest(call, op.domid);
     if (!guest)
         return -XEN_ESRCH;
-    if (op.space != PHYSMAP_SHARED_INFO || op.index != 0 || op.gpfn >= GUEST_MEMORY_MAX / PAGE_SIZE)
-        return -XEN_EINVAL; /* there are no grant frames */
+    if (op.gpfn >= GUEST_MEMORY_MAX / PAGE_SIZE)
+        return -XEN_EINVAL;
+    if (op.space == PHYSMAP_GRANT_TABLE)
+        return map_grant_frame(guest, op.index, op.gpfn * PAGE_SIZE);
+    if (op.space != PHYSMAP_SHARED_INFO || op.index != 0)
+        return -XEN_EINVAL;
     if (!shared_info_map(guest, op.gpfn * PAGE_SIZE))
         return -XEN_ENOMEM;
     guest->shared_info_32 = !call->in_64bit; /* as Xen: the layout of the mode that asks */
@@ -103,7 +123,7 @@ int64_t hypercall_memory_op(struct hypercall *call)
     return hypercall_dispatch(call, HYPERCALL_ROWS(memory_commands), call->argument[0]);
 }
 
-/* ---- Grants: a table that is there and has no room ------------------------------------------------------- */
+/* ---- Grants: a table that nobody else reads -------------------------------------------------------------- */
 
 static int64_t query_size(struct hypercall *call)
 {
@@ -113,7 +133,7 @@ static int64_t query_size(struct hypercall *call)
         return -XEN_EFAULT;
     if (!hypercall_guest(call, op.domid))
         return -XEN_ESRCH;
-    op.nr_frames = op.max_nr_frames = 0;
+    op.nr_frames = op.max_nr_frames = GUEST_GRANT_FRAMES;
     op.status = GRANT_STATUS_OKAY;
     return hypercall_copy_out(call, call->argument[1], &op, sizeof(op)) ? 0 : -XEN_EFAULT;
 }
