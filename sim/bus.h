@@ -127,6 +127,13 @@ struct dma_port {
     bool (*write)(void *ctx, uint16_t device_id, uint64_t address, const void *data, size_t size);
 };
 
+/* What SKINIT asks of the machine. Implemented by `machine` over the cores and `platform`. */
+struct secure_launch {
+    void *ctx;
+    /* Protect the loader's block from devices; true if every other core is in INIT, and is then part of the launch. */
+    bool (*begin)(void *ctx, unsigned core, spa_t loader);
+};
+
 /* ---- Interrupts --------------------------------------------------------------------------- */
 
 /* A level on a wire (an IOAPIC or 8259 input). Edge semantics are the receiver's. */

@@ -32,6 +32,7 @@ struct core *core_new(const struct core_wiring *wiring)
     core->unmodelled = wiring->unmodelled;
     core->numeric_error = wiring->numeric_error;
     core->halts = wiring->halts;
+    core->secure_launch = wiring->secure_launch;
     core->blocks = wiring->blocks;
     if (core->blocks)
         block_cache_set_absent(core->blocks, core->model->absent);
@@ -288,6 +289,16 @@ void core_wait_for_sipi(struct core *core)
     core_mode_changed(core, true);
 }
 
+bool core_is_in_init(const struct core *core)
+{
+    return core->waiting_for_sipi || core->init_pending;
+}
+
+void core_secure_startup(struct core *core)
+{
+    core->svm.secure_startup = true;
+}
+
 void core_startup(struct core *core, uint8_t vector)
 {
     if (!core->waiting_for_sipi)
@@ -298,6 +309,7 @@ void core_startup(struct core *core, uint8_t vector)
     core->seg[SEG_CS].selector = (uint16_t)(vector << 8);
     core->seg[SEG_CS].base = (uint64_t)vector << 12;
     core->rip = 0;
+    skinit_startup(core);
     core_mode_changed(core, false);
 }
 

@@ -164,6 +164,7 @@ struct svm_core {
     uint64_t tsc_offset;
     uint16_t asid;
     bool np_enable;
+    bool secure_startup;                 /* another core's SKINIT found this one in INIT */
     bool lbr_virtual;                    /* DebugCtl and LBRs are the guest's own */
     uint64_t n_cr3;
     uint64_t host_pat;
@@ -343,6 +344,7 @@ struct core {
     struct clock *clock;
     struct irq_line numeric_error;
     struct halt_port halts;
+    struct secure_launch secure_launch;
     struct unmodelled *unmodelled;
     struct local_apic *apic;
     struct mmio_region apic_page;   /* base moves with APIC_BAR; size 0 when disabled */

@@ -87,6 +87,7 @@ struct core_wiring {
     struct interrupt_acknowledge acknowledge;
     struct irq_line numeric_error;          /* FERR#: IRQ 13; `set` may be NULL */
     struct halt_port halts;
+    struct secure_launch secure_launch;     /* SKINIT; `begin` may be NULL */
     struct block_cache *blocks;             /* shared by all cores of the machine */
     struct exit_table *exits;               /* likewise; NULL: the core keeps one of its own */
     struct mca_node *mca_node;              /* bank 4, the node's; NULL: the core keeps one of its own */
@@ -130,6 +131,9 @@ void core_enter(struct core *core, const struct core_entry *entry);
 void core_firmware(struct core *core, bool svm_lock);
 /* Application processors after firmware: wait for SIPI. */
 void core_wait_for_sipi(struct core *core);
+/* Another core's SKINIT: is this one in INIT; its next SIPI belongs to the secure launch (APM2 15.27.8). */
+bool core_is_in_init(const struct core *core);
+void core_secure_startup(struct core *core);
 
 /* ---- Running ------------------------------------------------------------------------------------------ */
 

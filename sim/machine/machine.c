@@ -168,6 +168,7 @@ static struct core *build_core(struct machine *machine, unsigned index)
         .acknowledge = platform_acknowledge(machine->platform),
         .numeric_error = platform_irq_line(machine->platform),
         .halts = { machine, others_halted },
+        .secure_launch = secure_launch_port(machine),
         .blocks = machine->blocks,
         .exits = machine->exits,
         .mca_node = platform_mca_node(machine->platform, node),

@@ -72,6 +72,9 @@ void network_describe(struct machine *machine);
 void check_log_event(void *ctx, const struct mca_event *event);
 void check_log_describe(struct machine *machine);
 
+/* secure_launch.c */
+struct secure_launch secure_launch_port(struct machine *machine);
+
 /* schedule.c */
 void schedule_reset(struct machine *machine);
 void schedule_describe(struct machine *machine);

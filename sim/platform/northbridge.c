@@ -14,7 +14,6 @@
 #define F2_MEMORY_CLEARED BIT(10)
 #define F1_EXTENDED_DATA 0x114
 #define F3_GART_FLUSH 0x9c
-#define F3_DEV_DATA 0xf8
 #define F3_NB_CFG_LOW 0x88
 #define F3_NB_CFG_HIGH 0x8c
 #define F3_HTC 0x64
@@ -26,6 +25,11 @@
 #define LINK_SELECT 15, 14
 #define CRC_ERROR_CTL 2 /* MC4_CTL bits of links 0 to 2 */
 #define CRC_ERROR_3_CTL 23
+
+static bool nb_is_dev(unsigned function, unsigned offset)
+{
+    return function == 3 && offset >= DEV_FIRST && offset < DEV_END;
+}
 
 static unsigned nb_slot(const struct northbridge *nb, unsigned function, unsigned offset)
 {
@@ -45,6 +49,8 @@ uint32_t nb_get(const struct northbridge *nb, unsigned function, unsigned offset
 
     if (nb_is_mca(nb, function, offset) && mca_node_read(&nb->mca, offset & ~3u, &value))
         return value;
+    if (nb_is_dev(function, offset))
+        return dev_read(&nb->dev, offset & ~3u);
     return slot ? nb->value[slot - 1] : 0;
 }
 
@@ -65,7 +71,7 @@ void nb_set(struct northbridge *nb, unsigned function, unsigned offset, uint32_t
 /* Registers behind which stand arrays that the model does not have. */
 static bool nb_is_window(unsigned function, unsigned offset)
 {
-    return (function == 1 && offset == F1_EXTENDED_DATA) || (function == 3 && offset == F3_DEV_DATA) ||
+    return (function == 1 && offset == F1_EXTENDED_DATA) ||
            (function == 2 && (offset & ~0x100u) == F2_PHY_INDEX + 4);
 }
 
@@ -142,6 +148,10 @@ static void nb_write(void *ctx, unsigned reg, unsigned size, uint32_t value)
 
     if (nb_is_mca(nb, function->function, reg) && mca_node_write(&nb->mca, reg & ~3u, value << shift, lanes, false)) {
         nb_force_link_error(nb);
+        return;
+    }
+    if (nb_is_dev(function->function, reg)) {
+        dev_write(&nb->dev, reg & ~3u, value << shift, lanes);
         return;
     }
     if (!slot && reg < PCI_HEADER_END)
@@ -283,13 +293,14 @@ void northbridge_reset(struct northbridge *nb, const struct fabric *fabric, cons
     for (unsigned slot = 0; slot < NB_SLOTS && nb->row[slot]; slot++)
         nb->value[slot] = nb->row[slot]->reset;
     mca_node_reset(&nb->mca, false);
+    dev_init(&nb->dev, bits(nb->config->cpu_signature, 7, 4) < 8, nb->wiring->unmodelled); /* gone from revision D */
     dram_controller_reset(nb);
     northbridge_program(nb, fabric, map);
 }
 
 static const struct state_field northbridge_fields[] = {
     STATE_ARRAY(struct northbridge, value), STATE_VALUE(struct northbridge, scrub_line),
-    STATE_VALUE(struct northbridge, scrub_since_ps),
+    STATE_VALUE(struct northbridge, scrub_since_ps), DEV_STATE(struct northbridge, dev),
     { "ecc_count", offsetof(struct northbridge, ecc_count), 1, 16, 1, 15 },
 };
 

@@ -6,6 +6,7 @@
 #include "sim/bus.h"
 #include "sim/clock.h"
 #include "sim/mce/mce.h"
+#include "sim/platform/dev.h"
 #include "sim/platform/fabric.h"
 #include "sim/platform/map.h"
 #include "sim/platform/pci.h"
@@ -47,6 +48,7 @@ struct northbridge {
     uint64_t scrub_line, scrub_since_ps;        /* the sequential scrubber stood at this line of the node then */
     uint8_t ecc_count[2][8];                    /* F3xB0 EccErrCnt by channel and chip select */
     struct mca_node mca;                        /* F3x40-54, 160-170, 180 are its */
+    struct dev dev;                             /* F3xF0-F8 are its */
     struct pci *pci;
     uint16_t slot[NB_FUNCTIONS][1024];          /* 1 + index into value; 0: no such register */
     const struct nb_register *row[NB_SLOTS];

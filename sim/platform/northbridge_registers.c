@@ -2,7 +2,8 @@
 /*
  * The northbridge's registers as data: function, offset, how many and how far apart, the manual's name, reset value,
  * writable bits, write-1-to-clear bits. A register that is not here reads as 0 (BKDG10 2.11, unimplemented registers).
- * Values that firmware programs are in northbridge_firmware.c; F3x40-54, 160-170 and 180 are sim/mce's.
+ * Values that firmware programs are in northbridge_firmware.c; F3x40-54, 160-170 and 180 are sim/mce's, F3xF0-F8
+ * dev.c's.
  */
 #include "sim/platform/northbridge.h"
 
@@ -118,9 +119,6 @@ const struct nb_register nb_registers[] = {
     REG(3, 0x0dc, "F3xDC Clock Power/Timing Control 2", 0, ALL, 0),
     REG(3, 0x0e4, "F3xE4 Thermtrip Status", 0, 0, 0),
     REG(3, 0x0e8, "F3xE8 Northbridge Capabilities", 0, 0, 0),
-    REG(3, 0x0f0, "F3xF0 DEV Capability Header", 0x0010000f, 0, 0),
-    REG(3, 0x0f4, "F3xF4 DEV Function/Index", 0, 0x0000ffff, 0),
-    REG(3, 0x0f8, "F3xF8 DEV Data Port", 0, 0, 0),
     REG(3, 0x0fc, "F3xFC CPUID Family/Model", 0, 0, 0),
     REG(3, 0x188, "F3x188 NB Extended Configuration", 0, ALL, 0),
     REG(3, 0x190, "F3x190 Downcore Control", 0, 0x0000003f, 0),

@@ -363,6 +363,40 @@ START_TEST(what_is_not_modelled_is_told)
 }
 END_TEST
 
+/* Fact sheet 3.15: SKINIT's SLDEV keeps devices off 64 KiB until software clears F3xF4 function 4 bit 5. */
+START_TEST(the_secure_loader_is_kept_from_devices)
+{
+    struct fixture *f = fixture_new(2, 1, GIB);
+    struct dma_port port = platform_dma_port(f->platform, 0x0100);
+    uint8_t bytes[2] = { 0, 0 };
+
+    ck_assert_uint_eq(config_read(f, 0, 3, 0xf0), 0x0010000f);
+    write_cf8(f, 0x18, 3, 0xf4, 0x0300);
+    ck_assert_uint_eq(config_read(f, 0, 3, 0xf8), 0x00040800);
+    write_cf8(f, 0x18, 3, 0xf4, 0x0400);
+    ck_assert_uint_eq(config_read(f, 0, 3, 0xf8), 2);
+    store(f, 0x2ffff, 4, 0x44332211);
+    platform_guard_loader(f->platform, 0x30000);
+    ck_assert_uint_eq(config_read(f, 0, 3, 0xf8), 0x26);
+    ck_assert(!port.read(port.ctx, port.device_id, 0x2ffff, bytes, 2)); /* one byte on each side */
+    ck_assert_uint_eq(bytes[0], 0x11);
+    ck_assert_uint_eq(bytes[1], 0xff);
+    ck_assert(!port.write(port.ctx, port.device_id, 0x3ffff, bytes, 2));
+    ck_assert_uint_eq(load(f, 0x3ffff, 1), 0);
+    ck_assert_uint_eq(load(f, 0x40000, 1), 0xff);
+    write_cf8(f, 0x18, 3, 0xf8, 0);
+    ck_assert(!port.read(port.ctx, port.device_id, 0x30000, bytes, 1)); /* the other node still guards */
+    write_cf8(f, 0x19, 3, 0xf4, 0x0400);
+    write_cf8(f, 0x19, 3, 0xf8, 0);
+    ck_assert(port.read(port.ctx, port.device_id, 0x30000, bytes, 1));
+    ck_assert_uint_eq(bytes[0], 0x22);
+    ck_assert_uint_eq(unmodelled_total(f->unmodelled), 0);
+    write_cf8(f, 0x18, 3, 0xf8, 1); /* DevEn */
+    ck_assert_uint_eq(unmodelled_total(f->unmodelled), 1);
+    fixture_free(f);
+}
+END_TEST
+
 START_TEST(the_table_is_sound)
 {
     for (size_t i = 0; i < nb_register_count; i++) {
@@ -418,5 +452,6 @@ UNIT_TESTS("northbridge", every_node_shows_five_functions_and_nobody_else_answer
            chip_selects_cover_the_nodes_memory, chip_select_registers_of_512_mib, capabilities_and_signature,
            only_writable_bits_change_and_bytes_go_to_their_lanes, write_1_to_clear_bits_clear,
            extended_registers_need_nb_cfg_46, nb_cfg_is_f3x88_of_its_own_node,
-           the_mmio_window_opens_where_the_msr_says, what_is_not_modelled_is_told, the_table_is_sound,
+           the_mmio_window_opens_where_the_msr_says, what_is_not_modelled_is_told,
+           the_secure_loader_is_kept_from_devices, the_table_is_sound,
            family_0fh_has_four_functions_and_fewer_registers)

@@ -267,28 +267,69 @@ uint32_t platform_pci_read(struct platform *platform, unsigned bus, unsigned dev
 
 /* ---- DMA: without an IOMMU a device's address is the system-physical one --------------------------------------- */
 
+static bool dma_is_blocked(const struct platform *platform, spa_t page)
+{
+    for (unsigned node = 0; node < platform->config.nodes; node++)
+        if (dev_blocks(&platform->node[node].dev, page))
+            return true;
+    return false;
+}
+
+/* The bytes up to the end of the page or of the transfer. */
+static size_t dma_piece(uint64_t address, size_t size)
+{
+    return MIN(size, (size_t)(PAGE_BYTES - (address & PAGE_MASK)));
+}
+
+/* A page of the secure loader reads as ones (APM2 15.24.4: master abort); false then. */
 static bool platform_dma_read(void *ctx, uint16_t device_id, uint64_t address, void *data, size_t size)
 {
     struct platform *platform = ctx;
+    uint8_t *bytes = data;
+    bool whole = true;
 
     (void)device_id;
-    for (size_t done = 0; platform->errors.words->len && done < size; done += PAGE_BYTES) {
-        struct mca_error own;
+    while (size) {
+        size_t piece = dma_piece(address, size);
 
-        dram_errors_meet(&platform->errors, address + done, (unsigned)MIN(size - done, PAGE_BYTES), MEMORY_READ,
-                         MCA_SOURCE_IO, &own);
+        if (dma_is_blocked(platform, address)) {
+            memset(bytes, 0xFF, piece);
+            whole = false;
+        } else {
+            spa_read_block(&platform->map.space, address, bytes, piece);
+        }
+        address += piece;
+        bytes += piece;
+        size -= piece;
     }
-    spa_read_block(&platform->map.space, address, data, size);
-    return true;
+    return whole;
 }
 
 static bool platform_dma_write(void *ctx, uint16_t device_id, uint64_t address, const void *data, size_t size)
 {
     struct platform *platform = ctx;
+    const uint8_t *bytes = data;
+    bool whole = true;
 
     (void)device_id;
-    spa_write_block(&platform->map.space, address, data, size);
-    return true;
+    while (size) {
+        size_t piece = dma_piece(address, size);
+
+        if (dma_is_blocked(platform, address))
+            whole = false;
+        else
+            spa_write_block(&platform->map.space, address, bytes, piece);
+        address += piece;
+        bytes += piece;
+        size -= piece;
+    }
+    return whole;
+}
+
+void platform_guard_loader(struct platform *platform, spa_t loader)
+{
+    for (unsigned node = 0; node < platform->config.nodes; node++)
+        dev_guard_loader(&platform->node[node].dev, loader);
 }
 
 struct dma_port platform_dma_port(struct platform *platform, uint16_t device_id)

@@ -86,6 +86,8 @@ struct irq_line platform_irq_line(struct platform *platform);
 /* Attach a device built elsewhere (the IOMMU). */
 void platform_attach_mmio(struct platform *platform, const struct mmio_region *region);
 void platform_attach_pci(struct platform *platform, const struct pci_function *function);
+/* SKINIT: no device reaches the 64 KiB at `loader` until software clears SLDEV (F3xF4 function 4 bit 5) or resets. */
+void platform_guard_loader(struct platform *platform, spa_t loader);
 struct dma_port platform_dma_port(struct platform *platform, uint16_t device_id);
 /* Northbridge MSRs of a node (NB_CFG, MMIO configuration base ...), shared by the node's cores. */
 /* FALSE: not DRAM, or too many. */

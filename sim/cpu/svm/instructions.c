@@ -166,62 +166,13 @@ enum outcome exec_invlpga(struct core *core, const struct insn *insn)
     return outcome;
 }
 
-/* ---- SKINIT (APM2 15.27, from revision C on) --------------------------------------------------------------- */
-
-#define SLB_BYTES 0x10000
-#define VM_CR_AFTER_SKINIT bits_mask(2, 0) /* DPD, R_INIT, DIS_A20M */
-
-/* Flat descriptors with the selectors that SKINIT gives, accessed. */
-static const struct segment skinit_cs = { 0x0008, 0xC9B, 0xFFFFFFFF, 0 };
-static const struct segment skinit_ss = { 0x0010, 0xC93, 0xFFFFFFFF, 0 };
-static const struct segment real_mode_data = { 0, 0x093, 0xFFFF, 0 };
-static const struct segment reset_ldtr = { 0, 0x082, 0xFFFF, 0 };
-static const struct segment reset_tr = { 0, 0x083, 0xFFFF, 0 };
-
-static void skinit_segments(struct core *core)
-{
-    core->seg[SEG_CS] = skinit_cs;
-    core->seg[SEG_SS] = skinit_ss;
-    core->seg[SEG_ES] = core->seg[SEG_DS] = core->seg[SEG_FS] = core->seg[SEG_GS] = real_mode_data;
-    core->seg[SEG_LDTR] = reset_ldtr;
-    core->seg[SEG_TR] = reset_tr;
-    core->gdtr = core->idtr = (struct table_register){ 0, 0xFFFF };
-    core->cpl = 0;
-}
-
-static void skinit_registers(struct core *core, uint64_t slb)
-{
-    memset(core->gpr, 0, sizeof(core->gpr));
-    core->gpr[RAX] = slb;
-    core->gpr[RDX] = core->model->signature;
-    core->gpr[RSP] = (slb + SLB_BYTES) & bits_mask(31, 0);
-    rflags_write(core, 0);
-    core->cr0 = (core->cr0 & (CR0_CD | CR0_NW)) | CR0_ET | CR0_PE;
-    core->cr2 = core->cr3 = core->cr4 = core->efer = 0;
-    memset(core->dr, 0, sizeof(core->dr));
-    core->dr6 = UINT64_C(0xFFFF0FF0);
-    core->dr7 = BIT(10);
-    core->pending_dr6 = 0;
-    core->interrupt_shadow = core->shadow_blocks_debug = false;
-}
-
+/* skinit.c */
 enum outcome exec_skinit(struct core *core, const struct insn *insn)
 {
-    uint64_t slb = core->gpr[RAX] & bits_mask(31, 16);
     enum outcome outcome = guard_plain(core, VMEXIT_SKINIT, core->model->skinit);
 
     (void)insn;
-    if (outcome != OUTCOME_NEXT)
-        return outcome;
-    /* deviation: no SLDEV protection, no handshake with other cores, no measurement by a TPM. */
-    unmodelled_note(core->unmodelled, "SKINIT: SLDEV, other cores' handshake and TPM");
-    skinit_registers(core, slb);
-    skinit_segments(core);
-    core->svm.vm_cr |= VM_CR_AFTER_SKINIT;
-    core->svm.gif = false;
-    core->next_rip = slb + spa_read(core->space, slb, 2);
-    core_mode_changed(core, true);
-    core_debug_changed(core);
-    mmu_flush_all(core->mmu);
-    return OUTCOME_NEXT;
+    if (outcome == OUTCOME_NEXT)
+        skinit_begin(core);
+    return outcome;
 }

@@ -374,6 +374,66 @@ START_TEST(skinit_starts_the_secure_loader_flat_with_gif_clear)
 }
 END_TEST
 
+static bool refuse_launch(void *ctx, unsigned core, spa_t loader)
+{
+    *(spa_t *)ctx = loader + core;
+    return false;
+}
+
+/* Cycles to the TPM, as RAM of the fixture remembers them: how many, then the low byte of each address and the data. */
+#define CYCLES 0x60000
+
+static void tpm_write(void *ctx, spa_t address, unsigned size, uint64_t value)
+{
+    struct fixture *fix = ctx;
+    uint32_t count = (uint32_t)get(fix, CYCLES, 4);
+
+    ck_assert_uint_eq(size, 1);
+    put(fix, CYCLES + 4 + 2 * count, 2, (address & 0xFF) << 8 | value);
+    put(fix, CYCLES, 4, count + 1);
+}
+
+static struct core *with_loader(struct fixture *fix)
+{
+    struct core *core = host_with_tables(fix);
+
+    put(fix, 0x40000, 4, 0x00060004); /* length 6, entry offset 4 */
+    put(fix, 0x40004, 4, 0x7777A5B6); /* the last two bytes are not measured */
+    fix->space.mmio_write = tpm_write;
+    core->gpr[RAX] = 0x40000;
+    return core;
+}
+
+/* TIS 1.2: HASH_START, each byte of the loader to HASH_DATA, HASH_END. */
+START_TEST(skinit_sends_the_loader_to_the_tpm)
+{
+    static const uint16_t cycles[] = { 0x2800, 0x2404, 0x2400, 0x2406, 0x2400, 0x24B6, 0x24A5, 0x2000 };
+    struct fixture *fix = fixture_new("10h-c2");
+    struct core *core = with_loader(fix);
+
+    execute(fix, core, OP_SKINIT);
+    ck_assert_uint_eq(get(fix, CYCLES, 4), G_N_ELEMENTS(cycles));
+    for (unsigned i = 0; i < G_N_ELEMENTS(cycles); i++)
+        ck_assert_uint_eq(get(fix, CYCLES + 4 + 2 * i, 2), cycles[i]);
+    fixture_free(fix);
+}
+END_TEST
+
+START_TEST(skinit_goes_on_unmeasured_when_another_core_runs)
+{
+    struct fixture *fix = fixture_new("10h-c2");
+    struct core *core = with_loader(fix);
+    spa_t asked = 0;
+
+    core->secure_launch = (struct secure_launch){ &asked, refuse_launch };
+    execute(fix, core, OP_SKINIT);
+    ck_assert_uint_eq(asked, 0x40000 + core->index);
+    ck_assert_uint_eq(get(fix, CYCLES, 4), 0);
+    ck_assert_uint_eq(core->rip, 0x40004);
+    fixture_free(fix);
+}
+END_TEST
+
 UNIT_TESTS("svm instructions", without_svme_every_instruction_is_invalid,
            stgi_and_skinit_need_no_svme_where_cpuid_has_skinit, real_mode_has_no_svm_instructions,
            outside_cpl_0_they_raise_gp_0, a_vmcb_address_must_be_a_pages_and_physical,
@@ -383,4 +443,5 @@ UNIT_TESTS("svm instructions", without_svme_every_instruction_is_invalid,
            vmload_and_vmsave_move_their_fields_and_no_others, vmload_makes_bases_canonical,
            clgi_holds_an_nmi_and_stgi_lets_it_in_at_the_next_boundary,
            invlpga_drops_the_page_of_the_asid_in_ecx, skinit_is_invalid_on_revision_b,
-           skinit_starts_the_secure_loader_flat_with_gif_clear)
+           skinit_starts_the_secure_loader_flat_with_gif_clear,
+           skinit_sends_the_loader_to_the_tpm, skinit_goes_on_unmeasured_when_another_core_runs)

@@ -134,6 +134,7 @@ void svm_reset(struct core *core, enum core_reset kind)
         core->svm.vm_cr = old.vm_cr;
         core->svm.vm_hsave_pa = old.vm_hsave_pa;
         core->svm.svm_key = old.svm_key;
+        core->svm.secure_startup = old.secure_startup;
         init_vm_cr(&core->svm);
     }
 }
@@ -184,6 +185,7 @@ static const struct state_field svm_fields[] = {
     STATE_VALUE(struct core, svm.vm_hsave_pa),
     STATE_VALUE(struct core, svm.svm_key),
     STATE_VALUE(struct core, svm.gif),
+    STATE_VALUE(struct core, svm.secure_startup),
     STATE_VALUE(struct core, svm.entry_cycle),
     STATE_VALUE(struct core, svm.exit_cycle),
     STATE_VALUE(struct core, svm.halted_cycles),

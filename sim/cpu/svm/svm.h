@@ -52,6 +52,9 @@ bool svm_virtual_interrupt_ready(const struct core *core);
 /* Take it: clears V_IRQ, gives V_INTR_VECTOR. After the intercept check, before the IDT is read. */
 uint8_t svm_virtual_interrupt_take(struct core *core);
 
+/* A SIPI: the core that another one's SKINIT found in INIT starts with GIF = 0 (skinit.c). */
+void skinit_startup(struct core *core);
+
 /* ---- Composition --------------------------------------------------------------------------------------- */
 
 /* Allocates the counters and, if core->exits is NULL, an exit table of the core's own. */

@@ -50,6 +50,9 @@ bool pat_is_legal(uint64_t pat);
 void lbr_save(const struct core *core, const struct vmcb *vmcb);
 void lbr_load(struct core *core, const struct vmcb *vmcb);
 
+/* SKINIT past its guards (skinit.c). */
+void skinit_begin(struct core *core);
+
 /* EXITCODE, EXITINFO1/2, EXITINTINFO, EVENTINJ.V, nRIP. */
 void vmexit_write_cause(struct core *core, const struct vmcb *vmcb);
 /* Back to the host of VM_HSAVE_PA; the guest has been saved, or was never loaded. Asks the exit hook. */

@@ -130,8 +130,8 @@ static void gate(const struct subject *s)
     if (right && want.vector == LANDED)
         right = (e->cs & 0xFFFF) == (TARGET | want.cpl) && (!s->call || frame_is_right(s, &state, &want));
     if (!right && wrong++ < 3)
-        guest_print("# %s %u bits, P%u DPL %u RPL %u CPL %u to code%u conforming%u P%u DPL %u: vector %u error %x cs %x, "
-                    "want %u %x", s->call ? "CALL" : "JMP", s->wide ? 32 : 16, s->present, s->dpl, s->rpl, s->cpl,
+        guest_print("# %s %u bits, P%u DPL %u RPL %u CPL %u to code%u conforming%u P%u DPL %u: vector %u error %x "
+                    "cs %x, want %u %x", s->call ? "CALL" : "JMP", s->wide ? 32 : 16, s->present, s->dpl, s->rpl, s->cpl,
                     s->target_code, s->conforming, s->target_present, s->target_dpl, e->vector, e->error, e->cs,
                     want.vector, want.error);
 }
@@ -232,8 +232,8 @@ static void returns_to(const struct subject *s, bool iret)
     else if (right)
         right = e->eip == state.eip && (e->cs & 3) == s->cpl;
     if (!right && wrong++ < 3)
-        guest_print("# CPL %u to RPL %u, code%u conforming%u P%u DPL %u: vector %u error %x, want %u %x", s->cpl, s->rpl,
-                    s->target_code, s->conforming, s->target_present, s->target_dpl, e->vector, e->error, want.vector,
+        guest_print("# CPL %u to RPL %u, code%u conforming%u P%u DPL %u: vector %u error %x, want %u %x", s->cpl,
+                    s->rpl, s->target_code, s->conforming, s->target_present, s->target_dpl, e->vector, e->error, want.vector,
                     want.error);
 }
 
@@ -310,7 +310,8 @@ static void outer_level(void)
     check((e->es & 0xFFFF) == WORLD_DATA(3) && (e->fs & 0xFFFF) == CONFORMING,
           "and keeps one of DPL 3 and conforming code");
     to_cpl3(at_retf_n, 5, 0);
-    check(e->vector == LANDED && e->esp == (uintptr_t)world_stack + 1024 + 12, "RETF n drops parameters of both stacks");
+    check(e->vector == LANDED && e->esp == (uintptr_t)world_stack + 1024 + 12,
+          "RETF n drops parameters of both stacks");
     to_cpl3(at_iret, 3, RFLAGS_IOPL(3) | RFLAGS_IF | 2);
     check(e->vector == LANDED && e->eflags == (RFLAGS_IOPL(3) | RFLAGS_IF | 2) && !(e->ds & 0xFFFF),
           "IRET from CPL 0 loads IOPL and IF");
@@ -354,7 +355,8 @@ static void selectors(void)
     __asm__ volatile("ltr %w0" : : "r"(WORLD_TSS));
     state = world_state_at(at_call3, 3);
     e = world_run(&state);
-    check(e->vector == EXC_TS && e->error == WORLD_TSS, "a CALL to CPL 1 with a TSS that ends before ESP1 is #TS of TR");
+    check(e->vector == EXC_TS && e->error == WORLD_TSS,
+          "a CALL to CPL 1 with a TSS that ends before ESP1 is #TS of TR");
 }
 
 void guest_main(void)

@@ -286,8 +286,8 @@ static void both_one(enum guest_mode mode, unsigned guest_bits, unsigned nested_
     else
         right = exit == VMEXIT_VMMCALL;
     if (!right && wrong++ < 3)
-        guest_print("# guest %x nested %x access %u user %u wp %u: exit %llx INFO1 %llx INFO2 %llx, want %d, %d", guest_bits,
-                    nested_bits, access, as_user, wp, (unsigned long long)exit, (unsigned long long)svm_vmcb.exitinfo1,
+        guest_print("# guest %x nested %x access %u user %u wp %u: exit %llx INFO1 %llx INFO2 %llx, want %d, %d",
+                    guest_bits, nested_bits, access, as_user, wp, (unsigned long long)exit, (unsigned long long)svm_vmcb.exitinfo1,
                     (unsigned long long)svm_vmcb.exitinfo2, guest_code, host_code);
 }
 

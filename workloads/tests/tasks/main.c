@@ -281,7 +281,8 @@ static void privilege(void)
     event = world_run(&old);
     check(event->vector == LANDED, "CPL 3 may call a task gate of DPL 3, whatever the DPL of the TSS");
     check((old_tss[TSS_CS] & 0xFFFF) == WORLD_CODE(3) && (old_tss[TSS_SS] & 0xFFFF) == WORLD_DATA(3) &&
-          old_tss[TSS_EIP] == (uintptr_t)next_call_gate && old_tss[TSS_EAX + 4] == old.esp, "its CS, SS, rIP and rSP are saved");
+          old_tss[TSS_EIP] == (uintptr_t)next_call_gate && old_tss[TSS_EAX + 4] == old.esp,
+          "its CS, SS, rIP and rSP are saved");
     prepare(&rows[4], true, true);
     old = world_state_at(at_int_gate, 3);
     event = world_run(&old);

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SKINIT (APM2 15.27), which revision C brought; on revision B it is #UD. A secure loader of a few instructions notes
+ * what it finds and comes back to 64-bit mode: EAX is its block, EDX the signature, ESP the block's end, all other
+ * registers 0; flat CS and SS, real-mode data segments; paging off, EFER 0; GIF 0, so that an NMI waits for STGI;
+ * VM_CR has DPD, R_INIT and DIS_A20M set, Lock and SVMDIS as before; DR7 and DR6 as after INIT. The northbridges
+ * protect the 64 KiB from devices (F3xF4 function 4, where there is a DEV) until software says otherwise. The second
+ * core was put in INIT first: its STARTUP begins with GIF 0 and the same three bits of VM_CR; after an INIT without
+ * SKINIT it does not. SKINIT outside CPL 0 is not tried here; sim/cpu/svm/instructions_test does.
+ */
+#include "workloads/lib/apic.h"
+#include "workloads/lib/check.h"
+#include "workloads/lib/instructions.h"
+#include "workloads/lib/smp64.h"
+
+#define MSR_EFER 0xC0000080
+#define MSR_VM_CR 0xC0010114
+#define SKINIT_BIT (1u << 12)
+#define BLOCK 0x1000000u        /* 16 MiB */
+#define ENTRY 0x40u
+#define VM_CR_SECURE 7u
+#define DEV_CONTROL 0x400u
+#define SLDEV_IODIS 0x24u
+#define EXC_NMI 2
+
+/* What the loader noted, in the order of its stores. */
+extern volatile struct found {
+    uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp, eflags, cr0, cr3, cr4, cs, ss, ds, efer, vm_cr, dr7, dr6;
+} found;
+volatile struct found found;
+extern uint64_t resume_rsp;
+uint64_t resume_rsp;
+void launch(uint32_t block);
+extern const uint8_t loader[], loader_end[];
+
+/* launch: keep what the compiler wants kept, go; the loader ends at `resume`, in 64-bit mode. */
+__asm__(".text\n.globl launch\nlaunch:\n"
+        "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
+        "movq %rsp, resume_rsp\n"
+        "movl %edi, %eax\nmovl $0x11111111, %ebx\nmovl $0x22222222, %ebp\n"
+        "skinit %eax\n"
+        "resume: movq resume_rsp, %rsp\n"
+        "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\nret\n"
+        /* The loader; only SS reaches beyond 64 KiB. */
+        ".code32\n.globl loader, loader_end\nloader:\n"
+        "movl %eax, %ss:found\nmovl %ebx, %ss:found+4\nmovl %ecx, %ss:found+8\nmovl %edx, %ss:found+12\n"
+        "movl %esi, %ss:found+16\nmovl %edi, %ss:found+20\nmovl %ebp, %ss:found+24\nmovl %esp, %ss:found+28\n"
+        "pushfl\npopl %ss:found+32\n"
+        "movl %cr0, %eax\nmovl %eax, %ss:found+36\nmovl %cr3, %eax\nmovl %eax, %ss:found+40\n"
+        "movl %cr4, %eax\nmovl %eax, %ss:found+44\n"
+        "movl %cs, %eax\nmovl %eax, %ss:found+48\nmovl %ss, %eax\nmovl %eax, %ss:found+52\n"
+        "movl %ds, %eax\nmovl %eax, %ss:found+56\n"
+        "movl $0xC0000080, %ecx\nrdmsr\nmovl %eax, %ss:found+60\n"
+        "movl $0xC0010114, %ecx\nrdmsr\nmovl %eax, %ss:found+64\n"
+        "movl %dr7, %eax\nmovl %eax, %ss:found+68\nmovl %dr6, %eax\nmovl %eax, %ss:found+72\n"
+        "lgdt %ss:launch_gdt_pointer\nmovl $0x10, %eax\nmovl %eax, %ds\n"
+        "movl %ss:resume_rsp, %esp\nmovl $resume, %ebp\nmovl $guest_enter_long_mode, %eax\njmp *%eax\n"
+        "loader_end:\n.code64\n"
+        ".data\nlaunch_gdt_pointer: .word 31\n.long guest_gdt\n.text\n");
+
+/* ---- PCI configuration ------------------------------------------------------------------------------------------ */
+
+static uint32_t port_read32(uint16_t port)
+{
+    uint32_t value;
+
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static uint32_t dev_control(void)
+{
+    port_write32(0xCF8, 0x8000C3F4);
+    port_write32(0xCFC, DEV_CONTROL);
+    port_write32(0xCF8, 0x8000C3F8);
+    return port_read32(0xCFC);
+}
+
+/* ---- The second core -------------------------------------------------------------------------------------------- */
+
+static uint64_t other_vm_cr;
+
+static void look(void *unused)
+{
+    (void)unused;
+    other_vm_cr = msr_read(MSR_VM_CR);
+}
+
+static void open_gate(void *unused)
+{
+    (void)unused;
+    __asm__ volatile("stgi");
+}
+
+static void pause_a_while(void)
+{
+    for (unsigned i = 0; i < 10000; i++)
+        cpu_pause();
+}
+
+static void other_core(void)
+{
+    uint32_t nmis;
+
+    apic_send(1, APIC_ICR_STARTUP | APIC_ICR_ASSERT | SMP_PAGE >> 12);
+    check(smp_arrived(), "the core that was in INIT starts at its SIPI");
+    smp_run(look, NULL);
+    check(smp_wait() && (other_vm_cr & VM_CR_SECURE) == VM_CR_SECURE, "with DPD, R_INIT and DIS_A20M set");
+    nmis = smp_nmis;
+    apic_send(1, APIC_ICR_NMI | APIC_ICR_ASSERT);
+    pause_a_while();
+    check_equal(smp_nmis, nmis, "and GIF 0: it takes no NMI");
+    smp_run(open_gate, NULL);
+    check(smp_wait() && smp_nmis == nmis + 1, "until STGI, which SKINIT's feature bit allows without SVME");
+}
+
+/* ---- The launch ------------------------------------------------------------------------------------------------- */
+
+static void prepare_block(void)
+{
+    uint8_t *block = (uint8_t *)(uintptr_t)BLOCK;
+
+    ((uint16_t *)block)[0] = ENTRY;
+    ((uint16_t *)block)[1] = 0x200;
+    memcpy(block + ENTRY, loader, (size_t)(loader_end - loader));
+}
+
+static void do_launch(void *unused)
+{
+    (void)unused;
+    launch(BLOCK | 0x1234); /* bits 15:0 do not count */
+}
+
+static void raise_nmi(void *unused)
+{
+    (void)unused;
+    apic_send_self(APIC_ICR_NMI);
+    pause_a_while();
+    found.esp = 0; /* still here: the NMI waits */
+    __asm__ volatile("stgi\nnop");
+}
+
+static void secure_loader(void)
+{
+    uint64_t vm_cr = msr_read(MSR_VM_CR);
+
+    msr_write(MSR_EFER, msr_read(MSR_EFER) & ~0x1000ull);
+    __asm__ volatile("mov %0, %%dr7" : : "r"(0x4FFull));
+    check_raised(exception_try(do_launch, NULL), EXC_NONE, 0, "SKINIT starts the loader, which comes back");
+    exceptions_init(); /* IDTR is as after reset */
+    check_equal(found.eax, BLOCK, "EAX: the block, 64 KiB aligned");
+    check_equal(found.edx, cpuid(1, 0).eax, "EDX: the signature");
+    check_equal(found.esp, BLOCK + 0x10000, "ESP: the block's end");
+    check(!(found.ebx | found.ecx | found.esi | found.edi | found.ebp), "all other registers are 0");
+    check_equal(found.eflags, 2, "RFLAGS is 2");
+    check_equal(found.cr0 & 0x8000003F, 0x11, "CR0: PE and ET, paging off");
+    check(!(found.cr3 | found.cr4 | found.efer), "CR3, CR4 and EFER are 0");
+    check_equal(found.cs << 16 | found.ss, 0x080010, "CS is 0008h, SS 0010h");
+    check_equal(found.ds, 0, "DS is a real-mode segment at 0");
+    check_equal(found.vm_cr, vm_cr | VM_CR_SECURE, "VM_CR: DPD, R_INIT and DIS_A20M are set, the rest stays");
+    check(found.dr7 == 0x400 && found.dr6 == 0xFFFF0FF0, "no breakpoint is left");
+    check_raised(exception_try(raise_nmi, NULL), EXC_NMI, 0, "an NMI comes");
+    check_equal(found.esp, 0, "but only at STGI: GIF was 0");
+}
+
+void guest_main(void)
+{
+    bool has_dev;
+
+    exceptions_init();
+    apic_enable();
+    prepare_block();
+    if (!(cpuid(0x80000001, 0).ecx & SKINIT_BIT)) {
+        check_raised(exception_try(do_launch, NULL), EXC_UD, 0, "SKINIT without its CPUID bit is #UD");
+        check_end();
+    }
+    port_write32(0xCF8, 0x8000C3F0);
+    has_dev = port_read32(0xCFC) == 0x0010000F;
+    smp_prepare();
+    check(smp_start(1), "the second core runs");
+    smp_run(look, NULL);
+    check(smp_wait() && !(other_vm_cr & VM_CR_SECURE), "after INIT and SIPI alone VM_CR has none of the three bits");
+    apic_send(1, APIC_ICR_INIT | APIC_ICR_ASSERT);
+    pause_a_while();
+    check(!has_dev || dev_control() == 2, "DEV control is 2 after reset");
+    secure_loader();
+    check(!has_dev || dev_control() == (2 | SLDEV_IODIS), "SLDEV and IoDis are set in the northbridge");
+    other_core();
+    check_end();
+}
