@@ -288,12 +288,20 @@ void northbridge_init(struct northbridge *nb, unsigned node, const struct platfo
     }
 }
 
+/* The device exclusion vector came with SVM, revision F of Family 0Fh, and went with revision D of Family 10h. */
+static bool nb_has_dev(const struct northbridge *nb)
+{
+    bool family_0fh = bits(nb->config->cpu_signature, 27, 20) == 0;
+
+    return family_0fh ? northbridge_is_0f_revision_f(nb) : bits(nb->config->cpu_signature, 7, 4) < 8;
+}
+
 void northbridge_reset(struct northbridge *nb, const struct fabric *fabric, const struct map *map)
 {
     for (unsigned slot = 0; slot < NB_SLOTS && nb->row[slot]; slot++)
         nb->value[slot] = nb->row[slot]->reset;
     mca_node_reset(&nb->mca, false);
-    dev_init(&nb->dev, bits(nb->config->cpu_signature, 7, 4) < 8, nb->wiring->unmodelled); /* gone from revision D */
+    dev_init(&nb->dev, nb_has_dev(nb), nb->wiring->unmodelled);
     dram_controller_reset(nb);
     northbridge_program(nb, fabric, map);
 }
