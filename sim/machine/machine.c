@@ -434,7 +434,7 @@ bool machine_restore(struct machine *machine, const char *file, GError **error)
 {
     g_autofree char *label = configuration_label(machine);
 
-    return state_restore(machine->state, file, label, error);
+    return state_restore(machine->state, file, label, error) && schedule_sound(machine, file, error);
 }
 
 void machine_dump(struct machine *machine, const char *prefix, GString *out)

@@ -78,6 +78,8 @@ struct secure_launch secure_launch_port(struct machine *machine);
 /* schedule.c */
 void schedule_reset(struct machine *machine);
 void schedule_describe(struct machine *machine);
+/* Whether the times of a restored machine go together; else a run might have to make up for ages. */
+bool schedule_sound(const struct machine *machine, const char *file, GError **error);
 /* Stop after the current instruction of the running core, for the given reason. */
 void schedule_stop(struct machine *machine, enum machine_stop stop);
 void schedule_observed(struct machine *machine);

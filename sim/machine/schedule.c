@@ -234,3 +234,40 @@ void schedule_describe(struct machine *machine)
 
     state_add(machine->state, "schedule", &part, machine);
 }
+
+/* ---- Snapshots ------------------------------------------------------------------------------------------ */
+
+#define OVERSHOOT_PS PS_PER_MS /* more than any one instruction takes beyond the end of a slice */
+
+static bool refuse_time(const char *file, const char *what, unsigned core, uint64_t ps, const struct machine *machine,
+                        GError **error)
+{
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "%s: %s %u stands at %" G_GUINT64_FORMAT " ps in the snapshot; between %" G_GUINT64_FORMAT " and %"
+                G_GUINT64_FORMAT ", its slice, is right", file, what, core, ps, machine->slice_start_ps,
+                machine->slice_end_ps);
+    return false;
+}
+
+/* A slice that is not over is longer than a quantum only when no core has anything to do in it. */
+bool schedule_sound(const struct machine *machine, const char *file, GError **error)
+{
+    uint64_t start = machine->slice_start_ps, end = machine->slice_end_ps;
+    bool busy = machine->turn < machine->core_count && !all_idle(machine);
+
+    if (end < start || end > UINT64_MAX / 2 || (end - start > QUANTUM_PS && busy)) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: a slice from %" G_GUINT64_FORMAT " to %"
+                    G_GUINT64_FORMAT " ps in the snapshot; one of at most %" G_GUINT64_FORMAT " ps is right", file, start,
+                    end, QUANTUM_PS);
+        return false;
+    }
+    for (unsigned i = 0; i < machine->core_count; i++) {
+        uint64_t ps = schedule_core_ps(machine, i);
+
+        if (ps > end + OVERSHOOT_PS || ps + OVERSHOOT_PS < start)
+            return refuse_time(file, "core", i, ps, machine, error);
+    }
+    if (machine->clock.now_ps > end + OVERSHOOT_PS || machine->clock.now_ps + OVERSHOOT_PS < start)
+        return refuse_time(file, "clock", 0, machine->clock.now_ps, machine, error);
+    return true;
+}

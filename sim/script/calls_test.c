@@ -360,6 +360,13 @@ END_TEST
 
 /* ---- State ----------------------------------------------------------------------------------- */
 
+START_TEST(a_machine_whose_restore_failed_is_of_no_use)
+{
+    ends(SCRIPT_USER, "machine{}\npcall(restore, 'none.snapshot')\nrun{}",
+         "t.lua:3: run: a restore of this machine has failed half-way; machine{} builds another");
+}
+END_TEST
+
 START_TEST(a_restored_machine_goes_on_the_same)
 {
     says("local function build() machine{} boot{kernel = 'count.img'} end\n"
@@ -410,4 +417,5 @@ UNIT_TESTS("calls", impossible_machines_are_refused, what_cannot_boot_is_told, a
            the_uart_takes_and_gives, registers_memory_and_configuration_can_be_seen, walk_references_can_be_traced,
            the_model_sees_every_store, an_nmi_without_a_table_for_it_shuts_down,
            an_error_is_injected_by_name_by_registers_and_from_a_file, a_restored_machine_goes_on_the_same,
+           a_machine_whose_restore_failed_is_of_no_use,
            two_machines_do_not_disturb_each_other, named_reports_are_kept_for_the_document)

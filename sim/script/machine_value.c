@@ -91,6 +91,8 @@ struct script_machine *script_machine(lua_State *L, const char *call)
 
     if (!m)
         script_raise(L, "%s: there is no machine yet; machine{} builds one", call);
+    if (m->spoiled)
+        script_raise(L, "%s: a restore of this machine has failed half-way; machine{} builds another", call);
     return m;
 }
 

@@ -113,6 +113,7 @@ struct script_machine {
     size_t uart_seen;      /* how far uart{expect} has looked */
     GByteArray *uart_in;   /* what uart{send} still has to give */
     bool booted, running;
+    bool spoiled;          /* half restored: nothing may be done with it */
     const char *stop;      /* of the last run */
     bool has_exit_value;
     GArray *watches;       /* struct watch */

@@ -47,8 +47,10 @@ static int call_restore(lua_State *L)
     }
     restored = machine_restore(m->machine, path, &error);
     g_free(path);
-    if (!restored)
+    if (!restored) {
+        m->spoiled = true;
         script_raise_error(L, "restore", error);
+    }
     m->booted = true;
     m->passed_instructions = NEVER;
     return 0;
