@@ -121,20 +121,24 @@ static bool form_accepts(const struct isa_form *form, const struct decoder *d, u
     return modrm < 0xC0 ? (form->mods & 1) : (form->mods & 2) && bit(form->rms, modrm & 7);
 }
 
-/* The row of this opcode, ISA_NO_ROW if there is none. The ModRM byte is looked at, not consumed. */
+/*
+ * The row of this opcode, ISA_NO_ROW if there is none. The ModRM byte is looked at, not consumed, unless it is what makes
+ * the instruction undefined: it was fetched, and a store to it may define the instruction.
+ */
 static uint16_t find_row(struct decoder *d, uint8_t opcode)
 {
     const uint16_t *candidate = &isa_candidates[isa_first_candidate[d->map][opcode]];
-    unsigned modrm = 0;
+    unsigned modrm = 0, opcode_end = d->at;
 
     if (*candidate != ISA_NO_ROW && bit(isa_has_modrm[d->map][opcode >> 3], opcode & 7)) {
         modrm = next_byte(d);
         if (d->stop != DECODE_OK)
             return ISA_NO_ROW;
-        d->at--;
     }
     while (*candidate != ISA_NO_ROW && !form_accepts(&isa_forms[*candidate], d, modrm))
         candidate++;
+    if (*candidate != ISA_NO_ROW)
+        d->at = opcode_end;
     return *candidate;
 }
 

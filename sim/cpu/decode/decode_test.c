@@ -171,10 +171,24 @@ START_TEST(what_family_10h_does_not_have_is_invalid)
 }
 END_TEST
 
+/* Its ModRM byte was fetched: over the segment's limit it is #GP, and a store to it may define the instruction. */
+START_TEST(an_instruction_undefined_by_its_modrm_byte_has_that_byte)
+{
+    ck_assert_int_eq(try("\xFF\xFF", 2, code32), DECODE_INVALID);        /* FF /7 */
+    ck_assert_uint_eq(decoded.length, 2);
+    ck_assert_int_eq(try("\xFF", 1, code32), DECODE_TRUNCATED);
+    ck_assert_int_eq(try("\x66\x0F\xBA\xC0", 4, code64), DECODE_INVALID); /* 0F BA /0 */
+    ck_assert_uint_eq(decoded.length, 4);
+    ck_assert_int_eq(try("\x0F\x04\xC0", 3, code32), DECODE_INVALID);    /* no row has this opcode */
+    ck_assert_uint_eq(decoded.length, 2);
+}
+END_TEST
+
 UNIT_TESTS("decode", an_instruction_of_fifteen_bytes_decodes_and_of_sixteen_is_too_long,
            the_repeat_prefix_turns_nop_into_pause,
            a_sib_operand_has_its_base_index_scale_displacement_and_segment,
            lock_on_a_row_that_does_not_take_it_is_invalid, rex_counts_only_right_before_the_opcode,
            operand_sizes_follow_mode_prefix_and_row, immediates_are_extended_to_the_operand,
            memory_operands_without_a_base, segment_overrides_other_than_fs_and_gs_are_ignored_in_64_bit_mode,
-           control_register_moves_ignore_mod_and_lock_means_cr8, what_family_10h_does_not_have_is_invalid)
+           control_register_moves_ignore_mod_and_lock_means_cr8, what_family_10h_does_not_have_is_invalid,
+           an_instruction_undefined_by_its_modrm_byte_has_that_byte)

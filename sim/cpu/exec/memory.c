@@ -196,6 +196,15 @@ enum outcome linear_probe(struct core *core, gva_t linear, unsigned size, unsign
     return OUTCOME_NEXT;
 }
 
+enum outcome linear_locate(struct core *core, gva_t linear, unsigned access, spa_t *spa)
+{
+    struct mem_ref ref = { 0 };
+    enum outcome outcome = probe_unaligned(core, linear, 1, access, &ref);
+
+    *spa = ref.spa[0];
+    return outcome;
+}
+
 /* ---- Moving data -------------------------------------------------------------------------------------- */
 
 /* 1, 2, 4 or 8 bytes that no native pointer reaches: the APIC, a device, absent or watched DRAM. */

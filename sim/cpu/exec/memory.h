@@ -16,7 +16,7 @@ struct mem_ref {
     unsigned size;
     unsigned first;       /* bytes in the first page */
     uint8_t *native[2];   /* NULL: reach it by spa */
-    spa_t spa[2];
+    spa_t spa[2];         /* only then, or from linear_locate */
 };
 
 /*
@@ -28,6 +28,8 @@ enum outcome segment_linear(struct core *core, unsigned segment, uint64_t offset
 
 /* Translate for `access` (MMU_USER included by the caller) without moving data. */
 enum outcome linear_probe(struct core *core, gva_t linear, unsigned size, unsigned access, struct mem_ref *ref);
+/* The same for one byte whose system-physical address is wanted. */
+enum outcome linear_locate(struct core *core, gva_t linear, unsigned access, spa_t *spa);
 /* Move data of a probed reference; cannot fail. */
 uint64_t ref_load(struct core *core, const struct mem_ref *ref);                 /* size 1, 2, 4, 8 */
 void ref_store(struct core *core, const struct mem_ref *ref, uint64_t value);

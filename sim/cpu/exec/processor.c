@@ -147,8 +147,8 @@ static void arm(struct core *core, spa_t spa)
 enum outcome exec_monitor(struct core *core, const struct insn *insn)
 {
     uint64_t offset = zero_extend(core->gpr[RAX], insn->address_size);
-    struct mem_ref ref;
     gva_t linear;
+    spa_t spa;
     enum outcome outcome;
 
     if (monitor_is_invalid(core))
@@ -157,12 +157,12 @@ enum outcome exec_monitor(struct core *core, const struct insn *insn)
         return core_fault_code(core, EXC_GP, 0);
     outcome = segment_linear(core, insn->segment, offset, 1, MMU_READ, &linear);
     if (outcome == OUTCOME_NEXT)
-        outcome = linear_probe(core, linear, 1, MMU_READ | core->access, &ref);
+        outcome = linear_locate(core, linear, MMU_READ | core->access, &spa);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     if (intercepts(core, VMEXIT_MONITOR))
         return core_vmexit(core, VMEXIT_MONITOR, 0, 0);
-    arm(core, ref.spa[0]);
+    arm(core, spa);
     return OUTCOME_NEXT;
 }
 

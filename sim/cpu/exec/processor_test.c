@@ -204,6 +204,7 @@ START_TEST(monitor_arms_the_line_and_mwait_waits_for_it)
 {
     struct board *board;
     struct core *core = begin(&board);
+    uint64_t value;
 
     monitor_at(core, 0x7123);
     ck_assert_int_eq(RUN(core, mwait), OUTCOME_NEXT); /* nothing armed: falls through */
@@ -215,6 +216,10 @@ START_TEST(monitor_arms_the_line_and_mwait_waits_for_it)
     core->gpr[RCX] = 1;
     ck_assert_int_eq(RUN(core, mwait), OUTCOME_MWAIT);
     ck_assert(core->mwait_breaks);
+    ck_assert_int_eq(memory_read(core, SEG_DS, 0x9000, 8, &value), OUTCOME_NEXT); /* now a native pointer reaches it */
+    monitor_at(core, 0x9123);
+    ck_assert_int_eq(RUN(core, monitor), OUTCOME_NEXT);
+    ck_assert_uint_eq(core->monitor_line, 0x9100);
     monitor_at(core, BOARD_RAM); /* no memory there */
     ck_assert_int_eq(RUN(core, monitor), OUTCOME_NEXT);
     ck_assert_uint_eq(core->monitor_line, NEVER);

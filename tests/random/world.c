@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Fuzz entry for what a guest may do: random code in ring 0 (16-, 32- and 64-bit, or under VMRUN with a random
- * VMCB) on a whole machine. Each input runs on both engines, which must agree in the state hash and every counter.
- * Input: byte 0 picks the world, bytes 1-8 seed everything the input does not say, the rest is code.
- */
+#include "tests/random/world.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,61 +8,27 @@
 #include "sim/bits.h"
 #include "sim/cpu/core.h"
 #include "sim/cpu/svm/vmcb.h"
-#include "sim/machine/machine.h"
 #include "sim/spa.h"
 
-#define MEMORY (UINT64_C(64) << 20)
-#define ROUNDS 8              /* one if the input brings code: a fuzzer wants many inputs */
-#define INSTRUCTIONS 2000 /* of each round */
-#define TIME_PS (400 * PS_PER_US)
-
-#define CODE 0x200000
-#define CODE_BYTES 0x3000 /* three pages: instructions cross two page ends */
-#define STACK 0x280000
-#define DATA 0x288000
-#define GDT 0x290000
-#define IDT 0x291000
-#define TSS 0x292000
-#define HANDLERS 0x294000
-#define TABLES 0x300000 /* PML4, PDPT, four page directories, one page table */
-#define LEGACY_TABLE 0x310000
-#define VMCB 0x320000
-#define HOST_SAVE 0x321000
-#define HOST_CODE 0x322000
-#define PERMISSIONS 0x330000
-
-enum world { WORLD_REAL, WORLD_FLAT, WORLD_PAGED, WORLD_LONG, WORLD_COUNT };
-
-struct setting {
-    unsigned world;  /* enum world */
-    bool guest;      /* inside an SVM guest */
-    bool two_cores;
-    uint64_t seed;
-    const uint8_t *code;
-    size_t code_size;
-};
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint64_t next_random(uint64_t *seed)
+spa_t random_code_at(unsigned world)
 {
-    uint64_t x = *seed; /* xorshift64 */
+    return world == WORLD_REAL ? 0x10000 : CODE;
+}
 
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return *seed = x;
+uint64_t random_code_rip(unsigned world)
+{
+    return world == WORLD_REAL ? 0 : CODE;
 }
 
 /* ---- Memory ------------------------------------------------------------------------------------------ */
 
-static void write_code(struct spa_space *space, const struct setting *setting, uint64_t *seed)
+static void write_code(struct spa_space *space, const struct random_world *world, uint64_t *seed)
 {
-    spa_t at = setting->world == WORLD_REAL ? 0x10000 : CODE;
+    spa_t at = random_code_at(world->world);
 
     for (unsigned i = 0; i < CODE_BYTES; i += 8)
         spa_write(space, at + i, 8, next_random(seed));
-    spa_write_block(space, at, setting->code, MIN(setting->code_size, CODE_BYTES));
+    spa_write_block(space, at, world->code, MIN(world->code_size, CODE_BYTES));
     for (unsigned i = 0; i < 0x1000; i += 8)
         spa_write(space, DATA + i, 8, next_random(seed));
 }
@@ -79,7 +42,6 @@ static bool has_error_code(unsigned vector)
 static void write_handlers(struct spa_space *space, bool wide)
 {
     static const uint8_t wide_pop[] = { 0x48, 0x83, 0xC4, 0x08 }, pop[] = { 0x83, 0xC4, 0x04, 0x90 };
-    static const uint8_t nops[] = { 0x90, 0x90, 0x90, 0x90 };
     static const uint8_t wide_end[] = { 0x48, 0x83, 0x04, 0x24, 0x01, 0x48, 0xCF }, end[] = { 0x83, 0x04, 0x24, 1, 0xCF };
     static const uint8_t real_end[] = { 0x55, 0x89, 0xE5, 0xFF, 0x46, 0x02, 0x5D, 0xCF }; /* inc word [bp+2] */
 
@@ -90,11 +52,11 @@ static void write_handlers(struct spa_space *space, bool wide)
                   (at & 0xFFFF) | (wide ? 0x18u : 0x08u) << 16 | UINT64_C(0x8E00) << 32 | (uint64_t)(at >> 16) << 48);
         if (wide)
             spa_write(space, gate + 8, 8, 0);
-        spa_write_block(space, at, !has_error_code(vector) ? nops : wide ? wide_pop : pop, 4);
-        if (wide)
-            spa_write_block(space, at + 4, wide_end, sizeof(wide_end));
-        else
-            spa_write_block(space, at + 4, end, sizeof(end));
+        if (has_error_code(vector)) {
+            spa_write_block(space, at, wide ? wide_pop : pop, 4);
+            at += 4;
+        }
+        spa_write_block(space, at, wide ? wide_end : end, wide ? sizeof(wide_end) : sizeof(end));
         spa_write(space, 4 * vector, 4, 0x8000); /* real mode: 0000:8000 */
     }
     spa_write_block(space, 0x8000, real_end, sizeof(real_end));
@@ -122,10 +84,10 @@ static void write_tables(struct spa_space *space, uint64_t *seed)
 
 /* ---- Worlds ------------------------------------------------------------------------------------------- */
 
-static uint64_t interesting(uint64_t *seed, bool wide)
+uint64_t random_address(uint64_t *seed, bool wide)
 {
     static const uint64_t places[] = {
-        0xFEE00000, 0xFEC00000, 0xA0000, 0xC0000, 0xFFFF0000, 0xFFFFFFF0, 0xE0000000, MEMORY - 4, MEMORY, IDT, GDT, TSS,
+        0xFEE00000, 0xFEC00000, 0xA0000, 0xC0000, 0xFFFF0000, 0xFFFFFFF0, 0xE0000000, RANDOM_MEMORY - 4, RANDOM_MEMORY, IDT, GDT, TSS,
         TABLES, VMCB, PERMISSIONS, UINT64_C(0x100000000), UINT64_C(0xFFFFFFFFFF), UINT64_C(0x7FFFFFFFFFFC),
         UINT64_C(0xFFFF800000000000), UINT64_C(0xFD00000000), 0xFFC, 0x7C, 0, ~UINT64_C(0),
     };
@@ -190,7 +152,7 @@ static void enter_world(struct core *core, unsigned world, uint64_t *seed)
     else
         enter_protected(core, world);
     for (unsigned r = 0; r < GPR_COUNT; r++)
-        core->gpr[r] = interesting(seed, world == WORLD_LONG);
+        core->gpr[r] = random_address(seed, world == WORLD_LONG);
     core->gpr[RSP] = world == WORLD_REAL ? 0x7000 : STACK;
     if (world == WORLD_REAL) /* descriptor caches keep 64 KiB: most of these fault, as they should */
         core->gpr[RSI] &= 0xFFFF;
@@ -200,7 +162,7 @@ static void enter_world(struct core *core, unsigned world, uint64_t *seed)
 /* ---- The guest ------------------------------------------------------------------------------------------ */
 
 /* The save area says what the core has now; control fields as a hypervisor would set them. */
-static void write_vmcb(struct core *core, const struct setting *setting, uint64_t *seed)
+static void write_vmcb(struct core *core, const struct random_world *world, uint64_t *seed)
 {
     struct vmcb vmcb = vmcb_at(core, VMCB);
     uint64_t random = next_random(seed);
@@ -229,11 +191,11 @@ static void write_vmcb(struct core *core, const struct setting *setting, uint64_
     vmcb_write(&vmcb, VMCB_RFLAGS, 8, 2);
     vmcb_write(&vmcb, VMCB_RIP, 8, core->rip);
     vmcb_write(&vmcb, VMCB_RSP, 8, core->gpr[RSP]);
-    for (unsigned i = random >> 16 & 7; setting->seed % 3 && i > 0; i--) { /* and then something odd */
+    for (unsigned i = random >> 16 & 7; world->seed % 3 && i > 0; i--) { /* and then something odd */
         const struct vmcb_field *field = &vmcb_fields[next_random(seed) % vmcb_field_count];
         uint64_t value = vmcb_read(&vmcb, field->offset, field->size);
 
-        value = random & 0x100000 ? value ^ BIT(next_random(seed) & 63) : interesting(seed, true);
+        value = random & 0x100000 ? value ^ BIT(next_random(seed) & 63) : random_address(seed, true);
         vmcb_write(&vmcb, field->offset, field->size, value);
     }
     vmcb_stored(&vmcb, 0, PAGE_BYTES);
@@ -271,42 +233,58 @@ static const uint8_t boot_image[] = { /* multiboot header with addresses: 12 byt
     0x00, 0x21, 0x00, 0x10, 0x00, 0x21, 0x00, 0x10, 0x00, 0x20, 0x00, 0x10, 0x00, 0xF4,
 };
 
-static struct machine *build(const struct setting *setting, enum engine engine)
+static void lay_out(struct machine *machine, const struct random_world *world)
 {
-    const struct image image = { "fuzz", boot_image, sizeof(boot_image), NULL };
-    struct machine_config config;
-    struct machine *machine;
-    uint64_t seed = setting->seed;
-    struct spa_space *space;
-    struct core *core;
-    GError *error = NULL;
+    struct spa_space *space = platform_space(machine_platform(machine));
+    struct core *core = machine_core(machine, 0);
+    uint64_t seed = world->seed;
 
-    machine_config_defaults(&config);
-    config.memory = MEMORY;
-    config.host_memory = MEMORY;
-    config.engine = engine;
-    config.debug_exit = true;
-    config.cores = setting->two_cores ? 2 : 1;
-    machine = machine_new(&config, &error);
-    if (!machine || !machine_boot_kernel(machine, &image, "", NULL, 0, &error)) {
-        fprintf(stderr, "%s\n", error->message);
-        abort();
-    }
-    space = platform_space(machine_platform(machine));
-    core = machine_core(machine, 0);
     write_tables(space, &seed);
-    write_handlers(space, setting->world == WORLD_LONG);
-    write_code(space, setting, &seed);
-    enter_world(core, setting->world, &seed);
-    if (setting->guest) {
-        write_vmcb(core, setting, &seed);
+    write_handlers(space, world->world == WORLD_LONG);
+    write_code(space, world, &seed);
+    enter_world(core, world->world, &seed);
+    if (world->guest) {
+        write_vmcb(core, world, &seed);
         write_host(space, &seed);
         enter_world(core, WORLD_LONG, &seed);
         core->rip = HOST_CODE;
         core->gpr[RSP] = STACK + 0x4000;
     }
+}
+
+struct machine *random_machine(const struct random_world *world, enum engine engine)
+{
+    const struct image image = { "random", boot_image, sizeof(boot_image), NULL };
+    struct machine_config config;
+    struct machine *machine;
+    GError *error = NULL;
+
+    machine_config_defaults(&config);
+    config.memory = RANDOM_MEMORY;
+    config.host_memory = RANDOM_MEMORY;
+    config.engine = engine;
+    config.debug_exit = true;
+    config.cores = world->two_cores ? 2 : 1;
+    machine = machine_new(&config, &error);
+    if (!machine || !machine_boot_kernel(machine, &image, "", NULL, 0, &error)) {
+        fprintf(stderr, "%s\n", error->message);
+        abort();
+    }
+    lay_out(machine, world);
     return machine;
 }
+
+void random_machine_enter(struct machine *machine, const struct random_world *world)
+{
+    struct core *core = machine_core(machine, 0);
+
+    core_reset(core, CORE_RESET_COLD);
+    core_firmware(core, false);
+    lay_out(machine, world);
+    core_attention(core);
+}
+
+/* ---- What came of it -------------------------------------------------------------------------------------- */
 
 static void print_counter(void *ctx, const char *name, const struct counter_row *row, uint64_t value)
 {
@@ -314,56 +292,16 @@ static void print_counter(void *ctx, const char *name, const struct counter_row 
     g_string_append_printf(ctx, "%s = %" G_GUINT64_FORMAT "\n", name, value);
 }
 
-/* Everything the two engines must agree in, as text. */
-static GString *run(const struct setting *setting, enum engine engine)
+GString *random_machine_text(struct machine *machine)
 {
-    struct machine *machine = build(setting, engine);
     GString *out = g_string_new(NULL);
-    struct core *core = machine_core(machine, 0);
-    unsigned rounds = setting->code_size ? 1 : ROUNDS;
-    uint64_t seed = setting->seed, start = setting->world == WORLD_REAL ? 0 : CODE;
-    enum machine_stop stop = MACHINE_STOP_INSNS;
-    g_autofree char *hash = NULL;
+    g_autofree char *hash = machine_hash(machine);
 
-    for (unsigned round = 1; round <= rounds && stop == MACHINE_STOP_INSNS; round++) {
-        stop = machine_run(machine, TIME_PS, round * INSTRUCTIONS);
-        if (!setting->guest || core->svm.guest) /* lost in zeros, often */
-            core_set_register(core, "rip", start + next_random(&seed) % CODE_BYTES);
-    }
-    hash = machine_hash(machine);
-    g_string_append_printf(out, "%s\n%" G_GUINT64_FORMAT " instructions\n%" G_GUINT64_FORMAT " ps\n",
-                           machine_stop_name(stop), machine_instructions(machine), machine_now_ps(machine));
+    g_string_append_printf(out, "%" G_GUINT64_FORMAT " instructions\n%" G_GUINT64_FORMAT " ps\n",
+                           machine_instructions(machine), machine_now_ps(machine));
     counters_each(machine_counters(machine), print_counter, out);
     if (getenv("FAM10H_FUZZ_DUMP"))
         machine_dump(machine, NULL, out);
     g_string_append_printf(out, "%s\n", hash);
-    machine_free(machine);
     return out;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    struct setting setting = { 0 };
-    GString *fast, *reference;
-
-    if (size < 9)
-        return 0;
-    setting.world = data[0] % WORLD_COUNT;
-    setting.guest = data[0] & 0x10;
-    setting.two_cores = data[0] & 0x20;
-    memcpy(&setting.seed, data + 1, 8);
-    setting.seed |= 1;
-    setting.code = data + 9;
-    setting.code_size = size - 9;
-    fast = run(&setting, ENGINE_FAST);
-    reference = run(&setting, ENGINE_REFERENCE);
-    if (!g_string_equal(fast, reference)) {
-        fprintf(stderr, "the engines differ\nreference:\n%s\nfast:\n%s\n", reference->str, fast->str);
-        abort();
-    }
-    if (getenv("FAM10H_FUZZ_PRINT"))
-        printf("%s", fast->str);
-    g_string_free(fast, TRUE);
-    g_string_free(reference, TRUE);
-    return 0;
 }
