@@ -2,6 +2,7 @@
 /* CPUID, MSRs, counters, HLT, MONITOR and MWAIT: results, faults, and the stage of their intercepts. */
 #include "sim/cpu/decode/insn.h"
 #include "sim/cpu/exec/intercept.h"
+#include "sim/cpu/exec/memory.h"
 #include "sim/cpu/interp/test_board.h"
 #include "sim/cpu/isa/evidence_setup.h"
 #include "sim/cpu/model/msr.h"
