@@ -217,4 +217,21 @@ struct sysctl {
 };
 _Static_assert(sizeof(struct sysctl) == 136, "struct xen_sysctl");
 
+/* ---- platform_op ---------------------------------------------------------------------------------------- */
+
+#define PLATFORM_INTERFACE_VERSION 0x03000000u
+#define PLATFORM_HV_CPUID_MASK 0x100u /* hv's own */
+
+struct platform_hv_mask {
+    char name[16];                    /* empty: the words below */
+    uint32_t ecx1, edx1, ecx81, edx81; /* in, and out: what the cores report from now on */
+};
+struct platform_op {
+    uint32_t command, interface_version;
+    union {
+        struct platform_hv_mask hv_mask;
+        uint8_t room[128];
+    };
+};
+
 #endif

@@ -9,6 +9,8 @@
 #include "hv/core/percore.h"
 #include "hv/core/smp.h"
 #include "hv/core/timer.h"
+#include "hv/migrate/cpuid_mask.h"
+#include "hv/migrate/mask_cores.h"
 #include "hv/vm/interrupts.h"
 #include "hv/vm/modules.h"
 #include "hv/vm/paging.h"
@@ -141,6 +143,31 @@ static void read_options(const char *options)
     };
 }
 
+/* Before guests are made: a guest keeps the features that it has seen. Options that cannot be followed change nothing. */
+static void mask_cpuid(const char *options)
+{
+    struct cpuid_mask mask;
+    enum cpuid_mask_choice choice = cpuid_mask_choose(options, &mask);
+    const char *refused = mask_cores_init();
+    struct cpu_features now;
+
+    if (choice == CPUID_MASK_BAD)
+        panic("cpuid_mask_ecx=, _edx=, _ext_ecx=, _ext_edx= want numbers of 32 bits");
+    if (choice == CPUID_MASK_UNKNOWN)
+        console_print("hv: CPUID mask %s is unknown: nothing is masked", mask.name);
+    if (choice != CPUID_MASK_CHOSEN)
+        return;
+    if (refused) {
+        console_print("hv: %s", refused);
+        return;
+    }
+    mask_cores_set(&mask.features);
+    mask_cores_follow(percore_self());
+    now = mask_cores_reported();
+    console_print("hv: CPUID mask %s: 1.ecx=%08x 1.edx=%08x 80000001.ecx=%08x 80000001.edx=%08x",
+                  mask.name[0] ? mask.name : "of words", now.ecx1, now.edx1, now.ecx81, now.edx81);
+}
+
 static void start_svm(const char *options)
 {
     struct svm_options chosen = { .intercept_cr3_write = option_flag(options, "npt_cr3w", false) };
@@ -176,6 +203,7 @@ void hv_main(uint32_t magic, uint32_t info_address)
     ticks_per_ms = lapic_timer_calibrate(&tsc_per_ms);
     clock_init(tsc_per_ms);
     timer_init(ticks_per_ms);
+    mask_cpuid(options);
     read_options(options);
     guest_init(backing_limit(options));
     modules_init(info);

@@ -48,6 +48,13 @@ static const char *find_value(const char *line, const char *name, size_t *value_
     return found;
 }
 
+bool option_is_given(const char *line, const char *name)
+{
+    size_t length;
+
+    return find_value(line, name, &length);
+}
+
 bool option_text(const char *line, const char *name, char *value, size_t size)
 {
     size_t length = 0;

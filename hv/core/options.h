@@ -12,6 +12,8 @@
 
 /* Copy the value of the last word `name=value`; false if there is none or it does not fit. */
 bool option_text(const char *line, const char *name, char *value, size_t size);
+/* Whether there is a word `name=...`, whatever its value. */
+bool option_is_given(const char *line, const char *name);
 /* `name`, name=1|on|yes|true|enable, no-name, name=0|off|no|false|disable; the last word counts. */
 bool option_flag(const char *line, const char *name, bool fallback);
 /*

@@ -3,6 +3,7 @@
 #include "hv/vm/schedule.h"
 
 #include "hv/core/timer.h"
+#include "hv/migrate/mask_cores.h"
 #include "hv/vm/devices.h"
 #include "hv/vm/event_channel.h"
 #include "hv/vm/interrupts.h"
@@ -56,6 +57,7 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
             interrupts_enable();
             continue;
         }
+        mask_cores_follow(core);
         vcpu->woken = false; /* whatever woke it is looked at now */
         devices_enter(vcpu);
         if (!schedule_may_go_on(vcpu, core))
@@ -95,6 +97,7 @@ void schedule_loop(const struct schedule_options *options)
 
         if (core->timer_due)
             run_deferred();
+        mask_cores_follow(core);
         vcpu = schedule_take(core);
         if (!vcpu) {
             if (schedule_is_over())

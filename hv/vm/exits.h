@@ -16,6 +16,8 @@ enum exit_result {
 enum exit_result exit_handle(struct vcpu *vcpu);
 
 enum exit_result vmexit_cpuid(struct vcpu *vcpu);
+/* What the guest sees of the processor at present. */
+void vmexit_cpuid_features(const struct vcpu *vcpu, struct cpu_features *features);
 enum exit_result vmexit_ioio(struct vcpu *vcpu);
 enum exit_result vmexit_ioio_string(struct vcpu *vcpu);
 enum exit_result vmexit_msr(struct vcpu *vcpu);

@@ -9,6 +9,7 @@
 #include "hv/vm/elf32.h"
 #include "hv/vm/elf64.h"
 #include "hv/vm/event_channel.h"
+#include "hv/vm/exits.h"
 #include "hv/vm/map_counts.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/physmap.h"
@@ -323,6 +324,7 @@ static bool create_vcpus(struct guest *guest)
         if (!guest->paging->vcpu_begin(vcpu))
             return false;
     }
+    vmexit_cpuid_features(&guest->vcpus[0], &guest->features);
     return shared_info_begin(guest) && event_channels_begin(guest);
 }
 

@@ -17,6 +17,7 @@
 #include "hv/core/console.h"
 #include "hv/core/multiboot.h"
 #include "hv/core/timer.h"
+#include "hv/migrate/features.h"
 #include "hv/npt/log_dirty.h"
 #include "hv/npt/npt.h"
 #include "hv/shadow/shadow.h"
@@ -101,6 +102,7 @@ struct guest {
     const struct paging *paging; /* nested or shadow */
     char string[GUEST_STRING_MAX]; /* the module's; also the guest's command line */
     struct credit_guest share;
+    struct cpu_features features; /* that its CPUID shows */
     uint32_t shutdown_reason;  /* with an outcome: SHUTDOWN_ */
     struct shared_info_64 *shared_info; /* one page; its layout is the 32-bit one if ... */
     bool shared_info_32;

@@ -82,6 +82,7 @@ struct guest *hypercall_guest(const struct hypercall *call, uint16_t domid)
 }
 
 static const struct hypercall_row hypercalls[] = {
+    { HYPERCALL_PLATFORM_OP, "platform_op", hypercall_platform_op, CALLER_CONTROL },
     { HYPERCALL_MEMORY_OP, "memory_op", hypercall_memory_op, CALLER_ANY },
     { HYPERCALL_XEN_VERSION, "xen_version", hypercall_xen_version, CALLER_ANY },
     { HYPERCALL_CONSOLE_IO, "console_io", hypercall_console_io, CALLER_ANY },

@@ -38,6 +38,7 @@ struct hypercall_row {
 int64_t hypercall_dispatch(struct hypercall *call, const struct hypercall_row *rows, unsigned count, uint64_t number);
 #define HYPERCALL_ROWS(rows) (rows), sizeof(rows) / sizeof((rows)[0])
 
+int64_t hypercall_platform_op(struct hypercall *call);
 int64_t hypercall_memory_op(struct hypercall *call);
 int64_t hypercall_xen_version(struct hypercall *call);
 int64_t hypercall_console_io(struct hypercall *call);

@@ -9,6 +9,8 @@
 #include "hv/vm/event_channel.h"
 #include "hv/vm/schedule_queue.h"
 
+#define CALL_PATIENCE 1000 /* PAUSEs before the cores are called again */
+
 static struct lock schedule_lock;
 static uint64_t queued; /* numbers the vCPUs that begin to wait for a core, in turn */
 static uint64_t slice_ns;
@@ -188,6 +190,17 @@ void schedule_kick(const struct guest *guest)
     for (unsigned v = 0; v < guest->spec.vcpus; v++)
         kick(&guest->vcpus[v], VECTOR_FLUSH);
     lock_release(&schedule_lock);
+}
+
+void schedule_call_cores(void)
+{
+    lock_acquire(&schedule_lock);
+    for (unsigned core = 0; core < percore_count; core++)
+        if (core != percore_self()->index && !wake_core(core))
+            interrupt_core(core, VECTOR_FLUSH);
+    lock_release(&schedule_lock);
+    for (unsigned i = 0; i < CALL_PATIENCE; i++)
+        cpu_pause();
 }
 
 void schedule_pause(struct guest *guest)

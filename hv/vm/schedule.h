@@ -40,6 +40,8 @@ void schedule_runstate(const struct vcpu *vcpu, struct vcpu_runstate_info *info)
 void schedule_publish_runstate(struct vcpu *vcpu);
 /* Have the cores that run its vCPUs look up. */
 void schedule_kick(const struct guest *guest);
+/* Have every other core come to its loop soon. */
+void schedule_call_cores(void);
 /* Whether no core runs a vCPU of the guest. */
 bool schedule_is_quiet(const struct guest *guest);
 

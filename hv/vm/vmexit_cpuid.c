@@ -63,6 +63,15 @@ static void adapt(const struct vcpu *vcpu, uint32_t leaf, struct cpuid_result *r
     }
 }
 
+void vmexit_cpuid_features(const struct vcpu *vcpu, struct cpu_features *features)
+{
+    struct cpuid_result one = cpuid(1, 0), extended = cpuid(0x80000001, 0);
+
+    adapt(vcpu, 1, &one);
+    adapt(vcpu, 0x80000001, &extended);
+    *features = (struct cpu_features){ one.ecx, one.edx, extended.ecx, extended.edx };
+}
+
 enum exit_result vmexit_cpuid(struct vcpu *vcpu)
 {
     uint32_t leaf = (uint32_t)vcpu->svm.vmcb->rax;

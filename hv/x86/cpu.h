@@ -48,6 +48,23 @@ static inline void msr_write(uint32_t msr, uint64_t value)
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
 
+/* Some MSRs of Family 0Fh want a password in EDI; where there is none it does no harm. */
+#define MSR_PASSWORD 0x9C5A203Au
+
+static inline uint64_t msr_read_keyed(uint32_t msr)
+{
+    uint32_t low, high;
+
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr), "D"(MSR_PASSWORD) : "memory");
+    return (uint64_t)high << 32 | low;
+}
+
+static inline void msr_write_keyed(uint32_t msr, uint64_t value)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "D"(MSR_PASSWORD)
+                     : "memory");
+}
+
 static inline uint64_t tsc_read(void)
 {
     uint32_t low, high;

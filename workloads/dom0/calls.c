@@ -86,6 +86,13 @@ int64_t calls_sysctl(uint32_t command, struct sysctl *op)
     return call(HYPERCALL_SYSCTL, (uintptr_t)op, 0, 0);
 }
 
+int64_t calls_platform(uint32_t command, struct platform_op *op)
+{
+    op->command = command;
+    op->interface_version = PLATFORM_INTERFACE_VERSION;
+    return call(HYPERCALL_PLATFORM_OP, (uintptr_t)op, 0, 0);
+}
+
 int64_t calls_remote_shutdown(uint16_t domain, uint32_t reason)
 {
     struct sched_remote_shutdown op = { .domid = domain, .reason = reason };

@@ -20,6 +20,7 @@ void calls_power_off(void) __attribute__((noreturn));
 /* Fill in the rest of a structure and go. */
 int64_t calls_domctl(uint32_t command, uint16_t domain, struct domctl *op);
 int64_t calls_sysctl(uint32_t command, struct sysctl *op);
+int64_t calls_platform(uint32_t command, struct platform_op *op);
 int64_t calls_remote_shutdown(uint16_t domain, uint32_t reason);
 int64_t calls_version(void);
 /* What an error means, in a word or two. */

@@ -311,6 +311,18 @@ static void migrate(const struct words *w)
     }
 }
 
+/* By the name of the oldest machine of a pool. */
+static void cpuid_mask(const struct words *w)
+{
+    struct platform_op op = { .command = 0 };
+    size_t length = text_length(w->word[1]);
+
+    memcpy(op.hv_mask.name, w->word[1], length < sizeof(op.hv_mask.name) ? length : sizeof(op.hv_mask.name));
+    if (fine("cpuid-mask", w->word[1], calls_platform(PLATFORM_HV_CPUID_MASK, &op)))
+        say("1.ecx=%08x 1.edx=%08x 80000001.ecx=%08x 80000001.edx=%08x", op.hv_mask.ecx1, op.hv_mask.edx1,
+            op.hv_mask.ecx81, op.hv_mask.edx81);
+}
+
 static void create(const struct words *w)
 {
     create_domain(w->count - 1, w->word + 1);
@@ -332,6 +344,7 @@ static const struct verb {
     void (*run)(const struct words *w);
     const char *usage;
 } verbs[] = {
+    { "cpuid-mask", 2, cpuid_mask, "NAME   what CPUID reports from now on: fam_0f_rev_c ... fam_10_rev_c" },
     { "create", 2, create, "NAME [WORD=VALUE ...] [-p]   a guest from hv's module of that name; -p: leave it paused" },
     { "destroy", 2, destroy, "DOMAIN" },
     { "dmesg", 1, dmesg, "" },
