@@ -11,6 +11,7 @@
  * [ADDRESS]=BYTES in memory's order. OUT: also VECTOR:ERROR of an exception, and cr2. VALUE and ADDRESS are
  * hexadecimal, or one of code, end (of the instruction), data, ro, unmapped, and perhaps +HEX. What OUT does not
  * name stays as it was, but rip, which goes to the end, and RF, which a fault's image has set.
+ * A backslash at a line's end joins the next one.
  */
 #include <glib.h>
 
@@ -25,6 +26,7 @@ struct reading {
     struct model *model;
     GString *complaints;
     unsigned seen;          /* conditions with a vector: a bit each */
+    bool *row;              /* rows with a vector */
     unsigned failed, vectors;
     const char *name;       /* of the block */
     int condition;          /* its number, or -1 */
@@ -268,6 +270,7 @@ static bool vector_run(struct reading *reading, char **word)
         reading->failed++;
     }
     reading->vectors++;
+    reading->row[c.row[0]] = true;
     if (reading->condition >= 0)
         reading->seen |= 1u << reading->condition;
     return true;
@@ -300,6 +303,25 @@ static bool line_run(struct reading *reading, const char *line)
     return (!strcmp(word[0], "differs") || !strcmp(word[0], "lacks")) && block_begin(reading, word);
 }
 
+/* Conditions, and rows that only AMD's processors have: each needs a vector. */
+static void check_complete(struct reading *reading, const char *file)
+{
+    for (unsigned i = 0; vendor_condition(i); i++)
+        if (!(reading->seen >> i & 1)) {
+            g_string_append_printf(reading->complaints, "# %s: no vector of %s\n", file, vendor_condition(i));
+            reading->failed++;
+        }
+    for (unsigned i = 0; i < isa_row_count; i++) {
+        bool amd = isa_rows[i].feature == ISA_FEATURE_3DNOW || isa_rows[i].feature == ISA_FEATURE_SSE4A;
+
+        if (amd && !reading->row[i]) {
+            g_string_append_printf(reading->complaints, "# %s: no vector of %s \"%s\"\n", file, isa_rows[i].name,
+                                   isa_rows[i].encoding);
+            reading->failed++;
+        }
+    }
+}
+
 unsigned vectors_run(struct model *model, const char *file, GString *complaints, unsigned *vectors)
 {
     struct reading reading = { .model = model, .complaints = complaints, .condition = -1 };
@@ -310,18 +332,18 @@ unsigned vectors_run(struct model *model, const char *file, GString *complaints,
         g_string_append_printf(complaints, "# cannot read %s\n", file);
         return 1;
     }
+    reading.row = g_new0(bool, isa_row_count);
+    for (char *end = text; (end = strstr(end, "\\\n")) != NULL; end += 2)
+        memset(end, ' ', 2);
     lines = g_strsplit(text, "\n", -1);
     for (unsigned i = 0; lines[i]; i++)
         if (*lines[i] && *lines[i] != '#' && !line_run(&reading, lines[i])) {
-            g_string_append_printf(complaints, "# %s:%u: neither differs, lacks nor vector as vectors.c says\n", file,
-                                   i + 1);
+            g_string_append_printf(complaints, "# %s: neither differs, lacks nor vector as vectors.c says: %s\n", file,
+                                   lines[i]);
             reading.failed++;
         }
-    for (unsigned i = 0; vendor_condition(i); i++)
-        if (!(reading.seen >> i & 1)) {
-            g_string_append_printf(complaints, "# %s: no vector of %s\n", file, vendor_condition(i));
-            reading.failed++;
-        }
+    check_complete(&reading, file);
+    g_free(reading.row);
     *vectors = reading.vectors;
     return reading.failed;
 }

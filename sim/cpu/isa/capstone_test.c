@@ -9,11 +9,7 @@
  *     extra THEIRS                reason     capstone decodes it, Family 10h does not
  *     group NAME                  reason     the same for a whole group of capstone's
  *
- * Without a line, because it is no property of a row: capstone accepts LOCK everywhere; on opcodes of media
- * instructions it ignores mandatory prefixes that have no meaning (#UD here), and in 16-bit code it takes the
- * mandatory prefix 66 for absent and absent for present, and with both 67 and REX.W it sees a 66 that is not
- * there, so that only the length counts in these cases. The same where two of 66, F2, F3 stand together, or one
- * of them in front of another prefix. What begins with C4, C5 or 62 it takes for VEX or EVEX.
+ *     case  NAME                  reason     a situation that is no property of a row; the conditions are below
  */
 #include <capstone/capstone.h>
 #include <string.h>
@@ -140,14 +136,14 @@ static bool prefixes_pile_up(const uint8_t *bytes, unsigned mode)
     return false;
 }
 
-static bool prefixes_confuse(unsigned mode, const struct insn *insn)
+static bool phantom_66(unsigned mode, const struct insn *insn)
 {
-    return mode == 0 || (mode == 2 && insn->operand_size == 8 && insn->address_size == 4);
+    return mode == 2 && insn->operand_size == 8 && insn->address_size == 4;
 }
 
 #define AT 0x1000 /* where the bytes are said to stand */
 
-/* Only where mnemonic and length agree: else these lines have given a reason already. */
+/* Only where mnemonic (or its other spelling) and length agree: else a line has given the reason already. */
 static void compare_operands(const uint8_t *bytes, unsigned mode, const struct insn *insn, const cs_insn *theirs)
 {
     const struct isa_row *row = insn->row;
@@ -167,9 +163,14 @@ static void compare_valid(const uint8_t *bytes, unsigned mode, const struct insn
     const struct isa_row *row = insn->row;
     char name[32];
 
-    if (theirs != NULL && theirs->size == insn->length && prefixes_pile_up(bytes, mode))
+    if (theirs != NULL && theirs->size == insn->length && prefixes_pile_up(bytes, mode) &&
+        excepted("case", "prefixes-pile-up", NULL, NULL))
         return;
-    if (is_media(row) && prefixes_confuse(mode, insn) && (theirs == NULL || theirs->size == insn->length))
+    if (is_media(row) && mode == 0 && (theirs == NULL || theirs->size == insn->length) &&
+        excepted("case", "media-in-16-bit-code", NULL, NULL))
+        return;
+    if (is_media(row) && phantom_66(mode, insn) && (theirs == NULL || theirs->size == insn->length) &&
+        excepted("case", "media-with-67-and-rexw", NULL, NULL))
         return;
     if (theirs == NULL) {
         if (!excepted("row", row->name, row->encoding, "invalid"))
@@ -181,11 +182,12 @@ static void compare_valid(const uint8_t *bytes, unsigned mode, const struct insn
         g_strlcpy(name, bare(theirs), sizeof(name));
     if (theirs->size != insn->length && !excepted("row", row->name, row->encoding, "length"))
         complain("row length", bytes, mode, insn, theirs);
-    if (strcmp(bare(theirs), name) != 0 && !excepted("name", name, bare(theirs), NULL) &&
-        !excepted("row", row->name, row->encoding, "name"))
-        complain("row name", bytes, mode, insn, theirs);
-    else if (theirs->size == insn->length && strcmp(bare(theirs), name) == 0)
+    if (strcmp(bare(theirs), name) != 0 && !excepted("name", name, bare(theirs), NULL)) {
+        if (!excepted("row", row->name, row->encoding, "name"))
+            complain("row name", bytes, mode, insn, theirs);
+    } else if (theirs->size == insn->length) {
         compare_operands(bytes, mode, insn, theirs);
+    }
 }
 
 /* Some row of this opcode is a media instruction. */
@@ -205,7 +207,11 @@ static void compare_invalid(const uint8_t *bytes, unsigned mode, const struct in
 {
     uint8_t first = first_opcode(bytes, mode);
 
-    if (insn->lock || media_opcode(insn, theirs) || first == 0xC4 || first == 0xC5 || first == 0x62)
+    if (insn->lock && excepted("case", "lock", NULL, NULL))
+        return;
+    if (media_opcode(insn, theirs) && excepted("case", "media-prefix", NULL, NULL))
+        return;
+    if ((first == 0xC4 || first == 0xC5 || first == 0x62) && excepted("case", "vex", NULL, NULL))
         return;
     for (unsigned i = 0; i < theirs->detail->groups_count; i++) {
         const char *group = cs_group_name(handle[mode], theirs->detail->groups[i]);
