@@ -210,7 +210,7 @@ static void reset_boundary(struct core *core, enum core_reset kind)
     }
     core->init_pending = core->nmi_masked = false;
     core->interrupt_shadow = core->shadow_blocks_debug = false;
-    core->halted = core->mwaiting = core->mwait_breaks = core->shutdown = false;
+    core->halted = core->mwaiting = core->mwait_breaks = core->shutdown = core->repeating = false;
     core->waiting_for_sipi = !core->bsp; /* deviation: after a cold reset too; no F0x68[5] start at the vector */
     core->pending_dr6 = 0;
     core->monitor_line = NEVER;

@@ -319,6 +319,7 @@ struct core {
     uint64_t hwcr;
 
     /* between instructions */
+    bool repeating;         /* a string instruction has made some of its steps: RF in what is saved (APM2 3.1.6) */
     bool interrupt_shadow;  /* STI, MOV SS, POP SS: the next boundary takes no INTR (and no #DB trap) */
     bool shadow_blocks_debug; /* MOV SS/POP SS only */
     bool nmi_masked, nmi_pending, init_pending, smi_pending, mc_pending; /* mc: how is mca.raised */

@@ -32,7 +32,7 @@ static const struct state_field core_fields[] = {
     V(star), V(lstar), V(cstar), V(sfmask), V(kernel_gs_base),
     V(sysenter_cs), V(sysenter_esp), V(sysenter_eip),
     V(tsc_aux), V(tsc_offset_host), V(hwcr), V(tpr),
-    V(interrupt_shadow), V(shadow_blocks_debug), V(nmi_masked), V(nmi_pending), V(init_pending),
+    V(repeating), V(interrupt_shadow), V(shadow_blocks_debug), V(nmi_masked), V(nmi_pending), V(init_pending),
     V(smi_pending), V(mc_pending), V(halted), V(mwaiting), V(waiting_for_sipi), V(shutdown),
     V(smm.active), V(smm.internal), V(smm.was_halted), V(smm.nmi_masked), V(smm.status), V(smm.held_dr6),
     V(smm.io_valid), V(smm.io_info), V(smm.io_rip), V(smm.io_rcx), V(smm.io_rsi), V(smm.io_rdi),

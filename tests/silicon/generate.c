@@ -245,6 +245,12 @@ static uint64_t random_rip(struct random *r)
     }
 }
 
+/* After a load of SS the trap would come behind what follows the case (APM2 8.2.2). */
+static bool may_trap(const struct insn *insn)
+{
+    return insn->run != exec_mov_to_segment && insn->run != exec_pop_segment;
+}
+
 static bool single_make(struct silicon_case *c, const struct native_processor *processor, struct random *r,
                         unsigned row)
 {
@@ -265,6 +271,8 @@ static bool single_make(struct silicon_case *c, const struct native_processor *p
         if (!draft_make(&draft, r, row, c->bits, c->in.rip) || !place_operands(c, &draft, r, processor) ||
             !vendors_agree(c, &draft, processor))
             continue;
+        if (random_one_in(r, 16) && may_trap(&draft.insn))
+            c->in.rflags |= RFLAGS_TF;
         c->size = draft.insn.length;
         memcpy(c->code, draft.bytes, c->size);
         c->at[0] = 0;

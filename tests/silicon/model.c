@@ -153,6 +153,7 @@ static void load_case(struct model *model, const struct silicon_case *c)
     core->cr2 = 0;
     core->pending_dr6 = 0;
     core->halted = core->mwaiting = core->shutdown = core->interrupt_shadow = core->shadow_blocks_debug = false;
+    core->repeating = false;
     if (c->media)
         fp_load(core, c->in.fx);
     core_mode_changed(core, false);
@@ -226,6 +227,8 @@ static void run_one(struct model *model, const struct silicon_case *c)
     do
         core_step(core);
     while (core->cpl == 3 && core->rip == c->in.rip && !core->pending_dr6 && ++steps < MOST_STEPS);
+    if (core->cpl == 3 && core->pending_dr6)
+        core_step(core); /* the trap of a single step */
 }
 
 /* The filler behind the sequence is INT3: a frame that points behind it is a retirement. */

@@ -183,6 +183,9 @@ static void stub_load(const struct silicon_case *c)
     stub->far_selector = c->in.seg[SEG_CS];
     stub->media = c->media;
     stub->segments = c->segments;
+    stub->trap = (c->in.rflags & RFLAGS_TF) != 0;
+    memcpy(stub->frame, (uint64_t[5]){ c->in.rip, c->in.seg[SEG_CS], c->in.rflags, c->in.gpr[RSP], SELECTOR_DATA },
+           sizeof(stub->frame));
     if (c->media)
         memcpy(stub->fx, c->in.fx, sizeof(stub->fx));
 }

@@ -15,18 +15,22 @@ _Static_assert(offsetof(struct stub_state, own_rsp) == 0x90 && offsetof(struct s
                offsetof(struct stub_state, fs_base) == 0xB0 && offsetof(struct stub_state, out_gpr) == 0xC0 &&
                offsetof(struct stub_state, out_rflags) == 0x140 && offsetof(struct stub_state, out_seg) == 0x148 &&
                offsetof(struct stub_state, far_offset) == 0x158 && offsetof(struct stub_state, case_fs_base) == 0x160 &&
+               offsetof(struct stub_state, trap) == 0xAB && offsetof(struct stub_state, frame) == 0x170 &&
                offsetof(struct stub_state, fx) == 0x200,
                "the assembly's offsets");
 
 __asm__(
     ".pushsection .text\n"
     ".set S, 0x6B5A3000\n"
-    ".macro LOAD_ALL\n"
-    "   pushq S+0x80\n popfq\n"
+    ".macro LOAD_GENERAL\n"
     "   movq S+0x00, %rax\n movq S+0x08, %rcx\n movq S+0x10, %rdx\n movq S+0x18, %rbx\n"
     "   movq S+0x28, %rbp\n movq S+0x30, %rsi\n movq S+0x38, %rdi\n"
     "   movq S+0x40, %r8\n movq S+0x48, %r9\n movq S+0x50, %r10\n movq S+0x58, %r11\n"
     "   movq S+0x60, %r12\n movq S+0x68, %r13\n movq S+0x70, %r14\n movq S+0x78, %r15\n"
+    ".endm\n"
+    ".macro LOAD_ALL\n"
+    "   pushq S+0x80\n popfq\n"
+    "   LOAD_GENERAL\n"
     "   movq S+0x20, %rsp\n"
     ".endm\n"
     ".globl stub_begin, stub_capture, stub_enter, stub_leave, stub_signal, stub_end\n"
@@ -41,11 +45,14 @@ __asm__(
     "   cmpw $0, S+0xA0\n je 1f\n movw S+0xA0, %fs\n"
     "1: cmpw $0, S+0xA2\n je 2f\n movw S+0xA2, %gs\n"
     "2: cmpb $0, S+0xA8\n je 3f\n fxrstor64 S+0x200\n"
-    "3: cmpw $0x33, S+0x15C\n jne 4f\n"
+    "3: cmpb $0, S+0xAB\n jne 8f\n"
+    "   cmpw $0x33, S+0x15C\n jne 4f\n"
     "   LOAD_ALL\n"
     "   jmp *S+0x88\n"
     "4: LOAD_ALL\n"
     "   ljmp *S+0x158\n"
+    "8: LOAD_GENERAL\n"
+    "   movq $S+0x170, %rsp\n iretq\n" /* the first trap comes after the case's first instruction */
     "stub_capture:\n"
     "   movq %rax, S+0xC0\n movq %rcx, S+0xC8\n movq %rdx, S+0xD0\n movq %rbx, S+0xD8\n"
     "   movq %rsp, S+0xE0\n movq %rbp, S+0xE8\n movq %rsi, S+0xF0\n movq %rdi, S+0xF8\n"

@@ -16,7 +16,7 @@ struct stub_state {
     uint64_t rip;            /* 088: offset of the far pointer, and the near one */
     uint64_t own_rsp;        /* 090 */
     uint16_t seg[8];         /* 098: ES CS SS DS FS GS */
-    uint8_t media, segments, fsgsbase, pad[5]; /* 0A8 */
+    uint8_t media, segments, fsgsbase, trap, pad[4]; /* 0A8 */
     uint64_t fs_base, gs_base; /* 0B0, 0B8: the child's own */
     uint64_t out_gpr[16];    /* 0C0 */
     uint64_t out_rflags;     /* 140 */
@@ -24,7 +24,8 @@ struct stub_state {
     uint32_t far_offset;     /* 158 */
     uint16_t far_selector, pad2;
     uint64_t case_fs_base, case_gs_base; /* 160, 168 */
-    uint8_t pad3[0x200 - 0x170];
+    uint64_t frame[5];       /* 170: for IRET into a case with TF: rIP, CS, rFLAGS, rSP, SS */
+    uint8_t pad3[0x200 - 0x198];
     uint8_t fx[512];         /* 200 */
     uint8_t out_fx[512];     /* 400 */
 };

@@ -75,7 +75,7 @@ static enum outcome deliver_once(struct core *core, const struct event *event, b
         .ext = software ? 0 : 1,
         .software = software,
         .rip = (software || event->icebp) && !injected ? core->next_rip : core->rip,
-        .rflags = rflags_read(core) | (event_sets_rf(event) ? RFLAGS_RF : 0),
+        .rflags = rflags_read(core) | (event_sets_rf(event) || core->repeating ? RFLAGS_RF : 0),
     };
 
     if (!(core->cr0 & CR0_PE))

@@ -223,6 +223,7 @@ static void run_insn(struct core *core, const struct insn *insn)
     core->next_rip = rip_advance(core, insn->length);
     outcome = insn->run(core, insn);
     core->cycles += insn->cost;
+    core->repeating = outcome == OUTCOME_REPEAT && insn->rep;
     if (outcome == OUTCOME_NEXT)
         retire(core, insn, &before);
     else if (outcome != OUTCOME_REPEAT)

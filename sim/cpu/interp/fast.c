@@ -49,6 +49,7 @@ static __attribute__((noinline)) bool run_odd(struct core *core, const struct in
     }
     if (outcome == OUTCOME_NEXT)
         return true;
+    core->repeating = outcome == OUTCOME_REPEAT && insn->rep;
     if (outcome != OUTCOME_REPEAT) {
         tell_fetches(core, stay);
         execute_conclude(core, insn, outcome, &plain);

@@ -83,12 +83,12 @@ static uint64_t horizon(const struct core *core)
 static void advance(struct core *core, bool single)
 {
     if (boundary_take_event(core) || boundary_code_breakpoint(core)) {
-        core->breakpoint_passed = false;
+        core->breakpoint_passed = core->repeating = false;
         return;
     }
     if (breakpoint_stops(core))
         return;
-    core->breakpoint_passed = false;
+    core->breakpoint_passed = core->repeating = false;
     core->horizon = horizon(core);
     if (core->ibs.counting && ibs_due(core))
         sample_one(core);

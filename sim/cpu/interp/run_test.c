@@ -367,6 +367,37 @@ START_TEST(time_stamp_counts_cycles_from_reset)
 }
 END_TEST
 
+/* APM2 3.1.6: "or when a string instruction is interrupted". Steps of two cycles each. */
+START_TEST(an_interrupted_string_instruction_saves_rf)
+{
+    static const struct {
+        unsigned cycles; /* before the NMI */
+        uint64_t rip;
+        bool rf;
+    } cases[] = { { 20, CODE + 1, true }, { 199, CODE + 1, true }, { 201, CODE + 3, false }, { 1, CODE + 1, false } };
+
+    EACH_ENGINE {
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+            struct board *board = board_new("10h-b3", 1, engine);
+            struct core *core = board->core[0];
+
+            board_put(board, CODE, 0x90, 0xF3, 0xAA, 0x90, 0x90, 0x90); /* nop; rep stosb; nop x 3 */
+            board_enter_flat(board, 0, CODE);
+            core->gpr[RCX] = 100;
+            core->gpr[RDI] = 0x40000;
+            core_run(core, cases[i].cycles);
+            core->nmi_pending = true;
+            core_attention(core);
+            core_run(core, 5000);
+            ck_assert_int_eq(board_vector(core), EXC_NMI);
+            ck_assert_uint_eq(spa_read(&board->space, core->gpr[RSP], 4), cases[i].rip);
+            ck_assert_uint_eq(spa_read(&board->space, core->gpr[RSP] + 8, 4) >> 16 & 1, cases[i].rf);
+            board_free(board);
+        }
+    }
+}
+END_TEST
+
 UNIT_TESTS("run", a_core_runs_to_the_first_boundary_at_or_past_its_limit,
            halting_with_interrupts_off_waits_and_time_jumps_to_the_limit,
            an_undefined_opcode_reaches_its_handler_with_rip_at_the_instruction,
@@ -379,4 +410,5 @@ UNIT_TESTS("run", a_core_runs_to_the_first_boundary_at_or_past_its_limit,
            an_instruction_at_a_page_end_costs_two_itlb_lookups_and_its_second_page_may_fault,
            init_resets_and_sipi_starts_a_waiting_core,
            init_of_a_core_that_waits_for_sipi_is_used_up, init_with_r_init_becomes_an_sx_exception,
-           a_store_to_the_armed_line_ends_mwait, time_stamp_counts_cycles_from_reset)
+           a_store_to_the_armed_line_ends_mwait, time_stamp_counts_cycles_from_reset,
+           an_interrupted_string_instruction_saves_rf)
