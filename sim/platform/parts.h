@@ -25,7 +25,6 @@
 struct platform {
     struct platform_config config;
     struct platform_wiring wiring;
-    struct core_pins pins;   /* of the boot processor */
     struct map map;
     struct ports ports;
     struct rom rom;

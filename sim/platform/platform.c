@@ -62,9 +62,11 @@ static void platform_set_intr(void *ctx, bool level)
 {
     struct platform *platform = ctx;
 
+    const struct core_pins *pins = platform->wiring.bsp_pins; /* filled in when the boot processor has been made */
+
     ioapic_set_pin(&platform->ioapic, IOAPIC_PIN_INTR, level);
-    if (platform->pins.extint)
-        platform->pins.extint(platform->pins.ctx, level);
+    if (pins && pins->extint)
+        pins->extint(pins->ctx, level);
 }
 
 static uint8_t platform_vector(void *ctx)
@@ -172,8 +174,6 @@ void platform_connect(struct platform *platform, const struct platform_wiring *w
     map->ctx = wiring->ctx;
     map->stored = wiring->stored;
     map->drop_native = wiring->drop_native;
-    if (wiring->bsp_pins)
-        platform->pins = *wiring->bsp_pins;
     platform->ioapic.messages = wiring->messages;
     platform->errors.unmodelled = wiring->unmodelled;
     for (unsigned node = 0; node < platform->config.nodes; node++) {

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Debian's kernel as a PVH guest of hv: its self-check passes and it powers off, on each size of backing and on two vCPUs.
--- What that costs stands side by side. Files: -s dir=DIR (vmlinux, and guest.cpio.gz, an initramfs without modules for
--- hardware that the guest lacks).
+-- Debian's kernel as a PVH guest of hv: its self-check passes and it powers off, on each size of backing and on two vCPUs,
+-- as on a native PC (xen=off) and with Xen's interface: events, timer, clock. What that costs stands side by side.
+-- Files: -s dir=DIR (vmlinux, and guest.cpio.gz, an initramfs without modules for hardware that the guest lacks).
 --
 --     fam10h run tests/linux/guest.lua -s dir=build/linux
 
@@ -38,11 +38,11 @@ local function compare_exits(name, console)
     return sum, model, cycles
 end
 
-local function boot_linux(name, vcpus, backing)
+local function boot_linux(name, vcpus, backing, xen)
     machine{ memory = "5G", cores = vcpus }
     boot{ kernel = "hv.elf", modules = {
-        string.format("%s/vmlinux name=debian memory=%s vcpus=%d backing=%s xen=off ramdisk=%s/guest.cpio.gz -- "
-                      .. "console=ttyS0 panic=-1 quiet", dir, ram, vcpus, backing, dir),
+        string.format("%s/vmlinux name=debian memory=%s vcpus=%d backing=%s xen=%s ramdisk=%s/guest.cpio.gz -- "
+                      .. "console=ttyS0 panic=-1 quiet", dir, ram, vcpus, backing, xen or "off", dir),
         dir .. "/guest.cpio.gz ramdisk" } }
     run{ limit = "30s" }
     local console = uart{}
@@ -51,6 +51,7 @@ local function boot_linux(name, vcpus, backing)
     expect(lines_with(console, "%(debian%) ok %- "), { equals = SELF_CHECKS, name = name .. ": self-checks that passed" })
     expect(lines_with(console, "%(debian%) not ok"), { equals = 0, name = name .. ": self-checks that failed" })
     expect(console, { matches = "fact cpus " .. vcpus, name = name .. ": processors that Linux started" })
+    expect(console, { matches = "fact clocksource " .. (xen and "xen" or "tsc"), name = name .. ": the clock" })
     local sum, model, exit_cycles = compare_exits(name, console)
     local data, code = walks{ of = "guest" }, walks{ of = "guest", side = "instruction" }
     return {
@@ -62,7 +63,8 @@ local function boot_linux(name, vcpus, backing)
 end
 
 local rows = {}
-for _, case in ipairs{ { "4K", 1, "4k" }, { "2M", 1, "2m" }, { "1G", 1, "1g" }, { "2M, 2 vCPUs", 2, "2m" } } do
+for _, case in ipairs{ { "4K", 1, "4k" }, { "2M", 1, "2m" }, { "1G", 1, "1g" }, { "2M, 2 vCPUs", 2, "2m" },
+                       { "2M, Xen", 1, "2m", "on" }, { "2M, Xen, 2", 2, "2m", "on" } } do
     rows[#rows + 1] = boot_linux(table.unpack(case))
 end
 expect(rows[2].refs, { at_most = rows[1].refs - 1, name = "2M backing takes fewer references than 4K" })
