@@ -245,7 +245,8 @@ static struct evtchn_bind_virq global_virq = { .virq = VIRQ_CONSOLE };
 static struct evtchn_bind_interdomain nobody = { .remote_domid = NO_SUCH_DOMAIN, .remote_port = 1 };
 static struct evtchn_bind_vcpu no_port = { .port = 900, .vcpu = 0 };
 static struct memory_add_to_physmap_64 far_frame = { .domid = DOMID_SELF, .gpfn = ~0ull };
-static struct memory_add_to_physmap_64 grant_frame = { .domid = DOMID_SELF, .space = PHYSMAP_GRANT_TABLE };
+static struct memory_add_to_physmap_64 grant_frame = { .domid = DOMID_SELF, .space = PHYSMAP_GRANT_TABLE,
+                                                          .index = 4 };
 static struct hvm_param no_param = { .domid = DOMID_SELF, .index = HVM_PARAM_COUNT };
 static struct hvm_param low_vector = { .domid = DOMID_SELF, .value = (uint64_t)CALLBACK_TYPE_VECTOR << 56 | 3 };
 static struct hvm_param foreign_param = { .domid = 0, .index = HVM_PARAM_STORE_PFN };
@@ -264,7 +265,7 @@ static const struct wrong {
     { "memory_op 99", HYPERCALL_MEMORY_OP, { 99 }, XEN_ENOSYS },
     { "memory_op, no pointer", HYPERCALL_MEMORY_OP, { MEMORY_ADD_TO_PHYSMAP, NOT_MAPPED }, XEN_EFAULT },
     { "a frame beyond all memory", HYPERCALL_MEMORY_OP, { MEMORY_ADD_TO_PHYSMAP, (uintptr_t)&far_frame }, XEN_EINVAL },
-    { "a grant frame", HYPERCALL_MEMORY_OP, { MEMORY_ADD_TO_PHYSMAP, (uintptr_t)&grant_frame }, XEN_EINVAL },
+    { "a fifth grant frame", HYPERCALL_MEMORY_OP, { MEMORY_ADD_TO_PHYSMAP, (uintptr_t)&grant_frame }, XEN_EINVAL },
     { "xen_version 99", HYPERCALL_XEN_VERSION, { 99 }, XEN_ENOSYS },
     { "xen_version's features, no pointer", HYPERCALL_XEN_VERSION, { XENVER_GET_FEATURES, NOT_MAPPED }, XEN_EFAULT },
     { "console_io write, no pointer", HYPERCALL_CONSOLE_IO, { CONSOLEIO_WRITE, 10, NOT_MAPPED }, XEN_EFAULT },
