@@ -105,7 +105,7 @@ const char *guest_spec_parse(struct guest_spec *spec, const char *string, unsign
         return "vcpus= must be 1 to 8";
     spec->shadow_memory = option_size(string, "shadow_memory", 0, &bad);
     if (bad || (spec->shadow_memory && spec->shadow_memory < GUEST_SHADOW_MIN))
-        return "shadow_memory= must be a size, at least 2M";
+        return "shadow_memory= must be a size, at least 512K";
     spec->hap = option_flag(string, "hap", true);
     spec->xen = option_flag(string, "xen", true);
     spec->width = (unsigned)width;

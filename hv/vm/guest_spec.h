@@ -11,7 +11,7 @@
 #define GUEST_NAME_MAX 16
 #define GUEST_CORES_MAX 64
 #define GUEST_VCPUS_MAX 8
-#define GUEST_SHADOW_MIN (2ull << 20)
+#define GUEST_SHADOW_MIN (512ull << 10)
 #define GUEST_MEMORY_MIN (4ull << 20)
 #define GUEST_MEMORY_MAX (512ull << 30) /* one nested PML4 entry */
 

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables as memory (APM2 5.3 to 5.5): what a hypervisor that shadows them could get wrong and a processor does not.
+ *
+ *   - a write to a live table takes effect after INVLPG, whatever instruction makes it, whatever its size, also across
+ *     the border of two tables, and also when it is made through another mapping of the table than the identity one;
+ *   - a table can map itself, one frame can be a table of two levels, and one table can be reached with two rights;
+ *   - A and D are set by accesses alone, again and again after they were cleared, in every mapping for itself;
+ *   - a frame that was memory becomes a table and the other way round, with all its mappings;
+ *   - address spaces are made by copying, share pages until one is written, and are given back.
+ */
+#include "workloads/lib/check.h"
+#include "workloads/lib/instructions.h"
+#include "workloads/lib/paging64.h"
+
+#define WINDOW 0x20000000000ull      /* its own PML4E */
+#define SELF_SLOT 300ull
+#define ADDRESS 0x000FFFFFFFFFF000ull
+#define PAGES 16
+#define ENTRY (PTE_P | PTE_RW)
+
+static uint64_t pages[PAGES][512] __attribute__((aligned(4096)));
+static uint64_t spare[8][512] __attribute__((aligned(4096)));
+
+static void read_at(void *at)
+{
+    load32((uintptr_t)at);
+}
+
+static void write_at(void *at)
+{
+    store32((uintptr_t)at, 0x77);
+}
+
+/* The page table behind WINDOW, by its identity mapping; entry i maps WINDOW + i pages. */
+static uint64_t *table(void)
+{
+    return (uint64_t *)((uintptr_t)paging_entry(WINDOW, 1) & ~0xFFFull);
+}
+
+static uint64_t window(unsigned i)
+{
+    return WINDOW + 4096ull * i;
+}
+
+static uint64_t frame_of(const void *page)
+{
+    return (uintptr_t)page;
+}
+
+static void set(unsigned i, uint64_t entry)
+{
+    table()[i] = entry;
+    tlb_invalidate(window(i));
+}
+
+static void fill_pages(void)
+{
+    for (unsigned i = 0; i < PAGES; i++)
+        pages[i][0] = 0x1000 + i;
+}
+
+/* ---- Every way to write an entry -------------------------------------------------------------------------------- */
+
+/* From `old` to `new` at *entry, by one instruction of its kind. */
+struct writer {
+    const char *name;
+    void (*write)(volatile uint64_t *entry, uint64_t old, uint64_t new);
+};
+
+#define WRITER(name, code) \
+    static void name(volatile uint64_t *entry, uint64_t old, uint64_t new) \
+    { \
+        (void)old; \
+        code; \
+    }
+WRITER(by_mov, __asm__ volatile("movq %1, %0" : "=m"(*entry) : "r"(new)))
+WRITER(by_mov_immediate_half, __asm__ volatile("movl %k1, %0" : "=m"(*entry) : "r"(new)))
+WRITER(by_bytes, for (unsigned i = 0; i < 8; i++) ((volatile uint8_t *)entry)[i] = (uint8_t)(new >> 8 * i))
+WRITER(by_words, for (unsigned i = 0; i < 4; i++) ((volatile uint16_t *)entry)[i] = (uint16_t)(new >> 16 * i))
+WRITER(by_xchg, __asm__ volatile("xchgq %1, %0" : "+m"(*entry), "+r"(new)))
+WRITER(by_cmpxchg, __asm__ volatile("lock cmpxchgq %2, %0" : "+m"(*entry), "+a"(old) : "r"(new) : "cc"))
+WRITER(by_add, __asm__ volatile("addq %1, %0" : "+m"(*entry) : "r"(new - old) : "cc"))
+WRITER(by_lock_xadd, uint64_t by = new - old; __asm__ volatile("lock xaddq %1, %0" : "+m"(*entry), "+r"(by) : : "cc"))
+WRITER(by_sub, __asm__ volatile("subq %1, %0" : "+m"(*entry) : "r"(old - new) : "cc"))
+WRITER(by_xor, __asm__ volatile("lock xorq %1, %0" : "+m"(*entry) : "r"(old ^ new) : "cc"))
+WRITER(by_and_or, __asm__ volatile("andq $0, %0; orq %1, %0" : "+m"(*entry) : "r"(new) : "cc"))
+WRITER(by_stos, __asm__ volatile("rep stosq" : "+D"(entry), "+a"(new), "+c"((uint64_t){ 1 }) : : "memory"))
+WRITER(by_movs, const uint64_t *from = &new;
+       __asm__ volatile("movsq" : "+D"(entry), "+S"(from) : : "memory"))
+WRITER(by_movnti, __asm__ volatile("movnti %1, %0" : "=m"(*entry) : "r"(new)))
+WRITER(by_push, uint64_t sp; /* not one that hv knows */
+       __asm__ volatile("movq %%rsp, %0; leaq 8(%1), %%rsp; pushq %2; movq %0, %%rsp"
+                        : "=&r"(sp) : "r"(entry), "r"(new) : "memory"))
+WRITER(by_btc, uint64_t bits = old ^ new;
+       for (uint64_t i = 0; i < 64; i++) if (bits >> i & 1)
+           __asm__ volatile("lock btcq %1, %0" : "+m"(*entry) : "r"(i) : "cc"))
+WRITER(by_cmpxchg8b, uint32_t a = (uint32_t)old; uint32_t d = (uint32_t)(old >> 32);
+       __asm__ volatile("lock cmpxchg8b %0" : "+m"(*entry), "+a"(a), "+d"(d)
+                        : "b"((uint32_t)new), "c"((uint32_t)(new >> 32)) : "cc"))
+
+static const struct writer writers[] = {
+    { "MOV", by_mov }, { "MOV of the lower half", by_mov_immediate_half }, { "eight bytes", by_bytes },
+    { "four words", by_words }, { "XCHG", by_xchg }, { "LOCK CMPXCHG", by_cmpxchg }, { "ADD", by_add },
+    { "LOCK XADD", by_lock_xadd }, { "SUB", by_sub }, { "LOCK XOR", by_xor }, { "AND and OR", by_and_or },
+    { "REP STOS", by_stos }, { "MOVS", by_movs }, { "MOVNTI", by_movnti }, { "PUSH", by_push }, { "LOCK BTC", by_btc },
+    { "LOCK CMPXCHG8B", by_cmpxchg8b },
+};
+
+static void every_writer(void)
+{
+    for (unsigned n = 0; n < sizeof(writers) / sizeof(writers[0]); n++) {
+        uint64_t old = frame_of(pages[1]) | ENTRY | PTE_A | PTE_D, new = frame_of(pages[2]) | ENTRY | PTE_A | PTE_D;
+        uint32_t first, second;
+
+        set(0, old);
+        first = load32(WINDOW);
+        writers[n].write(&table()[0], old, new);
+        tlb_invalidate(WINDOW);
+        second = load32(WINDOW);
+        check_format(first == 0x1001 && second == 0x1002 && table()[0] == new, "an entry written by %s maps its page",
+                     writers[n].name);
+    }
+}
+
+static void odd_places(void)
+{
+    uint64_t one = frame_of(pages[3]) | ENTRY | PTE_A | PTE_D, value[2] = { one, one };
+    unsigned char *end;
+
+    set(10, 0);
+    set(11, 0);
+    /* Entry 10's upper half and entry 11's lower half in one unaligned store: both present bits stay where they were. */
+    *(volatile uint64_t *)((char *)&table()[10] + 4) = one << 32;
+    check(table()[10] == 0 && table()[11] == (uint32_t)one, "a write across two entries arrives");
+    check_equal(load32(window(11)), 0x1003, "and the entry it completes maps its page");
+    memcpy(&table()[10], value, sizeof(value));
+    tlb_invalidate(window(10));
+    tlb_invalidate(window(11));
+    check(load32(window(10)) == 0x1003 && load32(window(11)) == 0x1003, "two entries copied at once map theirs");
+    /* Across the border of two tables: the last four bytes of one, the first four of the next frame. */
+    *paging_entry(WINDOW + 0x200000, 1) = 0;
+    end = (unsigned char *)table() + 4096 - 4;
+    set(511, 0);
+    __asm__ volatile("movq %1, %0" : "=m"(*(uint64_t *)(void *)end) : "r"(0ull));
+    check(exception_try(read_at, (void *)window(511)).vector == EXC_PF, "a write across two frames leaves 0 in the first");
+}
+
+/* ---- Tables that map tables --------------------------------------------------------------------------------------- */
+
+static uint64_t self(uint64_t linear, unsigned level)
+{
+    uint64_t at = linear & 0x0000FFFFFFFFFFFF;
+
+    for (unsigned i = 0; i < level; i++)
+        at = (at >> 9) | SELF_SLOT << 39;
+    at &= ~7ull;
+    return at & 1ull << 47 ? at | 0xFFFF000000000000 : at;
+}
+
+static void self_mapped(void)
+{
+    uint64_t *root = (uint64_t *)(cr3_read() & ADDRESS), at;
+
+    root[SELF_SLOT] = frame_of(root) | ENTRY;
+    set(20, frame_of(pages[4]) | ENTRY);
+    at = self(window(20), 1);
+    check_equal(load32(at) & 0xFFFFF000, frame_of(pages[4]), "a self-mapped table shows its entries");
+    check_equal(load32(window(20)), 0x1004, "and maps");
+    *(volatile uint64_t *)at = frame_of(pages[5]) | ENTRY;
+    tlb_invalidate(window(20));
+    check_equal(load32(window(20)), 0x1005, "an entry written through the self-mapping is used");
+    check_equal(*(volatile uint64_t *)at & (PTE_A | PTE_D), PTE_A, "its A is set by that use, its D is not");
+    store32(window(20), 9);
+    check_equal(*(volatile uint64_t *)at & (PTE_A | PTE_D), PTE_A | PTE_D, "D by a write");
+    at = self(WINDOW, 4); /* the root through itself four times */
+    check_equal(*(volatile uint64_t *)at & ADDRESS, *paging_entry(WINDOW, 4) & ADDRESS, "four times round is the root");
+    *(volatile uint64_t *)self(window(20), 1) = 0;
+    tlb_invalidate(window(20));
+    check(exception_try(read_at, (void *)window(20)).vector == EXC_PF, "an entry cleared through it is gone");
+    pages[5][0] = 0x1005;
+}
+
+/* One frame as page directory of 1G and as page table of 2M. */
+static void two_levels(void)
+{
+    uint64_t *both = spare[0], at = WINDOW + 0x40000000;
+
+    memset(both, 0, 4096);
+    both[1] = frame_of(pages[6]) | ENTRY;        /* as a table: the second page of whatever it maps */
+    both[0] = frame_of(both) | ENTRY;            /* as a directory: itself is the table of the first 2M */
+    *paging_entry(at, 3) = frame_of(both) | ENTRY;
+    cr3_write(cr3_read());
+    check_equal(load32(at + 4096), 0x1006, "a frame that is directory and table at once maps its page");
+    check_equal(load32(at) & 0xFFFFF000, frame_of(both), "and itself");
+    store32(at + 8, (uint32_t)(frame_of(pages[7]) | ENTRY));
+    tlb_invalidate(at + 4096);
+    check_equal(load32(at + 4096), 0x1007, "written through its own mapping it maps another");
+    check_equal(both[0] & PTE_D, PTE_D, "D of the entry that maps itself");
+    *paging_entry(at, 3) = 0;
+    cr3_write(cr3_read());
+    check(exception_try(read_at, (void *)(at + 4096)).vector == EXC_PF, "gone with the entry above it");
+}
+
+static void two_rights(void)
+{
+    uint64_t *shared = spare[1], first = WINDOW + 0x400000, second = WINDOW + 0x600000;
+
+    memset(shared, 0, 4096);
+    shared[0] = frame_of(pages[8]) | ENTRY;
+    cr0_write(cr0_read() | 0x10000);
+    *paging_entry(first, 2) = frame_of(shared) | PTE_P;
+    *paging_entry(second, 2) = frame_of(shared) | ENTRY;
+    cr3_write(cr3_read());
+    check_equal(load32(first), 0x1008, "one table under a read-only directory entry");
+    check(exception_try(write_at, (void *)first).error_code == 3, "cannot be written through it");
+    check_equal(shared[0] & PTE_D, 0, "and D stays clear");
+    check(exception_try(write_at, (void *)second).vector == EXC_NONE, "but through another");
+    check_equal(shared[0] & PTE_D, PTE_D, "which sets D");
+    check(exception_try(write_at, (void *)first).error_code == 3, "the first still refuses");
+    *paging_entry(first, 2) |= PTE_RW;
+    check(exception_try(write_at, (void *)first).vector == EXC_NONE, "until it is made writable");
+    pages[8][0] = 0x1008;
+    *paging_entry(first, 2) = *paging_entry(second, 2) = 0;
+    cr3_write(cr3_read());
+}
+
+/* ---- Accessed and dirty --------------------------------------------------------------------------------------------- */
+
+static void bits_again_and_again(void)
+{
+    bool right = true;
+
+    set(30, frame_of(pages[9]) | ENTRY);
+    for (unsigned i = 0; i < 20; i++) {
+        load32(window(30));
+        right &= (table()[30] & (PTE_A | PTE_D)) == PTE_A;
+        store32(window(30), i);
+        right &= (table()[30] & (PTE_A | PTE_D)) == (PTE_A | PTE_D);
+        table()[30] &= ~(PTE_A | PTE_D);
+        tlb_invalidate(window(30));
+    }
+    check(right, "A and D are set anew after each clearing");
+    set(31, frame_of(pages[9]) | ENTRY);
+    set(30, frame_of(pages[9]) | ENTRY);
+    store32(window(30), 1);
+    check_equal(table()[31] & (PTE_A | PTE_D), 0, "an alias has its own A and D");
+    check_equal(load32(window(31)), 1, "and shows what was written");
+    check_equal(table()[31] & (PTE_A | PTE_D), PTE_A, "A by that read");
+    *paging_entry(WINDOW, 2) &= ~PTE_A;
+    *paging_entry(WINDOW, 3) &= ~PTE_A;
+    cr3_write(cr3_read());
+    load32(window(31));
+    check(*paging_entry(WINDOW, 2) & PTE_A && *paging_entry(WINDOW, 3) & PTE_A, "upper levels' A comes back");
+    pages[9][0] = 0x1009;
+}
+
+/* ---- Memory becomes a table, a table becomes memory ------------------------------------------------------------------ */
+
+static void changes_of_use(void)
+{
+    uint64_t *frame = spare[2], at = WINDOW + 0x800000;
+    bool right = true;
+
+    set(40, frame_of(frame) | ENTRY | PTE_A | PTE_D);
+    for (unsigned round = 0; round < 6; round++) {
+        memset(frame, 0, 4096); /* through the identity mapping, and then through the window's */
+        for (unsigned i = 0; i < 512; i++)
+            *(volatile uint64_t *)(window(40) + 8 * i) = i;
+        for (unsigned i = 0; i < 512; i++)
+            right &= frame[i] == i;
+        memset(frame, 0, 4096);
+        frame[round] = frame_of(pages[round]) | ENTRY;
+        *paging_entry(at, 2) = frame_of(frame) | ENTRY;
+        cr3_write(cr3_read());
+        right &= load32(at + 4096ull * round) == 0x1000 + round;
+        *(volatile uint64_t *)(window(40) + 8 * round) = frame_of(pages[round + 1]) | ENTRY; /* it is writable there */
+        tlb_invalidate(at + 4096ull * round);
+        right &= load32(at + 4096ull * round) == 0x1001 + round;
+        *paging_entry(at, 2) = 0;
+        cr3_write(cr3_read());
+    }
+    check(right, "a frame is memory and table in turn, and shows what was written last");
+}
+
+/* ---- Address spaces --------------------------------------------------------------------------------------------------- */
+
+#define PRIVATE 32u
+
+static uint64_t tree[4][512] __attribute__((aligned(4096)));
+
+/* A copy of the root with tables of its own for WINDOW; entries of both are read-only from then on. */
+static void fork_into(uint64_t *root)
+{
+    uint64_t *parent = (uint64_t *)(cr3_read() & ADDRESS);
+
+    memcpy(root, parent, 4096);
+    memset(tree[1], 0, 4096);
+    memset(tree[2], 0, 4096);
+    memcpy(tree[3], table(), 4096);
+    root[WINDOW >> 39 & 511] = frame_of(tree[1]) | ENTRY;
+    tree[1][0] = frame_of(tree[2]) | ENTRY;
+    tree[2][0] = frame_of(tree[3]) | ENTRY;
+    for (unsigned i = 0; i < PRIVATE; i++) {
+        tree[3][i] &= ~PTE_RW;
+        table()[i] &= ~PTE_RW;
+    }
+    cr3_write(cr3_read());
+}
+
+static void address_spaces(void)
+{
+    static uint64_t copies[PRIVATE][512] __attribute__((aligned(4096)));
+    uint64_t parent = cr3_read();
+    bool right = true;
+
+    for (unsigned round = 0; round < 4; round++) {
+        for (unsigned i = 0; i < PRIVATE; i++)
+            set(i, frame_of(pages[i % PAGES]) | ENTRY);
+        fork_into(tree[0]);
+        cr3_write(frame_of(tree[0]));
+        for (unsigned i = 0; i < PRIVATE; i++) {
+            right &= exception_try(write_at, (void *)window(i)).error_code == 3;
+            memcpy(copies[i], pages[i % PAGES], 4096);
+            tree[3][i] = frame_of(copies[i]) | ENTRY;
+            tlb_invalidate(window(i));
+            store32(window(i), 0x2000 + i);
+        }
+        cr3_write(parent);
+        for (unsigned i = 0; i < PRIVATE; i++) {
+            right &= load32(window(i)) == 0x1000 + i % PAGES;
+            right &= copies[i][0] == 0x2000 + i;
+        }
+        memset(tree, 0, sizeof(tree)); /* exit: the tables are memory again */
+        for (unsigned i = 0; i < 512; i++)
+            right &= tree[3][i] == 0;
+    }
+    check(right, "address spaces share pages until one is written, four times over");
+}
+
+/* A word in each 2M of memory: more tables than a small pool of shadow pages holds. */
+static void all_memory(void)
+{
+    bool right = true;
+
+    for (unsigned round = 0; round < 2; round++) {
+        for (uint64_t at = 0x800000; at < guest_memory_end; at += 0x200000)
+            store32(at, (uint32_t)(at >> 20) + round);
+        for (uint64_t at = 0x800000; at < guest_memory_end; at += 0x200000)
+            right &= load32(at) == (uint32_t)(at >> 20) + round;
+    }
+    check(right, "a word in each 2M of memory keeps its value");
+}
+
+void guest_main(void)
+{
+    exceptions_init();
+    fill_pages();
+    paging_entry(WINDOW, 1);
+    every_writer();
+    odd_places();
+    self_mapped();
+    two_levels();
+    two_rights();
+    bits_again_and_again();
+    changes_of_use();
+    address_spaces();
+    all_memory();
+    check_end();
+}
