@@ -294,6 +294,44 @@ local function cr8()
         string.format("32-bit guest, TPR by MMIO: %d APIC exits in each generation", mmio))
 end
 
+-- ---- hap ---------------------------------------------------------------------------------------------------------
+
+local SUM = "3cb078e4" -- of sums with its default blocks; computed independently with zlib's crc32
+
+-- Guests of both widths in one run: how many finish with the right sum, and in which mode hv says they run.
+local function boots(append)
+    machine{ memory = "512M" }
+    boot{ kernel = "hv.elf", append = append,
+          modules = { "sums64.elf name=a memory=16M", "sums32.elf name=b width=32 memory=16M" } }
+    run{ limit = "20s" }
+    local console, good, modes, exits_of = uart{}, 0, {}, {}
+    for result in console:gmatch("outcome=finished result=%x*(%x%x%x%x%x%x%x%x) ") do
+        good = good + (result == SUM and 1 or 0)
+    end
+    for width, mode in console:gmatch("width (%d+), (%a+) paging") do
+        modes[#modes + 1] = width .. " " .. mode
+    end
+    for _, e in ipairs(exits()) do
+        exits_of[e.exit] = (exits_of[e.exit] or 0) + e.count
+    end
+    return good, table.concat(modes, ", "), exits_of, console
+end
+
+local function hap()
+    local nested, nested_modes, nested_exits, log_on = boots("")
+    local shadow, shadow_modes, shadow_exits, log_off = boots("hap=off")
+    expect(nested_exits.VMEXIT_EXCP_PF or 0, { equals = 0, name = "hap: #PF exits" })
+    expect(shadow_exits.VMEXIT_EXCP_PF or 0, { at_least = 2 * 256, name = "hap=off: #PF exits" })
+    expect(log_off, { matches = "nested paging is supported but disabled", name = "hap=off: the boot log" })
+    expect(shadow_modes, { equals = "64 shadow, 32 shadow", name = "hap=off: both guests' mode" })
+    row("1", "guests with the right result, nested / shadow", "NP support", string.format("%d / %d of 2", nested, shadow),
+        nested == 2 and shadow == 2, "sums64 and sums32 with hap on and off; scenarios/shadow.lua: what each costs")
+    row("3", "hap without an option", "on", log_on:match("nested paging is enabled") and "on" or "off",
+        log_on:match("nested paging is enabled") ~= nil, "the boot log; no #PF exit, which shadow paging has")
+    row("4", "guest widths that are nested by default", "64b/32b", nested_modes == "64 nested, 32 nested" and "64b/32b"
+        or nested_modes, nested_modes == "64 nested, 32 nested", "the mode hv gave each guest")
+end
+
 -- ---- What is not built yet ----------------------------------------------------------------------------------------
 
 local LATER = {
@@ -324,14 +362,14 @@ end
 
 local PARTS = {
     walks = function() walk_table(); walk_claims() end, builder = builder,
-    caches = caches, reach = reach, asids = asids, cr8 = cr8,
+    caches = caches, reach = reach, asids = asids, cr8 = cr8, hap = hap,
 }
 
 local only = param.only
 if only and not PARTS[only] then
-    error("-s only=" .. only .. ": walks, builder, caches, reach, asids and cr8 are right", 0)
+    error("-s only=" .. only .. ": walks, builder, caches, reach, asids, cr8 and hap are right", 0)
 end
-for _, part in ipairs{ "walks", "builder", "caches", "reach", "asids", "cr8" } do
+for _, part in ipairs{ "walks", "builder", "caches", "reach", "asids", "cr8", "hap" } do
     if not only or only == part then
         PARTS[part]()
     end
