@@ -126,7 +126,10 @@ struct domctl_hv_memory {
     uint64_t result;
 };
 struct domctl_hv_migrate {
-    uint32_t new_domain; /* out */
+    uint32_t new_domain;  /* out, as all but the last */
+    uint32_t rounds;      /* the last one, with the guest stopped, included */
+    uint64_t pages, downtime_ns;
+    uint64_t cut_after;   /* in, for tests: the link is lost after so many records; 0: never */
 };
 
 struct domctl {

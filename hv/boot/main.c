@@ -11,6 +11,7 @@
 #include "hv/core/timer.h"
 #include "hv/migrate/cpuid_mask.h"
 #include "hv/migrate/mask_cores.h"
+#include "hv/migrate/migrate.h"
 #include "hv/vm/interrupts.h"
 #include "hv/vm/modules.h"
 #include "hv/vm/paging.h"
@@ -197,6 +198,7 @@ void hv_main(uint32_t magic, uint32_t info_address)
     percore_init(0, lapic_id());
     percore_count = 1;
     console_print("hv: %lu MiB free", (unsigned long)(memory_free_frames() >> 8));
+    hypercall_domctl_init(migrate_domctl);
     start_svm(options);
     lapic_silence_8259();
     lapic_init();

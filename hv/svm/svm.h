@@ -120,6 +120,29 @@ void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code,
 /* False: reserved bits, or LME changed under paging; the guest then gets #GP. */
 bool svm_set_guest_efer(struct svm_vcpu *vcpu, uint64_t value, bool long_mode_allowed);
 
+/* ---- All of it (state.c): what a guest can see of a vCPU, whatever the paging mode ------------------------ */
+
+#define SVM_FPU_BYTES 512
+struct svm_state {
+    struct svm_registers registers;
+    uint64_t rax, rsp, rip, rflags;
+    struct svm_paging paging;
+    uint64_t cr2, dr6, dr7, breakpoints[4];
+    struct vmcb_segment es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;
+    uint8_t cpl;
+    bool fpu_used;
+    uint64_t star, lstar, cstar, sfmask, kernel_gs_base, sysenter_cs, sysenter_esp, sysenter_eip, pat;
+    uint64_t interrupt_shadow;
+    uint64_t event; /* EVENTINJ: what was to be injected at the next entry */
+    uint64_t tsc;   /* the guest's, at the moment of saving */
+    uint8_t fpu[SVM_FPU_BYTES];
+};
+/* The vCPU is on no core. */
+void svm_save_state(const struct svm_vcpu *vcpu, struct svm_state *to);
+/* NULL: it can be loaded; else why no processor could have been in this state. */
+const char *svm_state_wrong(const struct svm_state *from, bool long_mode_allowed);
+void svm_load_state(struct svm_vcpu *vcpu, const struct svm_state *from);
+
 /* ---- Interrupts (interrupt.c) ------------------------------------------------------------------------- */
 
 /* An event that this exit cut off in its delivery is injected again; a software interrupt repeats itself. */

@@ -192,6 +192,21 @@ void devices_enter(struct vcpu *vcpu)
         take_messages(vcpu);
 }
 
+uint64_t devices_time(const struct guest *guest)
+{
+    return now_of(guest);
+}
+
+void devices_resume(struct guest *guest, uint64_t time)
+{
+    guest->epoch = clock_now() - time;
+    for (unsigned i = 0; i < guest->spec.vcpus; i++)
+        arm_apic(&guest->vcpus[i]);
+    lock_acquire(&guest->vdev_lock);
+    settle(guest, NULL);
+    lock_release(&guest->vdev_lock);
+}
+
 /* ---- Accesses -------------------------------------------------------------------------------------------- */
 
 uint32_t devices_port_read(struct vcpu *vcpu, unsigned port, unsigned size)

@@ -13,6 +13,9 @@
 void devices_begin(struct guest *guest);
 void devices_add_vcpu(struct vcpu *vcpu);
 void devices_end(struct guest *guest);
+/* The devices' time, and where it stands; a guest whose state came from elsewhere goes on from `time`. It is paused. */
+uint64_t devices_time(const struct guest *guest);
+void devices_resume(struct guest *guest, uint64_t time);
 
 /* Let happen what is due: timers, and messages posted to this vCPU. On its own core, before each VMRUN. */
 void devices_enter(struct vcpu *vcpu);

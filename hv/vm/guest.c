@@ -444,6 +444,41 @@ static const char *build(struct guest *guest, const struct multiboot_module *mod
     return load(guest, module);
 }
 
+/* All but what is in its memory and its vCPUs. */
+static const char *build_empty(struct guest *guest)
+{
+    const char *wrong = guest_spec_parse(&guest->spec, guest->string, guest->place, backing_limit);
+
+    if (wrong)
+        return wrong;
+    guest->paging = paging_of(guest->spec.hap);
+    if (!guest->paging)
+        return "hap=off: shadow paging is not built";
+    devices_begin(guest);
+    if (!npt_init(&guest->npt, alloc_table) || !guest->paging->guest_begin(guest))
+        return "not enough memory for the guest";
+    return create_vcpus(guest, 0) ? NULL : "not enough memory for the vCPUs";
+}
+
+const char *guest_build_empty(struct guest *guest, const char *string)
+{
+    size_t length = text_length(string);
+    const char *wrong = "the guest's string is too long";
+
+    if (length < sizeof(guest->string)) {
+        memcpy(guest->string, string, length + 1);
+        wrong = build_empty(guest);
+    }
+    if (wrong)
+        free_guest(guest);
+    return wrong;
+}
+
+void guest_come_alive(struct guest *guest)
+{
+    __atomic_store_n(&guest->life, GUEST_ALIVE, __ATOMIC_RELEASE);
+}
+
 const char *guest_build(struct guest *guest, const struct multiboot_module *module, const char *string)
 {
     size_t length = text_length(string);

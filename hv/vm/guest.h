@@ -146,6 +146,12 @@ struct guest *guest_take_created(unsigned domid);
 void guest_forget(struct guest *guest);
 /* A guest from one module and the string that describes it. NULL: it is alive. Or one line: what is wrong. */
 const char *guest_build(struct guest *guest, const struct multiboot_module *module, const char *string);
+/*
+ * The same without image, and no memory backed: it stays GUEST_BUILDING, for its state to be put in, until
+ * guest_come_alive or guest_forget. NULL, or what is wrong: then it is gone already.
+ */
+const char *guest_build_empty(struct guest *guest, const char *string);
+void guest_come_alive(struct guest *guest);
 /* An alive guest by number, NULL: none. */
 struct guest *guest_by_domid(unsigned domid);
 static inline bool guest_is_alive(const struct guest *guest)

@@ -5,6 +5,8 @@
 #include "hv/core/memory.h"
 #include "hv/vm/linear.h"
 
+#define VMMCALL_BYTES 3 /* without prefixes, which mean nothing to it */
+
 static bool read_gpa(void *ctx, uint64_t gpa, void *data, uint64_t size)
 {
     return guest_read(ctx, gpa, data, size);
@@ -98,8 +100,12 @@ static const struct hypercall_row hypercalls[] = {
 static enum exit_result xen_hypercall(struct vcpu *vcpu, uint32_t number)
 {
     struct hypercall call = read_arguments(vcpu);
+    int64_t value = hypercall_dispatch(&call, HYPERCALL_ROWS(hypercalls), number);
 
-    svm_set_rax(&vcpu->svm, (uint64_t)hypercall_dispatch(&call, HYPERCALL_ROWS(hypercalls), number));
+    if (call.again) /* interrupts and other vCPUs come in between */
+        svm_set_rip(&vcpu->svm, vcpu->svm.vmcb->rip - VMMCALL_BYTES);
+    else
+        svm_set_rax(&vcpu->svm, (uint64_t)value);
     return call.result;
 }
 

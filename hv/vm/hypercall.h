@@ -23,6 +23,7 @@ struct hypercall {
     uint64_t argument[5];
     bool in_64bit;
     bool control;            /* the caller may rule over others: dom0; without one, each guest may look (sysctl) */
+    bool again;              /* not over: the VMMCALL repeats itself, with the caller's registers as they are */
     enum exit_result result; /* what becomes of the vCPU */
 };
 
@@ -49,6 +50,10 @@ int64_t hypercall_event_channel_op(struct hypercall *call);
 int64_t hypercall_hvm_op(struct hypercall *call);
 int64_t hypercall_sysctl(struct hypercall *call);
 int64_t hypercall_domctl(struct hypercall *call);
+/* What carries out domctl's hv_migrate; set once, before any guest runs. */
+struct domctl_hv_migrate;
+typedef int64_t hypercall_migrate(struct hypercall *call, struct guest *source, struct domctl_hv_migrate *op);
+void hypercall_domctl_init(hypercall_migrate *migrate);
 /* DOMID_SELF or a number; NULL: there is no such guest, or the caller has no business with it. */
 struct guest *hypercall_guest(const struct hypercall *call, uint16_t domid);
 /* Copy between hv and the caller's linear memory. */

@@ -290,6 +290,24 @@ static int64_t shadow(struct hypercall *call)
     return error ? error : put(call, &op);
 }
 
+static hypercall_migrate *migrate_handler;
+
+void hypercall_domctl_init(hypercall_migrate *handler)
+{
+    migrate_handler = handler;
+}
+
+static int64_t migrate(struct hypercall *call)
+{
+    struct domctl op;
+    struct guest *guest;
+    int64_t error = get_other(call, &op, &guest);
+
+    if (!error)
+        error = migrate_handler(call, guest, &op.hv_migrate);
+    return error || call->again ? error : put(call, &op);
+}
+
 static int64_t memory(struct hypercall *call)
 {
     struct domctl op;
@@ -317,6 +335,7 @@ static const struct hypercall_row commands[] = {
     { DOMCTL_SCHEDULER_OP, "scheduler_op", scheduler, CALLER_CONTROL },
     { DOMCTL_GETVCPUAFFINITY, "getvcpuaffinity", get_affinity, CALLER_CONTROL },
     { DOMCTL_HV_BUILD, "hv_build", build, CALLER_CONTROL },
+    { DOMCTL_HV_MIGRATE, "hv_migrate", migrate, CALLER_CONTROL },
     { DOMCTL_HV_MEMORY, "hv_memory", memory, CALLER_CONTROL },
 };
 

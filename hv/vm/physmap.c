@@ -164,10 +164,19 @@ int64_t physmap_balloon_out(struct guest *guest, uint64_t gpa)
 int64_t physmap_balloon_in(struct guest *guest, uint64_t gpa)
 {
     struct npt_page page;
+
+    if (npt_find(&guest->npt, gpa, &page) && page.type != NPT_BALLOONED)
+        return -XEN_EINVAL;
+    return physmap_back(guest, gpa);
+}
+
+int64_t physmap_back(struct guest *guest, uint64_t gpa)
+{
+    struct npt_page page;
     uint64_t frame;
     int64_t result;
 
-    if (!guest_is_ram(guest, gpa) || (npt_find(&guest->npt, gpa, &page) && page.type != NPT_BALLOONED))
+    if (!guest_is_ram(guest, gpa) || (npt_find(&guest->npt, gpa, &page) && npt_is_present(page.type)))
         return -XEN_EINVAL;
     frame = memory_alloc(ORDER_4K);
     if (!frame)
@@ -186,12 +195,12 @@ int64_t physmap_share(struct guest *guest, uint64_t gpa, uint64_t spa)
 
 int64_t physmap_set_type(struct guest *guest, uint64_t gpa, enum npt_type type)
 {
-    enum npt_cause cause = type == NPT_MMIO ? NPT_FOR_MMIO : NPT_FOR_READ_ONLY;
+    enum npt_cause cause = type == NPT_MMIO ? NPT_FOR_MMIO : type == NPT_BALLOONED ? NPT_FOR_BALLOON : NPT_FOR_READ_ONLY;
     struct npt_page page;
     bool done;
 
-    if (type == NPT_MMIO)
-        return replace(guest, gpa, 0, NPT_MMIO, cause);
+    if (!npt_is_present(type))
+        return replace(guest, gpa, 0, type, cause);
     if (!npt_find(&guest->npt, gpa, &page) || !is_own(page.type))
         return -XEN_EINVAL;
     lock_acquire(&guest->memory_lock);

@@ -28,6 +28,8 @@ uint64_t physmap_frames(const struct guest *guest);
 int64_t physmap_balloon_out(struct guest *guest, uint64_t gpa);
 /* A frame for a gpa that is ballooned out or was never backed. */
 int64_t physmap_balloon_in(struct guest *guest, uint64_t gpa);
+/* The same for a frame of any type without memory. */
+int64_t physmap_back(struct guest *guest, uint64_t gpa);
 /* hv's or another domain's frame is at gpa from now on; what was there goes back to hv. */
 int64_t physmap_share(struct guest *guest, uint64_t gpa, uint64_t spa);
 /* The frame's accesses are emulated from now on (what was there goes back to hv), its writes dropped, or all is RAM. */

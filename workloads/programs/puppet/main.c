@@ -3,6 +3,7 @@
  * puppet: does what a scenario asks of it, one thing at a time, through a mailbox in its memory. What it stores to
  * meanwhile is known: what it was asked, the mailbox page, and its stack.
  *
+ *     mode=off|legacy|pae   of puppet32: paging (off); 4M and 2M pages, all of memory one to one
  *     wait=spin|yield   how it waits for the next request: PAUSE, sched_op yield (default)
  *
  * The mailbox is at MAILBOX. The scenario writes a request and then its number; puppet writes the result and then
@@ -10,7 +11,9 @@
  */
 #include "workloads/lib/guest.h"
 #include "workloads/lib/instructions.h"
+#ifdef __x86_64__
 #include "workloads/lib/paging64.h"
+#endif
 #include "workloads/lib/vcpu.h"
 
 #define MAILBOX 0x300000u
@@ -42,6 +45,7 @@ struct mailbox {
 
 static struct mailbox *const mailbox = (struct mailbox *)MAILBOX;
 
+#ifdef __x86_64__
 static void map_windows(void)
 {
     for (uint64_t start = AREA; start <= GIB + AREA; start += GIB)
@@ -52,11 +56,40 @@ static void map_windows(void)
     for (uint64_t at = 0; at < 16 * GIB; at += GIB)
         *paging_entry(WINDOW_1G + at, 3) = at | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_PS;
 }
+#else
+#define CR0_WP_PG 0x80010000u
+#define CR4_PSE (1u << 4)
+#define CR4_PAE (1u << 5)
+#define PTE32_LARGE 0xE3u /* present, writable, accessed, dirty, large */
+
+static uint32_t directory[1024] __attribute__((aligned(4096)));
+static uint64_t pointers[4] __attribute__((aligned(32)));
+static uint64_t directories[4][512] __attribute__((aligned(4096)));
+
+/* Paging on, everything one to one; "windows" have only this size. */
+static void map_windows(void)
+{
+    char mode[8] = "off";
+
+    option_text(guest_options, "mode", mode, sizeof(mode));
+    if (mode[0] == 'o')
+        return;
+    for (unsigned i = 0; i < 1024; i++)
+        directory[i] = i << 22 | PTE32_LARGE;
+    for (unsigned i = 0; i < 2048; i++)
+        directories[i / 512][i % 512] = (uint64_t)i << 21 | PTE32_LARGE;
+    for (unsigned i = 0; i < 4; i++)
+        pointers[i] = (uintptr_t)directories[i] | 1;
+    cr4_write(cr4_read() | (mode[0] == 'p' ? CR4_PAE : CR4_PSE));
+    cr3_write(mode[0] == 'p' ? (uintptr_t)pointers : (uintptr_t)directory);
+    cr0_write(cr0_read() | CR0_WP_PG);
+}
+#endif
 
 static void store(uint64_t at, uint64_t count, uint64_t stride, uint64_t value)
 {
     for (uint64_t i = 0; i < count; i++)
-        *(volatile uint64_t *)(at + i * stride) = value + i;
+        *(volatile uint64_t *)(uintptr_t)(at + i * stride) = value + i;
 }
 
 static uint64_t load(uint64_t at, uint64_t count, uint64_t stride)
@@ -64,7 +97,7 @@ static uint64_t load(uint64_t at, uint64_t count, uint64_t stride)
     uint64_t sum = 0;
 
     for (uint64_t i = 0; i < count; i++)
-        sum += *(volatile uint64_t *)(at + i * stride);
+        sum += *(volatile uint64_t *)(uintptr_t)(at + i * stride);
     return sum;
 }
 
@@ -77,6 +110,7 @@ static uint64_t churn(uint64_t request)
     return rounds;
 }
 
+#ifdef __x86_64__
 static uint64_t cr8_read(void)
 {
     uint64_t value;
@@ -89,6 +123,19 @@ static void cr8_write(uint64_t value)
 {
     __asm__ volatile("mov %0, %%cr8" : : "r"(value) : "memory");
 }
+#else
+#define APIC_TPR 0xFEE00080u /* CR8 is its bits 7:4 */
+
+static uint64_t cr8_read(void)
+{
+    return load32(APIC_TPR) >> 4;
+}
+
+static void cr8_write(uint64_t value)
+{
+    store32(APIC_TPR, (uint32_t)value << 4);
+}
+#endif
 
 #define MSR_EFER 0xC0000080
 #define MSR_LSTAR 0xC0000082
@@ -100,25 +147,28 @@ static void cr8_write(uint64_t value)
 static uint64_t registers(void)
 {
     static const uint32_t msrs[] = { MSR_EFER, MSR_LSTAR, MSR_KERNEL_GS_BASE, MSR_SYSENTER_EIP, MSR_PAT };
-    uint64_t sum = cr0_read(), dr0, xmm;
+    uint64_t sum = cr0_read(), xmm;
+    uintptr_t dr0;
 
     sum = sum * 31 + cr3_read();
     sum = sum * 31 + cr4_read();
     sum = sum * 31 + cs_read();
     for (unsigned i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++)
         sum = sum * 31 + msr_read(msrs[i]);
-    __asm__ volatile("mov %%dr0, %0; movq %%xmm5, %1" : "=r"(dr0), "=r"(xmm));
+    __asm__ volatile("mov %%dr0, %0; movq %%xmm5, %1" : "=&r"(dr0), "=m"(xmm));
     return (sum * 31 + dr0) * 31 + xmm + cr8_read();
 }
 
 static void set_registers(void)
 {
+    uint64_t xmm = 0xFEEDFACECAFEBEEFull;
+
     cr4_write(cr4_read() | 1u << 9); /* OSFXSR: XMM registers are the guest's own from here on */
     cr0_write(cr0_read() & ~(uintptr_t)(1u << 2)); /* no EM */
     msr_write(MSR_LSTAR, 0x123456789ABCull);
     msr_write(MSR_KERNEL_GS_BASE, 0xFFFF800000001000ull);
     msr_write(MSR_SYSENTER_EIP, 0x77665544);
-    __asm__ volatile("mov %0, %%dr0; movq %1, %%xmm5" : : "r"(0x13579BDFull), "r"(0xFEEDFACECAFEBEEFull));
+    __asm__ volatile("mov %0, %%dr0; movq %1, %%xmm5" : : "r"((uintptr_t)0x13579BDF), "m"(xmm));
 }
 
 static uint64_t answer(uint64_t request)
@@ -127,7 +177,7 @@ static uint64_t answer(uint64_t request)
 
     switch (mailbox->what) {
     case REQUEST_HYPERCALL:
-        return (uint64_t)hypercall3(a[0], a[1], a[2], a[3]);
+        return (uint64_t)hypercall3((uintptr_t)a[0], (uintptr_t)a[1], (uintptr_t)a[2], (uintptr_t)a[3]);
     case REQUEST_STORE:
         store(a[0], a[1], a[2], a[3]);
         return 0;
@@ -145,10 +195,10 @@ static uint64_t answer(uint64_t request)
         cr3_write(cr3_read());
         return 0;
     case REQUEST_STORE32:
-        store32(a[0], (uint32_t)a[1]);
+        store32((uintptr_t)a[0], (uint32_t)a[1]);
         return 0;
     case REQUEST_LOAD32:
-        return load32(a[0]);
+        return load32((uintptr_t)a[0]);
     case REQUEST_REGISTERS:
         return registers();
     default:

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/migrate/migrate.h"
+
+#include "hv/core/clock.h"
+#include "hv/core/memory.h"
+#include "hv/core/text.h"
+#include "hv/migrate/precopy.h"
+#include "hv/migrate/receive.h"
+#include "hv/migrate/state.h"
+#include "hv/vm/physmap.h"
+#include "hv/vm/schedule.h"
+
+#define BATCH 32
+#define ROOM_ORDER 6 /* 256 KiB: a batch, or any record of state */
+
+enum stage { STAGE_IDLE, STAGE_ROUNDS, STAGE_LAST };
+
+static struct migration {
+    enum stage stage;
+    struct guest *source;
+    uint16_t domid;
+    struct receive receive;
+    struct stream_writer writer;
+    void *room;
+    uint64_t *bitmap;      /* frames of this round */
+    unsigned bitmap_order;
+    uint64_t position;     /* the next frame to look at */
+    struct precopy round;
+    uint64_t checksum, records, cut_after;
+    uint64_t begun_at, paused_at; /* clock_now(); paused_at 0: it runs */
+    const char *wrong;
+} job; /* domctl's lock */
+
+/* ---- Records --------------------------------------------------------------------------------------------- */
+
+static bool send(void)
+{
+    size_t size = stream_finish(&job.writer);
+    const struct stream_record *head = job.room;
+
+    if (!size)
+        job.wrong = "a record is larger than its room";
+    else if (job.cut_after && ++job.records > job.cut_after)
+        job.wrong = "the link was lost";
+    else
+        job.wrong = receive_record(&job.receive, job.room, size);
+    if (!job.wrong)
+        job.checksum = stream_checksum(job.checksum, head + 1, head->size);
+    return !job.wrong;
+}
+
+static void begin(enum stream_record_type type)
+{
+    stream_begin(&job.writer, job.room, (size_t)PAGE_SIZE << ROOM_ORDER, type);
+}
+
+static bool send_head(void)
+{
+    begin(STREAM_BEGIN);
+    stream_put_u64(&job.writer, STREAM_MAGIC);
+    stream_put_u64(&job.writer, STREAM_VERSION);
+    if (!send())
+        return false;
+    begin(STREAM_GUEST);
+    state_put_guest(&job.writer, job.source);
+    return send();
+}
+
+static bool send_state(void)
+{
+    uint64_t sum;
+
+    for (unsigned i = 0; i < job.source->spec.vcpus; i++) {
+        begin(STREAM_VCPU);
+        state_put_vcpu(&job.writer, &job.source->vcpus[i]);
+        if (!send())
+            return false;
+    }
+    begin(STREAM_DEVICES);
+    state_put_devices(&job.writer, job.source);
+    if (!send())
+        return false;
+    sum = job.checksum;
+    begin(STREAM_END);
+    stream_put_u64(&job.writer, sum);
+    return send();
+}
+
+/* ---- Pages ----------------------------------------------------------------------------------------------- */
+
+static bool in_round(uint64_t frame)
+{
+    return job.bitmap[frame / 64] >> frame % 64 & 1;
+}
+
+/* Collect a batch: frames of this round, less those that were written again meanwhile and will come in the next. */
+static unsigned collect(uint64_t words[BATCH], uint64_t spas[BATCH])
+{
+    uint64_t frames = physmap_frames(job.source);
+    struct npt_page page;
+    unsigned count = 0;
+
+    for (; job.position < frames && count < BATCH; job.position++) {
+        uint64_t gpa = job.position << PAGE_SHIFT;
+
+        if (!job.bitmap[job.position / 64]) {
+            job.position |= 63;
+            continue;
+        }
+        if (!in_round(job.position) || !npt_find(&job.source->npt, gpa, &page))
+            continue;
+        if (job.stage == STAGE_ROUNDS && log_dirty_test(&job.source->log, job.position)) {
+            job.round.skipped++;
+            continue;
+        }
+        if (page.type == NPT_FOREIGN)
+            job.wrong = "a page of another domain's, or of hv's, is mapped in it";
+        words[count] = gpa | (page.type == NPT_LOG_DIRTY ? NPT_RAM : page.type);
+        spas[count++] = page.spa;
+    }
+    return count;
+}
+
+static bool send_batch(void)
+{
+    static uint64_t words[BATCH], spas[BATCH]; /* domctl's lock */
+    unsigned count;
+
+    begin(STREAM_PAGES);
+    lock_acquire(&job.source->memory_lock); /* no frame goes elsewhere while it is read */
+    count = collect(words, spas);
+    stream_put_u64(&job.writer, count);
+    stream_put(&job.writer, words, count * sizeof(words[0]));
+    for (unsigned i = 0; i < count; i++)
+        if (npt_is_present((enum npt_type)(words[i] & (PAGE_SIZE - 1))))
+            stream_put(&job.writer, memory_pointer(spas[i]), PAGE_SIZE);
+    lock_release(&job.source->memory_lock);
+    job.round.sent += count;
+    job.round.total += count;
+    return !job.wrong && (!count || send());
+}
+
+/* ---- Rounds ---------------------------------------------------------------------------------------------- */
+
+static void print_round(const char *then)
+{
+    console_print("migrate domain=%u round=%u sent=%lu skipped=%lu then=%s", job.domid, job.round.rounds,
+                  (unsigned long)job.round.sent, (unsigned long)job.round.skipped, then);
+}
+
+static void next_round(void)
+{
+    job.position = 0;
+    job.round.sent = job.round.skipped = 0;
+    physmap_log_dirty_take(job.source, job.bitmap, true);
+}
+
+static void stop_guest(void)
+{
+    schedule_pause(job.source);
+    job.paused_at = clock_now();
+    job.stage = STAGE_LAST;
+    next_round();
+}
+
+static void end_of_round(void)
+{
+    enum precopy_verdict verdict;
+
+    job.round.rounds++;
+    verdict = precopy_decide(&job.round);
+    print_round(precopy_verdict_name(verdict));
+    if (verdict == PRECOPY_ANOTHER)
+        next_round();
+    else
+        stop_guest();
+}
+
+/* ---- Beginning and end ----------------------------------------------------------------------------------- */
+
+static void release(void)
+{
+    if (job.room)
+        memory_free((uintptr_t)job.room, ROOM_ORDER);
+    if (job.bitmap)
+        memory_free((uintptr_t)job.bitmap, job.bitmap_order);
+    job = (struct migration){ 0 };
+}
+
+/* The guest goes on here as before: at the size its pages had, if it is there still. */
+static int64_t fail(bool source_is_there)
+{
+    receive_abort(&job.receive);
+    console_print("migrate domain=%u failed: %s", job.domid, job.wrong);
+    if (source_is_there) {
+        if (job.paused_at)
+            schedule_unpause(job.source);
+        physmap_log_dirty_end(job.source);
+        physmap_promote(job.source);
+    }
+    release();
+    return -XEN_EIO;
+}
+
+static int64_t start(struct guest *source, const struct domctl_hv_migrate *op)
+{
+    uint64_t bytes = log_dirty_bytes(physmap_frames(source));
+    int64_t result;
+
+    job = (struct migration){ .stage = STAGE_ROUNDS, .source = source, .domid = source->domid,
+                              .cut_after = op->cut_after, .begun_at = clock_now() };
+    while ((uint64_t)PAGE_SIZE << job.bitmap_order < bytes)
+        job.bitmap_order++;
+    job.room = memory_pointer(memory_alloc(ROOM_ORDER));
+    job.bitmap = memory_pointer(memory_alloc(job.bitmap_order));
+    result = job.room && job.bitmap ? physmap_log_dirty_begin(source) : -XEN_ENOMEM;
+    if (result) {
+        release();
+        return result;
+    }
+    memset(job.bitmap, 0xFF, bytes);
+    job.round.memory = guest_pages(source);
+    job.wrong = state_cannot_go(source);
+    if (job.wrong || !send_head())
+        return fail(true);
+    return 0;
+}
+
+static int64_t finish(struct domctl_hv_migrate *op)
+{
+    struct guest *target = job.receive.guest;
+    uint64_t now;
+
+    print_round("end");
+    console_print("migrate domain=%u new=%u map=%lx", job.domid, target->domid, (unsigned long)target->npt.root);
+    target->pauses = job.source->pauses; /* ours, and whoever else's */
+    guest_come_alive(target);
+    job.source->line_length = 0; /* the begun line has moved */
+    now = clock_now();
+    schedule_unpause(target);
+    op->new_domain = target->domid;
+    op->rounds = job.round.rounds + 1;
+    op->pages = job.round.total;
+    op->downtime_ns = now - job.paused_at;
+    console_print("migrate domain=%u new=%u rounds=%u pages=%lu memory=%lu downtime_ns=%lu total_ns=%lu", job.domid,
+                  target->domid, op->rounds, (unsigned long)op->pages, (unsigned long)job.round.memory,
+                  (unsigned long)op->downtime_ns, (unsigned long)(now - job.begun_at));
+    guest_destroy(job.source);
+    release();
+    return 0;
+}
+
+static int64_t step(struct hypercall *call, struct domctl_hv_migrate *op)
+{
+    uint64_t frames = physmap_frames(job.source);
+
+    do /* the guest stands still in the last round, so that nobody else is given time then */
+        if (!send_batch())
+            return fail(true);
+    while (job.stage == STAGE_LAST && job.position < frames);
+    if (job.stage == STAGE_ROUNDS) {
+        if (job.position >= frames)
+            end_of_round();
+        call->again = true;
+        return 0;
+    }
+    job.wrong = state_cannot_go(job.source);
+    if (job.wrong || !send_state())
+        return fail(true);
+    return finish(op);
+}
+
+int64_t migrate_domctl(struct hypercall *call, struct guest *source, struct domctl_hv_migrate *op)
+{
+    int64_t result;
+
+    if (job.stage != STAGE_IDLE && guest_by_domid(job.domid) != job.source) {
+        job.wrong = "it was destroyed";
+        fail(false);
+    }
+    if (job.stage != STAGE_IDLE && job.source != source)
+        return -XEN_EBUSY;
+    if (job.stage == STAGE_IDLE) {
+        result = start(source, op);
+        if (result)
+            return result;
+    }
+    return step(call, op);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Live migration by pre-copy (hypervisor-features.md A11): log-dirty on, all pages once, then round by round what was
+ * written meanwhile, until little is left or it does not get less; then the guest stops, the rest and its state
+ * follow, and it goes on at the other end. Until then it is unharmed here, whatever happens to the other end.
+ */
+#ifndef HV_MIGRATE_MIGRATE_H
+#define HV_MIGRATE_MIGRATE_H
+
+#include "hv/abi/control.h"
+#include "hv/vm/hypercall.h"
+
+/*
+ * domctl hv_migrate, to a new domain of this machine: one batch of pages, then the caller's VMMCALL repeats itself
+ * (call->again), so that others run in between. Called with domctl's lock held; one migration at a time.
+ */
+int64_t migrate_domctl(struct hypercall *call, struct guest *source, struct domctl_hv_migrate *op);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/migrate/receive.h"
+
+#include "hv/core/format.h"
+#include "hv/core/memory.h"
+#include "hv/core/text.h"
+#include "hv/migrate/state.h"
+#include "hv/vm/physmap.h"
+
+/* ---- Records --------------------------------------------------------------------------------------------- */
+
+static const char *begin(struct receive *receive, struct stream_reader *body)
+{
+    if (stream_get_u64(body) != STREAM_MAGIC)
+        return "this is no migration stream";
+    if (stream_get_u64(body) != STREAM_VERSION)
+        return "the stream is of another version";
+    receive->begun = true;
+    return NULL;
+}
+
+static const char *build(struct receive *receive, struct stream_reader *body)
+{
+    struct state_guest state;
+    const char *wrong = state_get_guest(body, &state, receive->why, sizeof(receive->why));
+    struct guest *guest;
+
+    if (wrong || receive->guest)
+        return wrong ? wrong : "a second guest";
+    guest = guest_claim(false);
+    if (!guest)
+        return "no more domains";
+    wrong = guest_build_empty(guest, state.string);
+    if (wrong)
+        return wrong;
+    receive->guest = guest;
+    memcpy(guest->spec.name, state.name, sizeof(state.name));
+    if (physmap_frames(guest) != state.frames || guest->spec.vcpus != state.vcpus || guest->spec.width != state.width)
+        return "hv's options make another guest of it here";
+    return NULL;
+}
+
+/* One frame as the sender has it; `data`: its contents, NULL for a type without. */
+static const char *put_frame(struct guest *guest, uint64_t gpa, enum npt_type type, const void *data)
+{
+    struct npt_page page;
+    bool there = npt_find(&guest->npt, gpa, &page);
+
+    if (!data)
+        return physmap_set_type(guest, gpa, type) ? "not enough memory" : NULL;
+    if (there && !npt_is_present(page.type) && physmap_back(guest, gpa))
+        return "not enough memory";
+    if (!there && !guest_populate(guest, gpa))
+        return "not enough memory for the guest";
+    if (!npt_find(&guest->npt, gpa, &page) || !npt_is_present(page.type))
+        return "a frame outside the guest's memory";
+    memcpy(memory_pointer(page.spa & ~(uint64_t)(PAGE_SIZE - 1)), data, PAGE_SIZE);
+    if (page.type != type && physmap_set_type(guest, gpa, type) != 0)
+        return "not enough memory";
+    return NULL;
+}
+
+/* A word for each frame: its address, and its type in the low bits. */
+static const char *pages(struct receive *receive, struct stream_reader *body)
+{
+    uint64_t count = stream_get_u64(body);
+    const uint64_t *words = count <= UINT64_MAX / 8 ? stream_get(body, count * 8) : NULL;
+    const char *wrong = NULL;
+
+    if (!words || !receive->guest)
+        return "a page record is cut short, or comes too early";
+    for (uint64_t i = 0; i < count && !wrong; i++) {
+        uint64_t gpa = words[i] & ~(uint64_t)(PAGE_SIZE - 1), type = words[i] & (PAGE_SIZE - 1);
+        const void *data = NULL;
+
+        if (type >= NPT_TYPE_COUNT || type == NPT_FOREIGN || type == NPT_LOG_DIRTY ||
+            gpa >> PAGE_SHIFT >= physmap_frames(receive->guest))
+            return "a frame that cannot be";
+        if (npt_is_present((enum npt_type)type)) {
+            data = stream_get(body, PAGE_SIZE);
+            if (!data)
+                return "a page record is cut short";
+        }
+        wrong = put_frame(receive->guest, gpa, (enum npt_type)type, data);
+    }
+    return wrong;
+}
+
+static const char *vcpu(struct receive *receive, struct stream_reader *body)
+{
+    uint64_t id = body->left >= 8 ? *(const uint64_t *)(const void *)body->at : 0;
+
+    if (!receive->guest)
+        return "a vCPU before its guest";
+    if (id < GUEST_VCPUS_MAX)
+        receive->vcpus_seen |= 1ull << id;
+    return state_get_vcpu(body, receive->guest, receive->why, sizeof(receive->why));
+}
+
+static const char *devices(struct receive *receive, struct stream_reader *body)
+{
+    if (!receive->guest)
+        return "devices before their guest";
+    receive->devices_seen = true;
+    return state_get_devices(body, receive->guest, receive->why, sizeof(receive->why));
+}
+
+static const char *end(struct receive *receive, struct stream_reader *body)
+{
+    if (stream_get_u64(body) != receive->checksum || body->bad)
+        return "the stream was damaged on the way";
+    if (!receive->guest || !receive->devices_seen || receive->vcpus_seen != (1ull << receive->guest->spec.vcpus) - 1)
+        return "the stream ends before all state has come";
+    receive->complete = true;
+    return NULL;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- */
+
+static const char *take(struct receive *receive, uint32_t type, struct stream_reader *body)
+{
+    if (receive->complete || receive->begun == (type == STREAM_BEGIN))
+        return "a record out of order";
+    switch (type) {
+    case STREAM_BEGIN: return begin(receive, body);
+    case STREAM_GUEST: return build(receive, body);
+    case STREAM_PAGES: return pages(receive, body);
+    case STREAM_VCPU: return vcpu(receive, body);
+    case STREAM_DEVICES: return devices(receive, body);
+    case STREAM_END: return end(receive, body);
+    default: return "a record of a type that is not known here";
+    }
+}
+
+const char *receive_record(struct receive *receive, const void *record, size_t size)
+{
+    const struct stream_record *head = record;
+    struct stream_reader body;
+    const char *wrong;
+
+    if (size < sizeof(*head) || head->size != size - sizeof(*head) || head->size % 8)
+        return "a record is cut short";
+    stream_open(&body, head + 1, head->size);
+    wrong = take(receive, head->type, &body);
+    receive->checksum = stream_checksum(receive->checksum, head + 1, head->size);
+    if (wrong)
+        receive_abort(receive);
+    return wrong;
+}
+
+void receive_abort(struct receive *receive)
+{
+    if (receive->guest && !receive->complete)
+        guest_forget(receive->guest);
+    if (!receive->complete)
+        receive->guest = NULL;
+}

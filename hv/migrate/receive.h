@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The receiving side: records in, a guest out. Whatever a stream holds, hv stays whole; a bad one is refused. */
+#ifndef HV_MIGRATE_RECEIVE_H
+#define HV_MIGRATE_RECEIVE_H
+
+#include "hv/migrate/stream.h"
+#include "hv/vm/guest.h"
+
+#define RECEIVE_WHY 80
+
+struct receive {
+    struct guest *guest;   /* NULL: none yet, or none any more */
+    uint64_t checksum;
+    uint64_t vcpus_seen;   /* one bit each */
+    bool begun, devices_seen, complete;
+    char why[RECEIVE_WHY];
+};
+
+/* One whole record. NULL, or why the stream is refused: nothing is left of the guest then. */
+const char *receive_record(struct receive *receive, const void *record, size_t size);
+/* Give up: the guest goes, unless it is complete. */
+void receive_abort(struct receive *receive);
+
+#endif

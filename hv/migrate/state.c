@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/migrate/state.h"
+
+#include "hv/core/format.h"
+#include "hv/core/text.h"
+#include "hv/vm/devices.h"
+#include "hv/vm/physmap.h"
+
+/* ---- Guest ----------------------------------------------------------------------------------------------- */
+
+static const struct stream_field guest_fields[] = {
+    STREAM_FIELD(struct state_guest, string), STREAM_FIELD(struct state_guest, name),
+    STREAM_FIELD(struct state_guest, frames), STREAM_FIELD(struct state_guest, vcpus),
+    STREAM_FIELD(struct state_guest, width),
+};
+
+void state_put_guest(struct stream_writer *writer, const struct guest *guest)
+{
+    struct state_guest state = { .frames = physmap_frames(guest), .vcpus = guest->spec.vcpus,
+                                 .width = guest->spec.width };
+
+    memcpy(state.string, guest->string, sizeof(state.string));
+    memcpy(state.name, guest->spec.name, sizeof(state.name));
+    stream_put_fields(writer, &state, STREAM_FIELDS(guest_fields));
+}
+
+const char *state_get_guest(struct stream_reader *reader, struct state_guest *to, char *why, size_t why_size)
+{
+    const char *wrong = stream_get_fields(reader, to, STREAM_FIELDS(guest_fields), why, why_size);
+
+    if (wrong)
+        return wrong;
+    if (to->string[GUEST_STRING_MAX - 1] || to->name[GUEST_NAME_MAX - 1])
+        return "a text has no end";
+    return NULL;
+}
+
+/*
+ * Event channels lead to other domains of this machine, and the shared page is hv's: a guest that uses them must take
+ * part in its move, which hv does not ask of it yet.
+ */
+const char *state_cannot_go(const struct guest *guest)
+{
+    unsigned timers = guest->vdev_due != VTIME_NEVER;
+
+    for (unsigned i = 0; i < guest->spec.vcpus; i++) {
+        const struct vcpu *vcpu = &guest->vcpus[i];
+
+        timers += vcpu->apic_due != VTIME_NEVER;
+        if (vcpu->info_registered || vcpu->polling || vcpu->singleshot.armed)
+            return "it waits for events, which do not move with it";
+    }
+    if (__atomic_load_n(&guest->wakers, __ATOMIC_ACQUIRE) > timers)
+        return "it has event channels, which do not move with it";
+    return guest->outcome == GUEST_RUNS ? NULL : "it has ended";
+}
+
+/* ---- vCPUs ----------------------------------------------------------------------------------------------- */
+
+struct state_vcpu {
+    struct svm_state svm;
+    struct vlapic apic;
+    bool up, initialised, halted, nmi_pending, nmi_blocked;
+};
+
+#define SVM_FIELD(member) { #member, offsetof(struct state_vcpu, svm.member), sizeof(((struct svm_state *)0)->member) }
+
+static const struct stream_field vcpu_fields[] = {
+    SVM_FIELD(registers), SVM_FIELD(rax), SVM_FIELD(rsp), SVM_FIELD(rip), SVM_FIELD(rflags), SVM_FIELD(paging),
+    SVM_FIELD(cr2), SVM_FIELD(dr6), SVM_FIELD(dr7), SVM_FIELD(breakpoints), SVM_FIELD(es), SVM_FIELD(cs),
+    SVM_FIELD(ss), SVM_FIELD(ds), SVM_FIELD(fs), SVM_FIELD(gs), SVM_FIELD(gdtr), SVM_FIELD(ldtr), SVM_FIELD(idtr),
+    SVM_FIELD(tr), SVM_FIELD(cpl), SVM_FIELD(fpu_used), SVM_FIELD(star), SVM_FIELD(lstar), SVM_FIELD(cstar),
+    SVM_FIELD(sfmask), SVM_FIELD(kernel_gs_base), SVM_FIELD(sysenter_cs), SVM_FIELD(sysenter_esp),
+    SVM_FIELD(sysenter_eip), SVM_FIELD(pat), { "shadow", offsetof(struct state_vcpu, svm.interrupt_shadow), 8 },
+    SVM_FIELD(event), SVM_FIELD(tsc), SVM_FIELD(fpu),
+    STREAM_FIELD(struct state_vcpu, apic), STREAM_FIELD(struct state_vcpu, up),
+    STREAM_FIELD(struct state_vcpu, initialised), STREAM_FIELD(struct state_vcpu, halted),
+    STREAM_FIELD(struct state_vcpu, nmi_pending), STREAM_FIELD(struct state_vcpu, nmi_blocked),
+};
+_Static_assert(sizeof(vcpu_fields) / sizeof(vcpu_fields[0]) <= 64, "stream_get_fields keeps one bit for each");
+
+void state_put_vcpu(struct stream_writer *writer, const struct vcpu *vcpu)
+{
+    struct state_vcpu state = {
+        .apic = vcpu->apic, .up = vcpu->state == VCPU_RUNNABLE || vcpu->state == VCPU_BLOCKED,
+        .initialised = vcpu->initialised, .halted = vcpu->halted, .nmi_pending = vcpu->nmi_pending,
+        .nmi_blocked = vcpu->nmi_blocked,
+    };
+
+    svm_save_state(&vcpu->svm, &state.svm);
+    stream_put_u64(writer, vcpu->id);
+    stream_put_fields(writer, &state, STREAM_FIELDS(vcpu_fields));
+}
+
+static bool is_flag(const bool *flag)
+{
+    return *(const uint8_t *)flag <= 1;
+}
+
+static const char *vcpu_wrong(const struct state_vcpu *state, const struct guest *guest, uint64_t id)
+{
+    if (!is_flag(&state->up) || !is_flag(&state->initialised) || !is_flag(&state->halted) ||
+        !is_flag(&state->nmi_pending) || !is_flag(&state->nmi_blocked) || !is_flag(&state->svm.fpu_used))
+        return "a flag is neither 0 nor 1";
+    if (state->apic.id != id)
+        return "the local APIC is another vCPU's";
+    return svm_state_wrong(&state->svm, guest->spec.width == 64);
+}
+
+/* A blocked vCPU is made runnable: if nothing has come for it, it blocks again. */
+const char *state_get_vcpu(struct stream_reader *reader, struct guest *guest, char *why, size_t why_size)
+{
+    uint64_t id = stream_get_u64(reader);
+    struct state_vcpu state;
+    struct vcpu *vcpu;
+    const char *wrong = stream_get_fields(reader, &state, STREAM_FIELDS(vcpu_fields), why, why_size);
+
+    if (!wrong && id >= guest->spec.vcpus)
+        wrong = "there is no such vCPU";
+    if (!wrong)
+        wrong = vcpu_wrong(&state, guest, id);
+    if (wrong)
+        return wrong;
+    vcpu = &guest->vcpus[id];
+    svm_load_state(&vcpu->svm, &state.svm);
+    vcpu->apic = state.apic;
+    svm_set_v_tpr(&vcpu->svm, state.apic.tpr >> 4); /* the local APIC's is the one that counts */
+    vcpu->initialised = state.initialised;
+    vcpu->halted = state.halted;
+    vcpu->nmi_pending = state.nmi_pending;
+    vcpu->nmi_blocked = state.nmi_blocked;
+    vcpu->state = state.up ? VCPU_RUNNABLE : VCPU_DOWN;
+    return NULL;
+}
+
+/* ---- Devices --------------------------------------------------------------------------------------------- */
+
+struct state_devices {
+    struct vpics pics;
+    struct vpit pit;
+    struct vioapic ioapic;
+    struct vrtc rtc;
+    struct vpm pm;
+    struct vuart uart;
+    bool pic_intr;
+    uint8_t reset_control, callback;
+    uint32_t kick;
+    uint64_t time; /* of the devices */
+    uint64_t hvm_params[HVM_PARAMS];
+    char line[CONSOLE_LINE / 2]; /* what the console has of a line */
+    uint32_t line_length;
+};
+
+static const struct stream_field device_fields[] = {
+    STREAM_FIELD(struct state_devices, pics), STREAM_FIELD(struct state_devices, pit),
+    STREAM_FIELD(struct state_devices, ioapic), STREAM_FIELD(struct state_devices, rtc),
+    STREAM_FIELD(struct state_devices, pm), STREAM_FIELD(struct state_devices, uart),
+    STREAM_FIELD(struct state_devices, pic_intr), STREAM_FIELD(struct state_devices, reset_control),
+    STREAM_FIELD(struct state_devices, callback), STREAM_FIELD(struct state_devices, kick),
+    STREAM_FIELD(struct state_devices, time), STREAM_FIELD(struct state_devices, hvm_params),
+    STREAM_FIELD(struct state_devices, line), STREAM_FIELD(struct state_devices, line_length),
+};
+
+void state_put_devices(struct stream_writer *writer, const struct guest *guest)
+{
+    struct state_devices state = {
+        .pics = guest->vdev.pics, .pit = guest->vdev.pit, .ioapic = guest->vdev.ioapic, .rtc = guest->vdev.rtc,
+        .pm = guest->vdev.pm, .uart = guest->vdev.uart, .pic_intr = guest->vdev.pic_intr,
+        .reset_control = guest->vdev.reset_control, .callback = guest->callback_vector, .kick = guest->vdev.kick,
+        .time = devices_time(guest), .line_length = guest->line_length,
+    };
+
+    memcpy(state.hvm_params, guest->hvm_params, sizeof(state.hvm_params));
+    memcpy(state.line, guest->line, sizeof(state.line));
+    stream_put_fields(writer, &state, STREAM_FIELDS(device_fields));
+}
+
+const char *state_get_devices(struct stream_reader *reader, struct guest *guest, char *why, size_t why_size)
+{
+    struct state_devices state;
+    const char *wrong = stream_get_fields(reader, &state, STREAM_FIELDS(device_fields), why, why_size);
+
+    if (!wrong && (state.line_length >= sizeof(state.line) || state.uart.fifo_first >= VUART_FIFO ||
+                   state.uart.fifo_count > VUART_FIFO || state.rtc.index >= VRTC_BYTES))
+        wrong = "a position lies beyond its buffer";
+    if (!wrong && state.kick >> guest->spec.vcpus)
+        wrong = "something is posted to a vCPU that is not there";
+    if (wrong)
+        return wrong;
+    guest->vdev.pics = state.pics;
+    guest->vdev.pit = state.pit;
+    guest->vdev.ioapic = state.ioapic;
+    guest->vdev.rtc = state.rtc;
+    guest->vdev.pm = state.pm;
+    guest->vdev.uart = state.uart;
+    guest->vdev.pic_intr = state.pic_intr;
+    guest->vdev.reset_control = state.reset_control;
+    guest->vdev.kick = state.kick;
+    guest->callback_vector = state.callback;
+    memcpy(guest->hvm_params, state.hvm_params, sizeof(state.hvm_params));
+    memcpy(guest->line, state.line, sizeof(state.line));
+    guest->line_length = state.line_length;
+    devices_resume(guest, state.time);
+    return NULL;
+}

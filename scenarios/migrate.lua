@@ -1,0 +1,246 @@
+-- SPDX-License-Identifier: MIT
+-- Live migration inside one machine (hypervisor-features.md A11): pre-copy with log-dirty, its three stop conditions,
+-- downtime; memory and state compared at the moment of the move; the known traps; and a move that is cut at any
+-- moment, or finds no memory, leaves the guest as it was.
+--
+--     -s only=live|stop|modes|cut   one part
+
+local MAILBOX = 0x300000
+local EXIT, HYPERCALL, STORE, LOAD, CHURN, CR8_WRITE, CR8_READ, REGISTERS = 0, 1, 2, 3, 4, 5, 6, 10
+local ADDRESS, PS, FRAME = 0x000ffffffffff000, 1 << 7, 4096
+
+-- ---- Nested tables, read by ourselves ------------------------------------------------------------------------
+
+-- sPA and page size of a gPA; nil: not present.
+local function translate(root, gpa)
+    local base = root
+    for level = 3, 0, -1 do
+        local entry = mem(base + (gpa >> 12 + 9 * level & 511) * 8, 8)
+        if entry & 1 == 0 then
+            return nil
+        end
+        base = entry & ADDRESS
+        if level == 0 or entry & PS ~= 0 then
+            local offset = (1 << 12 + 9 * level) - 1
+            return base & ~offset | gpa & offset, level
+        end
+    end
+end
+
+-- Present leaf entries by size (0: 4K), and tables, the root included.
+local function census(root)
+    local found = { [0] = 0, 0, 0, tables = 0 }
+    local function count(base, level)
+        found.tables = found.tables + 1
+        local bytes = mem(base, FRAME)
+        for at = 1, FRAME, 8 do
+            local entry = string.unpack("<I8", bytes, at)
+            if entry & 1 ~= 0 then
+                if level == 0 or entry & PS ~= 0 then
+                    found[level] = found[level] + 1
+                else
+                    count(entry & ADDRESS, level - 1)
+                end
+            end
+        end
+    end
+    count(root, 3)
+    return found
+end
+
+-- ---- Guests that do what they are asked ---------------------------------------------------------------------
+
+local guests
+
+local function boot_guests(list, options)
+    machine{ nodes = 1, cores = options.cores or #list, memory = options.memory or "1G", walk_caches = options.caches or false }
+    boot{ kernel = "hv.elf", append = options.append or "", modules = list }
+    guests = {}
+    uart{ expect = "cores" }
+    for name, domain, root in uart{}:gmatch("guest (%w+):.- domain (%d+), map (%x+)") do
+        guests[name] = { name = name, domain = tonumber(domain), root = tonumber(root, 16), requests = 0 }
+    end
+    for _ = 1, #list do
+        uart{ expect = "puppet: ready" }
+    end
+end
+
+local function peek(guest, gpa)
+    return mem((translate(guest.root, gpa)), 8)
+end
+
+local function poke(guest, gpa, value)
+    mem((translate(guest.root, gpa)), 8, value)
+end
+
+local function post(guest, what, ...)
+    local arguments = { ... }
+    poke(guest, MAILBOX + 16, what)
+    for i, value in ipairs(arguments) do
+        poke(guest, MAILBOX + 16 + 8 * i, value)
+    end
+    guest.requests = guest.requests + 1
+    poke(guest, MAILBOX, guest.requests)
+end
+
+local function wait(guest)
+    for _ = 1, 20000 do
+        if peek(guest, MAILBOX + 8) == guest.requests then
+            return peek(guest, MAILBOX + 56)
+        end
+        run("5us")
+    end
+    error(guest.name .. " does not answer", 0)
+end
+
+local function ask(guest, what, ...)
+    post(guest, what, ...)
+    return wait(guest)
+end
+
+-- domctl from the control domain: the structure lies at 4 MiB of its memory, a bitmap at 5 MiB.
+local BLOCK, BITMAP = 0x400000, 0x500000
+local ERRORS = { [-22] = "EINVAL", [-12] = "ENOMEM", [-16] = "EBUSY" }
+
+local function domctl(domain, command, body)
+    local head = string.pack("<I4I4I2I2I2I2", command, 0x15, domain, 0, 0, 0)
+    local place = translate(guests.control.root, BLOCK)
+    for at = 1, #head + #body, 8 do
+        mem(place + at - 1, 8, (string.unpack("<I8", head .. body, at)))
+    end
+    local result = ask(guests.control, HYPERCALL, 36, BLOCK, 0, 0)
+    return result, mem(place + #head, #body)
+end
+
+-- setvcpuaffinity: vCPU 0 of a guest runs on that core alone.
+local function pin(guest, core)
+    mem((translate(guests.control.root, BITMAP)), 8, 1 << core)
+    expect(domctl(guest.domain, 9, string.pack("<I4I4I8I4I4I8I4I4", 0, 1, BITMAP, 64, 0, 0, 0, 0)),
+           { equals = 0, name = "pin " .. guest.name })
+end
+
+local function hv_memory(guest, op, gfn)
+    local result, body = domctl(guest.domain, 0x46310110, string.pack("<I4I4I8I8", op, 0, gfn or 0, 0))
+    expect(result, { equals = 0, name = string.format("%s: memory operation %d of frame %x", guest.name, op, gfn or 0) })
+    return (string.unpack("<I8", body, 17))
+end
+
+-- ---- Moving --------------------------------------------------------------------------------------------------
+
+-- Free pages, as hv says (sysctl physinfo).
+local function free_pages()
+    local place = translate(guests.control.root, BLOCK)
+    mem(place, 4, 4)
+    mem(place + 4, 4, 0x15)
+    expect(ask(guests.control, HYPERCALL, 35, BLOCK, 0, 0), { equals = 0, name = "physinfo" })
+    return mem(place + 56, 8)
+end
+
+-- Every frame of the guest, here and there: present in both or none, with the same contents.
+local function compare_memory(name, guest, there, frames)
+    local differ, compared = 0, 0
+    for frame = 0, frames - 1 do
+        local a, b = translate(guest.root, frame * FRAME), translate(there, frame * FRAME)
+        if a and b then
+            compared = compared + 1
+            differ = differ + (mem(a, FRAME) == mem(b, FRAME) and 0 or 1)
+        elseif a or b then
+            differ = differ + 1
+        end
+    end
+    expect(differ, { equals = 0, name = name .. ": frames that differ" })
+    return compared
+end
+
+-- hv_migrate. At the moment of the move both guests stand still: then their memories are compared.
+local function migrate(name, guest, frames, cut)
+    local seen = #uart{}
+    local place = translate(guests.control.root, BLOCK)
+    local bytes = string.pack("<I4I4I2I2I2I2I4I4I8I8I8", 0x46310101, 0x15, guest.domain, 0, 0, 0, 0, 0, 0, 0, cut or 0)
+    for at = 1, #bytes, 8 do
+        mem(place + at - 1, 8, (string.unpack("<I8", bytes, at)))
+    end
+    post(guests.control, HYPERCALL, 36, BLOCK, 0, 0)
+    if frames then
+        run{ until = { symbol = "guest_come_alive" }, limit = "2s" }
+        local there = tonumber(uart{}:sub(seen):match("new=%d+ map=(%x+)"), 16)
+        expect(compare_memory(name, guest, there, frames), { at_least = 1000, name = name .. ": frames compared" })
+        guest.root = there
+    end
+    local result = wait(guests.control)
+    local new, rounds, pages, downtime = string.unpack("<I4I4I8I8", mem(place + 16, 24))
+    if result == 0 then
+        expect(new ~= guest.domain, name .. ": it has a new number")
+        guest.domain = new
+    end
+    local text, last = uart{}:sub(seen), nil
+    for verdict in text:gmatch("then=(%a+)") do
+        last = verdict ~= "end" and verdict or last
+    end
+    return { result = result, rounds = rounds, pages = pages, downtime = downtime, verdict = last, text = text }
+end
+
+local function boot_pair(target, options)
+    options = options or {}
+    boot_guests({ "puppet.elf name=control control=on memory=8M wait=spin", target },
+                { memory = options.memory or "128M", cores = 2, caches = true, append = options.append })
+    pin(guests.control, 0)
+    pin(guests.target, 1)
+    return guests.target
+end
+
+local function ms(ns)
+    return string.format("%d.%03d ms", ns // 1000000, ns % 1000000 // 1000)
+end
+
+-- ---- Live: a guest that stores without end, and one that waits -----------------------------------------------
+
+local FRAMES = 4096 -- 16 MiB
+
+local function live()
+    for _, backing in ipairs{ "4k", "2m" } do
+        local target = boot_pair("puppet.elf name=target memory=16M wait=spin backing=" .. backing)
+        local before, free, number = ask(target, REGISTERS), free_pages(), target.domain
+        ask(target, CR8_WRITE, 2)
+        before = before + 2 -- IRQL 2, as the checksum has it
+        ask(target, STORE, 0x800000, 512, 4096, 7)
+        ask(target, CHURN, 0x800000, 40, 4096, 1)
+        local moved = migrate(backing, target, FRAMES)
+        expect(moved.result, { equals = 0, name = backing .. ": it moves" })
+        expect(moved.verdict, { equals = "few", name = backing .. ": 40 pages written in a round are few" })
+        expect(ask(target, CR8_READ), { equals = 2, name = backing .. ": V_TPR comes from the local APIC (IRQL 2)" })
+        expect(ask(target, REGISTERS), { equals = before, name = backing .. ": EFER.LMA, CR0.WP, MSRs, DR0, XMM5 ..." })
+        expect(ask(target, LOAD, 0x800000 + 40 * 4096, 472, 4096), { equals = 472 * 7 + 472 * (40 + 511) // 2,
+                                                                     name = backing .. ": what it had stored" })
+        expect(free_pages(), { equals = free, name = backing .. ": hv has as much memory as before" })
+        log(string.format("%s backing: domain %d -> %d, %d rounds, %d pages of %d, downtime %s", backing, number,
+                          target.domain, moved.rounds, moved.pages, 4096 - 32, ms(moved.downtime)))
+        for round, sent, skipped in moved.text:gmatch("round=(%d+) sent=(%d+) skipped=(%d+)") do
+            log(string.format("    round %s: %s sent, %s skipped", round, sent, skipped))
+        end
+    end
+end
+
+-- ---- Stop conditions -------------------------------------------------------------------------------------------
+
+local function stop()
+    for _, case in ipairs{ { "few", 0 }, { "rounds", 64 }, { "total", 1500 } } do
+        local target = boot_pair("puppet.elf name=target memory=16M wait=spin backing=4k")
+        if case[2] > 0 then
+            ask(target, CHURN, 0x400000, case[2], 4096, 1)
+        end
+        local moved = migrate(case[1], target, FRAMES)
+        expect(moved.result, { equals = 0, name = case[1] .. ": it moves" })
+        expect(moved.verdict, { equals = case[1], name = string.format("%d pages written all the time", case[2]) })
+        log(string.format("%4d pages written all the time: %2d rounds, %5d pages, %d.%02d memories, stopped by '%s', "
+                          .. "downtime %s", case[2], moved.rounds, moved.pages, moved.pages // 4064,
+                          moved.pages * 100 // 4064 % 100, moved.verdict, ms(moved.downtime)))
+    end
+end
+
+local PARTS = { live = live, stop = stop }
+for _, part in ipairs{ "live", "stop" } do
+    if not param.only or param.only == part then
+        PARTS[part]()
+    end
+end
