@@ -100,7 +100,6 @@ end
 
 -- domctl from the control domain: the structure lies at 4 MiB of its memory, a bitmap at 5 MiB.
 local BLOCK, BITMAP = 0x400000, 0x500000
-local ERRORS = { [-22] = "EINVAL", [-12] = "ENOMEM", [-16] = "EBUSY" }
 
 local function domctl(domain, command, body)
     local head = string.pack("<I4I4I2I2I2I2", command, 0x15, domain, 0, 0, 0)

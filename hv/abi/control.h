@@ -125,11 +125,15 @@ struct domctl_hv_memory {
     uint64_t gfn;
     uint64_t result;
 };
+#define MIGRATE_TO_SAME 0 /* the paging mode that the guest's own string asks for */
+#define MIGRATE_TO_NESTED 1
+#define MIGRATE_TO_SHADOW 2
 struct domctl_hv_migrate {
-    uint32_t new_domain;  /* out, as all but the last */
+    uint32_t new_domain;  /* out, as all but the last two */
     uint32_t rounds;      /* the last one, with the guest stopped, included */
     uint64_t pages, downtime_ns;
     uint64_t cut_after;   /* in, for tests: the link is lost after so many records; 0: never */
+    uint32_t mode, pad;   /* in: MIGRATE_TO_ */
 };
 
 struct domctl {

@@ -207,8 +207,11 @@ static int64_t start(struct guest *source, const struct domctl_hv_migrate *op)
     uint64_t bytes = log_dirty_bytes(physmap_frames(source));
     int64_t result;
 
+    if (op->mode > MIGRATE_TO_SHADOW)
+        return -XEN_EINVAL;
     job = (struct migration){ .stage = STAGE_ROUNDS, .source = source, .domid = source->domid,
-                              .cut_after = op->cut_after, .begun_at = clock_now() };
+                              .cut_after = op->cut_after, .begun_at = clock_now(),
+                              .receive.mode = op->mode };
     while ((uint64_t)PAGE_SIZE << job.bitmap_order < bytes)
         job.bitmap_order++;
     job.room = memory_pointer(memory_alloc(ROOM_ORDER));
@@ -231,6 +234,7 @@ static int64_t finish(struct domctl_hv_migrate *op)
     struct guest *target = job.receive.guest;
     uint64_t now;
 
+    job.round.rounds++;
     print_round("end");
     console_print("migrate domain=%u new=%u map=%lx", job.domid, target->domid, (unsigned long)target->npt.root);
     target->pauses = job.source->pauses; /* ours, and whoever else's */
@@ -239,7 +243,7 @@ static int64_t finish(struct domctl_hv_migrate *op)
     now = clock_now();
     schedule_unpause(target);
     op->new_domain = target->domid;
-    op->rounds = job.round.rounds + 1;
+    op->rounds = job.round.rounds;
     op->pages = job.round.total;
     op->downtime_ns = now - job.paused_at;
     console_print("migrate domain=%u new=%u rounds=%u pages=%lu memory=%lu downtime_ns=%lu total_ns=%lu", job.domid,

@@ -2,6 +2,7 @@
 #include "hv/migrate/receive.h"
 
 #include "hv/core/format.h"
+#include "hv/abi/control.h"
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
 #include "hv/migrate/state.h"
@@ -19,6 +20,20 @@ static const char *begin(struct receive *receive, struct stream_reader *body)
     return NULL;
 }
 
+/* The last word of a string counts. */
+static bool choose_mode(char string[GUEST_STRING_MAX], uint32_t mode)
+{
+    const char *word = mode == MIGRATE_TO_SHADOW ? " hap=off" : " hap=on";
+    size_t length = text_length(string), more = text_length(word);
+
+    if (mode == MIGRATE_TO_SAME)
+        return true;
+    if (length + more >= GUEST_STRING_MAX)
+        return false;
+    memcpy(string + length, word, more + 1);
+    return true;
+}
+
 static const char *build(struct receive *receive, struct stream_reader *body)
 {
     struct state_guest state;
@@ -27,6 +42,8 @@ static const char *build(struct receive *receive, struct stream_reader *body)
 
     if (wrong || receive->guest)
         return wrong ? wrong : "a second guest";
+    if (!choose_mode(state.string, receive->mode))
+        return "the guest's string is too long";
     guest = guest_claim(false);
     if (!guest)
         return "no more domains";

@@ -9,6 +9,7 @@
 #define RECEIVE_WHY 80
 
 struct receive {
+    uint32_t mode;         /* MIGRATE_TO_ */
     struct guest *guest;   /* NULL: none yet, or none any more */
     uint64_t checksum;
     uint64_t vcpus_seen;   /* one bit each */
