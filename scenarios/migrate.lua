@@ -244,7 +244,7 @@ local MODES = {
     { "long", "puppet.elf name=target" }, { "pae", "puppet32.elf name=target width=32 mode=pae" },
     { "legacy", "puppet32.elf name=target width=32 mode=legacy" }, { "off", "puppet32.elf name=target width=32 mode=off" },
 }
-local PAGING = param.shadow and { "nested", "shadow" } or { "nested" }
+local PAGING = { "nested", "shadow" }
 
 local function modes()
     local runs = 0

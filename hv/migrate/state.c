@@ -4,6 +4,8 @@
 #include "hv/core/format.h"
 #include "hv/core/text.h"
 #include "hv/vm/devices.h"
+#include "hv/vm/paging.h"
+#include "hv/vm/paging_shadow.h"
 #include "hv/vm/physmap.h"
 
 /* ---- Guest ----------------------------------------------------------------------------------------------- */
@@ -123,6 +125,8 @@ const char *state_get_vcpu(struct stream_reader *reader, struct guest *guest, ch
         return wrong;
     vcpu = &guest->vcpus[id];
     svm_load_state(&vcpu->svm, &state.svm);
+    if (guest->paging == &paging_shadow && !paging_shadow_set_pat(vcpu, state.svm.pat))
+        return "PAT has a type that there is not";
     vcpu->apic = state.apic;
     svm_set_v_tpr(&vcpu->svm, state.apic.tpr >> 4); /* the local APIC's is the one that counts */
     vcpu->initialised = state.initialised;

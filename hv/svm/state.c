@@ -19,7 +19,7 @@ void svm_save_state(const struct svm_vcpu *vcpu, struct svm_state *to)
         .gdtr = vmcb->gdtr, .ldtr = vmcb->ldtr, .idtr = vmcb->idtr, .tr = vmcb->tr, .cpl = vmcb->cpl,
         .star = vmcb->star, .lstar = vmcb->lstar, .cstar = vmcb->cstar, .sfmask = vmcb->sfmask,
         .kernel_gs_base = vmcb->kernel_gs_base, .sysenter_cs = vmcb->sysenter_cs,
-        .sysenter_esp = vmcb->sysenter_esp, .sysenter_eip = vmcb->sysenter_eip, .pat = vmcb->g_pat,
+        .sysenter_esp = vmcb->sysenter_esp, .sysenter_eip = vmcb->sysenter_eip, .pat = svm_guest_pat(vcpu),
         .interrupt_shadow = vmcb->interrupt_shadow & INTERRUPT_SHADOW,
         .event = vmcb->eventinj, .tsc = tsc_read() + vmcb->tsc_offset, .fpu_used = vcpu->fpu_used,
     };
@@ -47,14 +47,6 @@ const char *svm_state_wrong(const struct svm_state *from, bool long_mode_allowed
     if (from->cpl > 3)
         return "CPL is above 3";
     return NULL;
-}
-
-static void load_paging(struct vmcb *vmcb, const struct svm_paging *from)
-{
-    vmcb->cr0 = from->cr0;
-    vmcb->cr3 = from->cr3;
-    vmcb->cr4 = from->cr4;
-    vmcb->efer = from->efer | EFER_SVME;
 }
 
 void svm_load_state(struct svm_vcpu *vcpu, const struct svm_state *from)
@@ -88,13 +80,14 @@ void svm_load_state(struct svm_vcpu *vcpu, const struct svm_state *from)
     vmcb->sysenter_cs = from->sysenter_cs;
     vmcb->sysenter_esp = from->sysenter_esp;
     vmcb->sysenter_eip = from->sysenter_eip;
-    vmcb->g_pat = from->pat;
+    svm_set_guest_pat(vcpu, from->pat);
     vmcb->interrupt_shadow = from->interrupt_shadow & INTERRUPT_SHADOW;
     vmcb->eventinj = from->event;
     vmcb->tsc_offset = from->tsc - tsc_read();
     memcpy(vcpu->breakpoints, from->breakpoints, sizeof(from->breakpoints));
     memcpy(vcpu->fpu, from->fpu, sizeof(from->fpu));
     vcpu->fpu_used = from->fpu_used;
-    load_paging(vmcb, &from->paging);
+    svm_set_guest_paging(vcpu, &from->paging);
+    vcpu->context_new = true;
     asid_drop(&vcpu->asid);
 }

@@ -426,7 +426,8 @@ static void free_guest(struct guest *guest)
     __atomic_store_n(&guest->life, GUEST_FREE, __ATOMIC_RELEASE);
 }
 
-static const char *build(struct guest *guest, const struct multiboot_module *module)
+/* Its string read, its devices and an empty map. */
+static const char *begin(struct guest *guest)
 {
     const char *wrong = guest_spec_parse(&guest->spec, guest->string, guest->place, backing_limit);
 
@@ -438,8 +439,17 @@ static const char *build(struct guest *guest, const struct multiboot_module *mod
         return "memory= is more than the domain may have";
     guest->paging = paging_of(guest->spec.hap);
     devices_begin(guest);
-    if (!npt_init(&guest->npt, alloc_table) || !guest->paging->guest_begin(guest) ||
-        (!guest->spec.on_demand && !populate_all(guest)))
+    return npt_init(&guest->npt, alloc_table) && guest->paging->guest_begin(guest) ? NULL
+                                                                                   : "not enough memory for the guest";
+}
+
+static const char *build(struct guest *guest, const struct multiboot_module *module)
+{
+    const char *wrong = begin(guest);
+
+    if (wrong)
+        return wrong;
+    if (!guest->spec.on_demand && !populate_all(guest))
         return "not enough memory for the guest";
     return load(guest, module);
 }
@@ -447,17 +457,11 @@ static const char *build(struct guest *guest, const struct multiboot_module *mod
 /* All but what is in its memory and its vCPUs. */
 static const char *build_empty(struct guest *guest)
 {
-    const char *wrong = guest_spec_parse(&guest->spec, guest->string, guest->place, backing_limit);
+    const char *wrong = begin(guest);
 
     if (wrong)
         return wrong;
-    guest->paging = paging_of(guest->spec.hap);
-    if (!guest->paging)
-        return "hap=off: shadow paging is not built";
-    devices_begin(guest);
-    if (!npt_init(&guest->npt, alloc_table) || !guest->paging->guest_begin(guest))
-        return "not enough memory for the guest";
-    return create_vcpus(guest, 0) ? NULL : "not enough memory for the vCPUs";
+    return create_vcpus(guest) ? NULL : "not enough memory for the vCPUs";
 }
 
 const char *guest_build_empty(struct guest *guest, const char *string)
