@@ -11,7 +11,7 @@
 #include "hv/core/timer.h"
 #include "hv/migrate/cpuid_mask.h"
 #include "hv/migrate/mask_cores.h"
-#include "hv/migrate/migrate.h"
+#include "hv/live/migrate.h"
 #include "hv/vm/interrupts.h"
 #include "hv/vm/modules.h"
 #include "hv/vm/paging.h"

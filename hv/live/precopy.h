@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* When pre-copying ends (hypervisor-features.md A11, as Xen's tools decided). Pure. */
-#ifndef HV_MIGRATE_PRECOPY_H
-#define HV_MIGRATE_PRECOPY_H
+#ifndef HV_LIVE_PRECOPY_H
+#define HV_LIVE_PRECOPY_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * written meanwhile, until little is left or it does not get less; then the guest stops, the rest and its state
  * follow, and it goes on at the other end. Until then it is unharmed here, whatever happens to the other end.
  */
-#ifndef HV_MIGRATE_MIGRATE_H
-#define HV_MIGRATE_MIGRATE_H
+#ifndef HV_LIVE_MIGRATE_H
+#define HV_LIVE_MIGRATE_H
 
 #include "hv/abi/control.h"
 #include "hv/vm/hypercall.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/migrate/stream.h"
+#include "hv/live/stream.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/migrate/precopy.h"
+#include "hv/live/precopy.h"
 #include "sim/unit_test.h"
 
 struct thing {

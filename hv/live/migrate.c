@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/migrate/migrate.h"
+#include "hv/live/migrate.h"
 
 #include "hv/core/clock.h"
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
-#include "hv/migrate/precopy.h"
-#include "hv/migrate/receive.h"
-#include "hv/migrate/state.h"
+#include "hv/live/precopy.h"
+#include "hv/live/receive.h"
+#include "hv/live/state.h"
 #include "hv/vm/physmap.h"
 #include "hv/vm/schedule.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The receiving side: records in, a guest out. Whatever a stream holds, hv stays whole; a bad one is refused. */
-#ifndef HV_MIGRATE_RECEIVE_H
-#define HV_MIGRATE_RECEIVE_H
+#ifndef HV_LIVE_RECEIVE_H
+#define HV_LIVE_RECEIVE_H
 
-#include "hv/migrate/stream.h"
+#include "hv/live/stream.h"
 #include "hv/vm/guest.h"
 
 #define RECEIVE_WHY 80

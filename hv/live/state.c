@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/migrate/state.h"
+#include "hv/live/state.h"
 
 #include "hv/core/format.h"
 #include "hv/core/text.h"

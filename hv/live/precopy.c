@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/migrate/precopy.h"
+#include "hv/live/precopy.h"
 
 enum precopy_verdict precopy_decide(const struct precopy *precopy)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/migrate/stream.h"
+#include "hv/live/stream.h"
 
 #include "hv/core/format.h"
 #include "hv/core/text.h"

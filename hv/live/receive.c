@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "hv/migrate/receive.h"
+#include "hv/live/receive.h"
 
 #include "hv/core/format.h"
 #include "hv/abi/control.h"
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
-#include "hv/migrate/state.h"
+#include "hv/live/state.h"
 #include "hv/vm/physmap.h"
 
 /* ---- Records --------------------------------------------------------------------------------------------- */

@@ -4,8 +4,8 @@
  * fields that each carry their name and size. A reader refuses what it does not know, what is missing, and what was
  * damaged on the way. It holds guest-visible state only: no root, ASID, intercept or shadow. Pure.
  */
-#ifndef HV_MIGRATE_STREAM_H
-#define HV_MIGRATE_STREAM_H
+#ifndef HV_LIVE_STREAM_H
+#define HV_LIVE_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>

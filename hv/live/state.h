@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A guest's state between its guest structure and a stream's records. */
-#ifndef HV_MIGRATE_STATE_H
-#define HV_MIGRATE_STATE_H
+#ifndef HV_LIVE_STATE_H
+#define HV_LIVE_STATE_H
 
-#include "hv/migrate/stream.h"
+#include "hv/live/stream.h"
 #include "hv/vm/guest.h"
 
 /* What a STREAM_GUEST record says; the string is the guest's own, so that the receiver parses what the sender did. */
