@@ -260,6 +260,8 @@ struct mca_text_record {
     uint64_t core;
     struct mca_error error; /* raw */
 };
+/* `raise` for a #MC that leaves this in MCG_STATUS (RIPV and EIPV). */
+uint8_t mca_raise_of(uint64_t mcg_status);
 /* Array of struct mca_text_record, to be unreferenced. NULL and one line ("line 3: ...") for what is no such file. */
 GArray *mca_text_parse(const char *text, size_t size, GError **error);
 

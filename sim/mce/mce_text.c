@@ -154,11 +154,16 @@ static bool set_bank(struct text *text, struct mca_text_record *record)
     return true;
 }
 
+uint8_t mca_raise_of(uint64_t mcg_status)
+{
+    return (uint8_t)(MCA_RAISE_PENDING | (mcg_status & MCG_EIPV ? 0 : MCA_RAISE_IMPRECISE) |
+                     (mcg_status & MCG_RIPV ? 0 : MCA_RAISE_EVENT_LOST));
+}
+
 /* MCGSTATUS: what the #MC says of the interrupted program. */
 static void set_mcg(struct mca_text_record *record, uint64_t mcg)
 {
-    record->error.raise = (uint8_t)(MCA_RAISE_PENDING | (mcg & MCG_EIPV ? MCA_RAISE_PRECISE : MCA_RAISE_IMPRECISE) |
-                                    (mcg & MCG_RIPV ? 0 : MCA_RAISE_EVENT_LOST));
+    record->error.raise = mca_raise_of(mcg);
 }
 
 /* RIP 0x10:<0xffff...> {symbol}: of no use to hardware, read past. */

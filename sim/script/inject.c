@@ -16,6 +16,7 @@ static const struct arg_key inject_keys[] = {
     { "bank", ARG_INTEGER, "0 to 5" },
     { "status", ARG_INTEGER, "MCi_STATUS" },
     { "misc", ARG_INTEGER, NULL },
+    { "mcgstatus", ARG_INTEGER, "RIPV 1, EIPV 2" },
     { "file", ARG_STRING, "a file in the format of Linux mce-inject" },
     { "address", ARG_INTEGER, "a system-physical address" },
     { "linear", ARG_INTEGER, "a linear address of the core's present address space" },
@@ -249,6 +250,8 @@ static int inject_raw(lua_State *L, struct script_machine *m)
     if (!arg_has(L, 1, "bank") || bank >= MCA_BANKS)
         script_raise(L, "inject: status= needs bank=, 0 to 5");
     error.bank = (uint8_t)bank;
+    if (arg_has(L, 1, "mcgstatus"))
+        error.raise = mca_raise_of(arg_integer(L, 1, "mcgstatus", 0));
     push_result(L, &error, mca_fate_names[machine_error(m->machine, finder(L, m), &error)]);
     return 1;
 }

@@ -187,6 +187,41 @@ guest_of_hv() {
     return $status
 }
 
+# ---- Machine checks (mce.lua) ------------------------------------------------------------------------------------------
+
+machine_checks() { # machine_checks LAST: an uncorrected error in a user process, or a fatal one
+    "$program" run "$here/mce.lua" -s dir="$dir" -s last="$1" >"$dir/mce-$1.log" 2>"$dir/mce-$1.err"
+    echo $? >"$dir/mce-$1.status"
+    tr -d '\r' <"$dir/mce-$1.log" >"$dir/mce-$1.text"
+}
+
+panicked() { # panicked LAST: mce.lua expects the reset of a panic
+    [ "$(cat "$dir/mce-$1.status")" = 0 ] || { sed 's/^/# /' "$dir/mce-$1.err"; tail -n 15 "$dir/mce-$1.text" | sed 's/^/# /'; return 1; }
+}
+
+check_machine_checks() {
+    # 9400_4000_0008_0813h (fact sheet 5.5), syndrome 0001 in bits 54:47, ErrCpu: core 0, bit 32
+    check "machine check: a corrected error is polled and decoded" has mce-user \
+        'MC4_STATUS[-|CE|-|AddrV|-|CECC]: 0x9400c00100080813'
+    check "machine check: its address" has mce-user 'Error Addr: 0x0000000012345670'
+    check "machine check: its words" has mce-user 'MC4 Error (node 0): DRAM ECC error detected on the NB.'
+    check "machine check: the error code's words" has mce-user \
+        'cache level: L3/GEN, mem/io: MEM, mem-tx: RD, part-proc: SRC (no timeout)'
+    check "machine check: EDAC finds symbol and chip select" has mce-user \
+        '(csrow:0 channel:0 page:0x12345 offset:0x670 grain:64 syndrome:0x1)'
+    check "machine check: no threshold interrupt before" fact mce-user 'thresholds before' 0
+    check "machine check: 10 errors, a threshold of 4: two interrupts" fact mce-user 'thresholds after' 2
+    # Debian's 6.1 recovers on processors with MCA recovery only (mce_severity_amd): it says so, and panics.
+    for last in user fatal; do
+        check "machine check: $last: panics" panicked $last
+    done
+    check "machine check: the record of the error in user mode" has mce-user 'Machine Check Exception: 7 Bank 3: b400000000000833'
+    check "machine check: and its address" has mce-user 'ADDR 3456780'
+    check "machine check: why the kernel gives up" has mce-user 'Uncorrected error without MCA Recovery'
+    check "machine check: the fatal error's record" has mce-fatal 'Machine Check Exception: 4 Bank 4: b600000100070f0f'
+    check "machine check: why it is fatal" has mce-fatal 'Machine check: Processor Context Corrupt'
+}
+
 check "kernel, busybox and self-check make an initramfs" build_images
 if [ $failures -gt 0 ]; then
     echo "1..$tests"
@@ -220,5 +255,9 @@ check "numa: cores of node 1" fact numa 'cpulist 1' 4-7
 check "both engines give the same report up to $compare_ps" engines_agree
 check "a shell answers on the serial line" shell_answers
 check "a guest of hv boots, passes its self-check and powers off" guest_of_hv
+machine_checks user &
+machine_checks fatal
+wait
+check_machine_checks
 echo "1..$tests"
 [ $failures -eq 0 ]
