@@ -88,6 +88,11 @@ START_TEST(what_the_hole_displaced_is_found_behind_it)
         ck_assert_uint_eq(place.chip_select, 0);
     }
     fixture_free(f);
+    f = fixture_new(1, 1, 5 * GIB); /* 5 x 1 GiB; what lies at 4 GiB is the fourth */
+    ck_assert_uint_eq(chip_select(f, 3 * GIB - 64), 2);
+    ck_assert_uint_eq(chip_select(f, 4 * GIB), 3);
+    ck_assert_uint_eq(chip_select(f, 5 * GIB), 4);
+    fixture_free(f);
 }
 END_TEST
 
@@ -281,6 +286,42 @@ START_TEST(corrected_errors_are_counted_for_their_chip_select)
 }
 END_TEST
 
+struct signalled {
+    unsigned count, in_node, argument;
+    enum mca_signal signal;
+};
+
+static void record(void *ctx, unsigned node, unsigned in_node, enum mca_signal signal, unsigned argument)
+{
+    struct signalled *s = ctx;
+
+    (void)node;
+    *s = (struct signalled){ s->count + 1, in_node, argument, signal };
+}
+
+/* SwapDoneInt and EccErrInt: 1 an APIC interrupt by LvtOffset, 2 an SMI to core 0. */
+START_TEST(the_spare_and_the_counts_interrupt_as_f3xb0_says)
+{
+    struct fixture *f = logging(1, 64 * MIB);
+    struct signalled last = { 0 };
+    struct mca_error own;
+
+    node_of(f, 0)->mca.port = (struct mca_port){ &last, record, NULL };
+    config_write(f, 0, 3, 0xb0, UINT32_C(2) << 28 | 2 << 14 | 1 << 12 | 1);
+    run_until(f, 128 * MIB / 64 * 40 * NS); /* the smallest chip select has 128 MiB */
+    ck_assert_uint_eq(last.count, 1);
+    ck_assert_int_eq(last.signal, MCA_SIGNAL_LVT);
+    ck_assert_uint_eq(last.in_node, MCA_ALL_CORES);
+    ck_assert_uint_eq(last.argument, 2);
+    plant(f, MIB, 1, MEMORY_ANY, true);
+    for (unsigned i = 0; i < 20; i++)
+        meet(f, MIB, 8, MEMORY_READ, 0, &own);
+    ck_assert_uint_eq(last.count, 2); /* when the count saturated, once */
+    ck_assert_int_eq(last.signal, MCA_SIGNAL_SMI);
+    fixture_free(f);
+}
+END_TEST
+
 /* 256 MiB at 40 ns for each line: 4 Mi lines, 167.8 ms. */
 START_TEST(the_spare_takes_over_a_chip_select)
 {
@@ -317,4 +358,4 @@ UNIT_TESTS("dram_controller", an_address_lies_in_the_chip_select_of_its_offset,
            the_sequential_scrubber_finds_a_word_when_it_comes_to_its_line,
            the_scrubber_wraps_and_finds_what_lay_behind_it, what_cannot_be_corrected_is_reported_each_time_round,
            the_redirect_scrubber_writes_back_what_an_access_found, corrected_errors_are_counted_for_their_chip_select,
-           the_spare_takes_over_a_chip_select)
+           the_spare_and_the_counts_interrupt_as_f3xb0_says, the_spare_takes_over_a_chip_select)

@@ -160,7 +160,7 @@ static struct mca_error ecc_error(const struct planted_error *word, enum memory_
     if (scrub)
         error.status |= MCA_SCRUB;
     error.status |= correctable ? MCA_CECC : MCA_UECC | MCA_UC;
-    if (!correctable && !device && !scrub)
+    if (!correctable && !device) /* nor is the scrubber a processor */
         error.status |= MCA_PCC;
     return error;
 }
