@@ -48,6 +48,7 @@ struct shadow_page {
     uint16_t pins;            /* roots in use, pages of a fill under way */
     uint16_t writes;          /* by the guest to its frame, since a fill used it */
     bool own_top;             /* never freed: four entries */
+    void *kept;               /* own_top: the table that it was made with, for its end */
 };
 
 static inline unsigned role_level(uint32_t role)

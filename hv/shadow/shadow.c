@@ -55,10 +55,7 @@ bool shadow_init(struct shadow *shadow, const struct shadow_host *host, uint64_t
 void shadow_each_page(struct shadow *shadow, void (*visit)(void *ctx, void *table, void *links), void *ctx)
 {
     for (uint32_t i = 1; i < shadow->page_count; i++)
-        if (!shadow->pages[i].own_top)
-            visit(ctx, shadow->pages[i].table, shadow->pages[i].links);
-        else
-            visit(ctx, NULL, shadow->pages[i].links);
+        visit(ctx, shadow->pages[i].own_top ? shadow->pages[i].kept : shadow->pages[i].table, shadow->pages[i].links);
 }
 
 /* ---- Roots ------------------------------------------------------------------------------------------------------ */
@@ -74,6 +71,7 @@ bool shadow_vcpu_init(struct shadow *shadow, struct shadow_vcpu *vcpu, uint64_t 
     shadow->free = p->next;
     p->own_top = true;
     p->role = 3;
+    p->kept = p->table;
     p->table = pdptes;
     return true;
 }
