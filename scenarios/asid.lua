@@ -72,8 +72,8 @@ log(string.format("no-asid  guest %8d  hv %8d", guest_off, host_off))
 local function alternate(append)
     local modules = {}
     for i = 1, 2 do
-        modules[i] = string.format("ping.elf name=g%d cpus=0 memory=16M backing=4k by=yield count=%d pages=%d tag=%d", i,
-                                   EXITS, PAGES, i)
+        modules[i] = string.format("ping.elf name=g%d cpus=0 memory=16M backing=4k by=yield count=%d pages=%d tag=%d",
+                                   i, EXITS, PAGES, i)
     end
     start(append, modules)
     run{ limit = "20s" }
@@ -139,8 +139,8 @@ log("")
 for _, case in ipairs{ { "one core", 1, "asid_bench=2000" }, { "two cores", 2, "" } } do
     local modules = {}
     for i = 1, 3 do
-        modules[i] = string.format("ping.elf name=g%d memory=16M backing=4k by=yield count=%d pages=%d tag=%d", i, EXITS,
-                                   PAGES, i)
+        modules[i] = string.format("ping.elf name=g%d memory=16M backing=4k by=yield count=%d pages=%d tag=%d", i,
+                                   EXITS, PAGES, i)
     end
     start(case[3], modules, { cores = case[2] })
     local seen = watch()

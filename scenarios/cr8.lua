@@ -157,8 +157,8 @@ end
 
 -- ---- P-timer: a 64 Hz clock whose handler asks for a DPC, 6,000 ticks in 93.75 virtual seconds ---------------
 --
--- A tick that interrupts a raised level costs generation 1 a second armed write, so that with the level raised a share d
--- of the time its exits are ticks (1 + d). What the guest counts (workloads/programs/ntirql/clock.c) gives them exactly.
+-- A tick that interrupts a raised level costs generation 1 a second armed write, so that with the level raised a
+-- share d of the time its exits are ticks (1 + d). What the guest counts (ntirql/clock.c) gives them exactly.
 
 local function check_timer(generation, result, name)
     local exits = exits_of(result, "CR8_READ") + exits_of(result, "CR8_WRITE")
@@ -182,7 +182,8 @@ end
 
 log("")
 log(string.format("ntirql with a 64 Hz clock: %d ticks", size.ticks))
-log(string.format("%-12s %10s %10s %10s %10s %14s %12s", "", "ticks", "raised", "d", "CR8 exits", "ticks (1 + d)", "VINTR"))
+log(string.format("%-12s %10s %10s %10s %10s %14s %12s", "", "ticks", "raised", "d", "CR8 exits", "ticks (1 + d)",
+                  "VINTR"))
 for _, divides in ipairs{ 14, 90 } do
     for generation = 1, 2 do -- in generation 0 every access exits, whatever the clock does
         local result = ntirql_with(generation, string.format("ticks=%d divides=%d", size.ticks, divides), 64)

@@ -54,7 +54,7 @@ static void init_8259s(void)
         out(words[i].port, words[i].value, 0);
 }
 
-/* ---- 8259: lines that no device here drives ------------------------------------------------------------------------------------------------ */
+/* ---- 8259: lines that no device here drives ------------------------------------------------------------------ */
 
 START_TEST(the_8259s_serve_by_priority_and_hold_back_lower_ones)
 {

@@ -74,8 +74,8 @@ static void put_header(struct tables *tables, unsigned at, const char *signature
 /* Name (\_S5, Package () { 5, 5, 0, 0 }): SLP_TYP for power off (ACPI 7.4.2). */
 static unsigned write_dsdt(struct tables *tables)
 {
-    static const uint8_t s5[] = { 0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0A, VPM_SLEEP_S5, 0x0A, VPM_SLEEP_S5, 0x00,
-                                  0x00 };
+    static const uint8_t s5[] = { 0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0A, VPM_SLEEP_S5, 0x0A, VPM_SLEEP_S5,
+                                  0x00, 0x00 };
     unsigned at = reserve(tables, HEADER_BYTES + sizeof(s5), 16);
 
     memcpy(tables->bytes + at + HEADER_BYTES, s5, sizeof(s5));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The ACPI tables of a guest: which vCPUs and interrupt controllers it has, where its PM block is, how it powers off. Pure. */
+/* A guest's ACPI tables: its vCPUs and interrupt controllers, where its PM block is, how it powers off. Pure. */
 #ifndef HV_VM_ACPI_TABLES_H
 #define HV_VM_ACPI_TABLES_H
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Debian's kernel as a PVH guest of hv: its self-check passes and it powers off, on each size of backing and on two vCPUs,
--- as on a native PC (xen=off) and with Xen's interface (events, timer, clock), under nested and shadow paging. What that
--- costs stands side by side.
+-- Debian's kernel as a PVH guest of hv: its self-check passes and it powers off, on each size of backing and on two
+-- vCPUs, as on a native PC (xen=off) and with Xen's interface (events, timer, clock), under nested and shadow paging.
+-- What that costs stands side by side.
 -- Files: -s dir=DIR (vmlinux, and guest.cpio.gz, an initramfs without modules for hardware that the guest lacks).
 --
 --     fam10h run tests/linux/guest.lua -s dir=build/linux
@@ -49,15 +49,18 @@ local function boot_linux(name, vcpus, backing, words)
     local console = uart{}
     expect(console, { matches = "fam10h guest: done", name = name .. ": the initramfs's script comes to its end" })
     expect(console, { matches = "guest name=debian outcome=finished", name = name .. ": it powers off by ACPI" })
-    expect(lines_with(console, "%(debian%) ok %- "), { equals = SELF_CHECKS, name = name .. ": self-checks that passed" })
+    expect(lines_with(console, "%(debian%) ok %- "),
+           { equals = SELF_CHECKS, name = name .. ": self-checks that passed" })
     expect(lines_with(console, "%(debian%) not ok"), { equals = 0, name = name .. ": self-checks that failed" })
     expect(console, { matches = "fact cpus " .. vcpus, name = name .. ": processors that Linux started" })
-    expect(console, { matches = "fact clocksource " .. (words == "xen=on" and "xen" or "tsc"), name = name .. ": the clock" })
+    expect(console, { matches = "fact clocksource " .. (words == "xen=on" and "xen" or "tsc"),
+                      name = name .. ": the clock" })
     local sum, model, exit_cycles = compare_exits(name, console)
     local data, code = walks{ of = "guest" }, walks{ of = "guest", side = "instruction" }
     return {
         name = name, walks = data.walks + code.walks, refs = data.refs + code.refs, exits = sum,
-        pf = model.VMEXIT_EXCP_PF or 0, npf = model.VMEXIT_NPF or 0, ioio = model.VMEXIT_IOIO or 0, intr = model.VMEXIT_INTR or 0,
+        pf = model.VMEXIT_EXCP_PF or 0, npf = model.VMEXIT_NPF or 0,
+        ioio = model.VMEXIT_IOIO or 0, intr = model.VMEXIT_INTR or 0,
         hlt = model.VMEXIT_HLT or 0, walk_cycles = data.cycles + code.cycles,
         exit_cycles = exit_cycles, cycles = counter("node[0].core[0].cycles.total"),
     }
@@ -74,7 +77,7 @@ expect(rows[3].refs, { at_most = rows[2].refs - 1, name = "1G backing takes fewe
 log(string.format("%-12s %10s %12s %14s %9s %8s %8s %8s %8s %8s %14s", "backing", "walks", "references", "walk cycles",
                   "exits", "#PF", "NPF", "IOIO", "INTR", "HLT", "exit cycles"))
 for _, r in ipairs(rows) do
-    log(string.format("%-12s %10d %12d %14d %9d %8d %8d %8d %8d %8d %14d", r.name, r.walks, r.refs, r.walk_cycles, r.exits,
-                      r.pf, r.npf, r.ioio, r.intr, r.hlt, r.exit_cycles))
+    log(string.format("%-12s %10d %12d %14d %9d %8d %8d %8d %8d %8d %14d", r.name, r.walks, r.refs, r.walk_cycles,
+                      r.exits, r.pf, r.npf, r.ioio, r.intr, r.hlt, r.exit_cycles))
     log(string.format("%-12s %d cycles of core 0 from reset to power off", "", r.cycles))
 end

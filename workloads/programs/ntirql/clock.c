@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The profile with a clock, as NT keeps it: the RTC's periodic interrupt, 64 Hz, at level 13, whose handler asks for a DPC
- * each time. Between ticks the program runs sections at DISPATCH, in bursts, and sleeps in HLT for a random time after each
- * burst, so that the ticks do not fall in step with it. The vector that ends the sleep is of class 14, which no level masks.
+ * The profile with a clock, as NT keeps it: the RTC's periodic interrupt, 64 Hz, at level 13, whose handler asks for a
+ * DPC each time. Between ticks the program runs sections at DISPATCH, in bursts, and sleeps in HLT for a random time
+ * after each burst, so that the ticks do not fall in step with it. The vector that ends the sleep is of class 14, which
+ * no level masks.
  *
  *     ticks=N      run until so many have come
  *     burst=N      sections between two sleeps (553)
  *     divides=N    DIV instructions inside a section: how long the level stays raised (14)
  *     sleep=N      longest sleep in ticks of the APIC's timer, divided by 16 (390000)
  *
- * A tick that interrupts a raised level is one more lowering that leaves its DPC masked. A sleep that ends while a tick is
- * served overtakes the DPC: until its vector is taken, hypervisor and processor wait for IF alone, and the DPC comes after
- * it without a CR8 write having let it in. So with generation 1 the CR8 exits are ticks + raised - overtaken; the program
- * counts all three, and how much of the time the level was raised.
+ * A tick that interrupts a raised level is one more lowering that leaves its DPC masked. A sleep that ends while a tick
+ * is served overtakes the DPC: until its vector is taken, hypervisor and processor wait for IF alone, and the DPC comes
+ * after it without a CR8 write having let it in. So with generation 1 the CR8 exits are ticks + raised - overtaken; the
+ * program counts all three, and how much of the time the level was raised.
  */
 #include "workloads/lib/guest.h"
 #include "workloads/lib/instructions.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A PC's devices as a 64-bit program uses them: string I/O, timers that interrupt by way of IOAPIC and 8259s, messages to
- * itself, read-modify-write instructions on an APIC register. Runs on the bare machine and as a guest of hv, whose devices
- * are virtual: both must look the same.
+ * A PC's devices as a 64-bit program uses them: string I/O, timers that interrupt by way of IOAPIC and 8259s, messages
+ * to itself, read-modify-write instructions on an APIC register. Runs on the bare machine and as a guest of hv, whose
+ * devices are virtual: both must look the same.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
