@@ -2,7 +2,8 @@
 -- The control domain and its command line: guests are created from hv's modules, listed, paused, pinned, destroyed
 -- while hv runs. Judged by the model where it can see: a pinned guest's VMRUNs happen on its cores alone, a paused
 -- guest has none, hv's exit counts of a guest that is gone are the model's. Judged by arithmetic else: sums' checksum
--- does not depend on where or when it ran, and a destroyed guest gives back every page.
+-- does not depend on where or when it ran (zlib's crc32 over the words that its head describes), and a destroyed guest
+-- gives back every page.
 
 machine{ nodes = 2, cores = 2, memory = "1G" }
 boot{ kernel = "hv.elf",
@@ -70,11 +71,13 @@ expect(uart{}, { matches = "sums: 2 vCPUs, 256 blocks, 1 rounds: 3cb078e4", name
 expect(vmruns(0, 1), { at_least = 1, name = "beta ran on core 1" })
 
 -- What is wrong is said, and harms nobody.
-for line, answer in pairs{ ["destroy 0"] = "invalid", ["pause 9"] = "no such domain", ["pause gamma"] = "no such domain",
+for line, answer in pairs{ ["destroy 0"] = "invalid", ["pause 9"] = "no such domain",
+                           ["pause gamma"] = "no such domain",
                            ["unpause alpha"] = "invalid", ["create gamma"] = "no module with name=gamma",
                            ["create alpha memory=900G"] = "memory= must be",
                            ["create alpha vcpus=9"] = "vcpus= must be",
-                           ["create alpha memory=4G"] = "not enough memory", ["vcpu-pin alpha 0 8-9"] = "invalid",
+                           ["create alpha memory=4G"] = "not enough memory",
+                           ["vcpu-pin alpha 0 8-9"] = "invalid",
                            ["vcpu-pin alpha 7 0"] = "no such domain", ["frobnicate"] = "unknown",
                            ["destroy"] = "usage: destroy DOMAIN" } do
     answers(line, answer, line .. ": " .. answer)
@@ -103,6 +106,15 @@ answers("create beta", "beta is domain %d+\n", "the places can be used again")
 answers("destroy beta", "guest name=beta outcome=destroyed", "destroyed while it runs")
 expect(free_pages(), { equals = free, name = "and every page is back again" })
 
+-- Moved while it runs, to a new domain of this machine, it goes on where it was.
+dom0("create alpha vcpus=1 rounds=40 memory=16M")
+run("2ms")
+answers("migrate --live alpha 127.0.0.1", "alpha is domain %d+ now", "alpha is moved")
+answers("wait alpha", "alpha: powered off", "and ends by itself")
+expect(uart{}, { matches = "sums: 1 vCPUs, 256 blocks, 40 rounds: 4beff1c4", name = "with the right checksum" })
+dom0("destroy alpha")
+expect(free_pages(), { equals = free, name = "both its memories are back" })
+
 -- A storm: as many as there are places, then none; ended while they run, wait or are paused, under both paging modes.
 local made = 0
 while dom0("create beta -p memory=4M name=n" .. made):find("is domain") do
@@ -129,6 +141,6 @@ local before = #uart{}
 uart{ send = "dmesg\npoweroff\n" }
 run{ limit = "5s" }
 expect(uart{}:sub(before), { matches = "guest name=beta outcome=destroyed", name = "dmesg is what hv printed last" })
-expect(uart{}, { matches = "hv: done, 43 of 43 guests finished", name = "dom0 takes hv along" })
+expect(uart{}, { matches = "hv: done, 45 of 45 guests finished", name = "dom0 takes hv along" })
 log(string.format("3 guests made, ruled and destroyed from dom0's command line; %d exit counts equal the model's",
                   compared))
