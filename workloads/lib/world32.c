@@ -9,6 +9,9 @@
 #define TSS32 0x89
 #define LDT 0x82
 #define GRANULAR 0xC
+#define CR0_PG 0x80000000u
+#define CR0_WP 0x10000u
+#define CR4_PSE 0x10u
 
 struct pointer {
     uint16_t limit;
@@ -102,6 +105,33 @@ const uint32_t *world_handler_task(unsigned handler, unsigned vector, uint16_t s
     world_gdt[selector / 8] = world_segment((uintptr_t)t, 0x67, TSS32, 0);
     world_idt[vector] = world_gate(selector, 0, 0x85, 0);
     return t;
+}
+
+static uint32_t directory[1024] __attribute__((aligned(4096))), table[1024] __attribute__((aligned(4096)));
+
+void world_paging(bool on)
+{
+    for (uint32_t i = 0; i < 1024; i++)
+        directory[i] = i << 22 | 0xE7;
+    directory[WORLD_PAGED >> 22] = (uintptr_t)table | 7;
+    if (on) {
+        cr4_write(cr4_read() | CR4_PSE);
+        cr3_write((uintptr_t)directory);
+        cr0_write(cr0_read() | CR0_PG | CR0_WP);
+    } else {
+        cr0_write(cr0_read() & ~(CR0_PG | CR0_WP));
+        cr4_write(cr4_read() & ~CR4_PSE);
+        cr3_write(0);
+    }
+}
+
+uint32_t world_page(unsigned n, const void *page, uint32_t bits)
+{
+    uint32_t linear = WORLD_PAGED + n * 4096;
+
+    table[n] = (uintptr_t)page | bits;
+    tlb_invalidate(linear);
+    return linear + ((uintptr_t)page & 0xFFF);
 }
 
 struct world_state world_state_at(const void *code, unsigned cpl)

@@ -88,8 +88,16 @@ uintptr_t world_handler(unsigned vector);
  * Let a vector lead to a task of its own (of WORLD_HANDLERS): nothing of the interrupted task is needed to see the
  * event, of which only vector, error and TR's back link mean anything then. Gives that task's TSS.
  */
-#define WORLD_HANDLERS 5
+#define WORLD_HANDLERS 6
 const uint32_t *world_handler_task(unsigned handler, unsigned vector, uint16_t selector);
+
+/*
+ * 32-bit paging with WP: all memory one to one, for CPL 3 too, but WORLD_PAGED, where page n shows a page of the
+ * test's with these bits of its entry, or nothing. Gives the linear address.
+ */
+#define WORLD_PAGED 0x40000000u
+void world_paging(bool on);
+uint32_t world_page(unsigned n, const void *page, uint32_t bits);
 
 /* A fragment of 32-bit code, at_NAME to next_NAME, where INT 71h says that nothing stopped it. */
 #define WORLD_PASSED 0x71u

@@ -131,8 +131,8 @@ static void gate(const struct subject *s)
         right = (e->cs & 0xFFFF) == (TARGET | want.cpl) && (!s->call || frame_is_right(s, &state, &want));
     if (!right && wrong++ < 3)
         guest_print("# %s %u bits, P%u DPL %u RPL %u CPL %u to code%u conforming%u P%u DPL %u: vector %u error %x "
-                    "cs %x, want %u %x", s->call ? "CALL" : "JMP", s->wide ? 32 : 16, s->present, s->dpl, s->rpl, s->cpl,
-                    s->target_code, s->conforming, s->target_present, s->target_dpl, e->vector, e->error, e->cs,
+                    "cs %x, want %u %x", s->call ? "CALL" : "JMP", s->wide ? 32 : 16, s->present, s->dpl, s->rpl,
+                    s->cpl, s->target_code, s->conforming, s->target_present, s->target_dpl, e->vector, e->error, e->cs,
                     want.vector, want.error);
 }
 
@@ -233,8 +233,8 @@ static void returns_to(const struct subject *s, bool iret)
         right = e->eip == state.eip && (e->cs & 3) == s->cpl;
     if (!right && wrong++ < 3)
         guest_print("# CPL %u to RPL %u, code%u conforming%u P%u DPL %u: vector %u error %x, want %u %x", s->cpl,
-                    s->rpl, s->target_code, s->conforming, s->target_present, s->target_dpl, e->vector, e->error, want.vector,
-                    want.error);
+                    s->rpl, s->target_code, s->conforming, s->target_present, s->target_dpl, e->vector, e->error,
+                    want.vector, want.error);
 }
 
 static void returns(bool iret)

@@ -184,8 +184,8 @@ static void one(const struct state *s)
             cr2_read() == LINEAR;
     if (!right && wrong++ < 3)
         guest_print("# level %u P%u W%u U%u NX%u R%u access %u user %u wp %u nxe %u: vector %u code %x, want %d",
-                    s->level, s->present, s->writable, s->user, s->nx, s->reserved, s->access, s->as_user, s->wp, s->nxe,
-                    e->vector, e->error, want);
+                    s->level, s->present, s->writable, s->user, s->nx, s->reserved, s->access, s->as_user, s->wp,
+                    s->nxe, e->vector, e->error, want);
     if (right && !walked_right(s, want) && wrong_bits++ < 3)
         guest_print("# A/D: level %u P%u R%u access %u user %u code %d", s->level, s->present, s->reserved, s->access,
                     s->as_user, want);

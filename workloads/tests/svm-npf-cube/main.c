@@ -204,8 +204,8 @@ static void one(unsigned leaf, unsigned level, unsigned bits, enum access access
     if (!right && wrong++ < 3)
         guest_print("# P%u W%u U%u NX%u R%u access %u user %u nxe %u: exit %llx INFO1 %llx INFO2 %llx, want %d",
                     special.present, special.writable, special.user, special.nx, special.reserved, access, as_user,
-                    nxe, (unsigned long long)exit, (unsigned long long)svm_vmcb.exitinfo1,
-                    (unsigned long long)svm_vmcb.exitinfo2, want);
+                    nxe, (unsigned long long)exit,
+                    (unsigned long long)svm_vmcb.exitinfo1, (unsigned long long)svm_vmcb.exitinfo2, want);
     if (right && !nested_bits_right(leaf, level, gpa, want, access) && wrong_bits++ < 3)
         guest_print("# A/D: P%u R%u access %u code %d", special.present, special.reserved, access, want);
 }
@@ -287,7 +287,8 @@ static void both_one(enum guest_mode mode, unsigned guest_bits, unsigned nested_
         right = exit == VMEXIT_VMMCALL;
     if (!right && wrong++ < 3)
         guest_print("# guest %x nested %x access %u user %u wp %u: exit %llx INFO1 %llx INFO2 %llx, want %d, %d",
-                    guest_bits, nested_bits, access, as_user, wp, (unsigned long long)exit, (unsigned long long)svm_vmcb.exitinfo1,
+                    guest_bits, nested_bits, access, as_user, wp, (unsigned long long)exit,
+                    (unsigned long long)svm_vmcb.exitinfo1,
                     (unsigned long long)svm_vmcb.exitinfo2, guest_code, host_code);
 }
 

@@ -26,12 +26,8 @@
 #define TSS32_LIMIT 0x67
 #define TSS16_LIMIT 0x2B
 #define BUSY (2ull << 40)
-#define CR0_PG 0x80000000u
-#define CR0_WP 0x10000u
-#define CR4_PSE 0x10u
 #define VECTOR 0x90
 #define EXT 1u
-#define PAGED 0x40000000u   /* linear: pages of our own choice, see `paged` */
 #define NEW_EIP 0x12345678u
 #define NEW_EBX 0xB3u
 
@@ -48,7 +44,7 @@ static uint32_t old_tss[64] __attribute__((aligned(4096)));
 static uint32_t new_tss[64] __attribute__((aligned(4096)));
 static const struct world_event *event;
 
-static const uint8_t handler_vectors[WORLD_HANDLERS] = { EXC_TS, EXC_NP, EXC_SS, EXC_GP, EXC_PF };
+static const uint8_t handler_vectors[] = { EXC_TS, EXC_NP, EXC_SS, EXC_GP, EXC_PF };
 
 static uint64_t tss(const void *at, unsigned access, unsigned limit)
 {
@@ -201,32 +197,6 @@ static void gates_and_limits(void)
 
 /* ---- Pages ------------------------------------------------------------------------------------------------------ */
 
-static uint32_t directory[1024] __attribute__((aligned(4096))), table[1024] __attribute__((aligned(4096)));
-
-static void paging(bool on)
-{
-    for (uint32_t i = 0; i < 1024; i++)
-        directory[i] = i << 22 | 0xE7;
-    directory[PAGED >> 22] = (uintptr_t)table | 7;
-    if (on) {
-        cr4_write(cr4_read() | CR4_PSE);
-        cr3_write((uintptr_t)directory);
-        cr0_write(cr0_read() | CR0_PG | CR0_WP);
-    } else {
-        cr0_write(cr0_read() & ~(CR0_PG | CR0_WP));
-        cr4_write(cr4_read() & ~CR4_PSE);
-        cr3_write(0);
-    }
-}
-
-/* The n-th page of PAGED shows a page of ours with these bits. */
-static uint32_t paged(unsigned n, const void *page, uint32_t bits)
-{
-    table[n] = (uintptr_t)page | bits;
-    tlb_invalidate(PAGED + n * 4096);
-    return PAGED + n * 4096 + ((uintptr_t)page & 0xFFF);
-}
-
 static void load_old_tss_at(uint32_t linear)
 {
     world_gdt[OLD_TSS / 8] = world_segment(linear, TSS32_LIMIT, 0x89, 0);
@@ -249,20 +219,20 @@ static void pages(void)
 {
     uint32_t at;
 
-    paging(true);
+    world_paging(true);
     prepare();
-    at = paged(0, new_tss, 0);
+    at = world_page(0, new_tss, 0);
     world_gdt[NEW_TSS / 8] = world_segment(at, TSS32_LIMIT, 0x89, 0);
     page_fault("a new TSS that is not mapped", at_jump, at, 0);
     prepare();
-    at = paged(0, new_tss, 5); /* present, user, read-only */
+    at = world_page(0, new_tss, 5); /* present, user, read-only */
     world_gdt[NEW_TSS / 8] = world_segment(at, TSS32_LIMIT, 0x89, 0);
     page_fault("CALL of a TSS in a read-only page: the back link", at_call, at, 3);
     prepare();
-    load_old_tss_at(paged(0, old_tss, 7));
-    paged(0, old_tss, 5);
-    page_fault("an old TSS in a read-only page", at_jump, PAGED + 4 * TSS_EIP, 3);
-    paging(false);
+    load_old_tss_at(world_page(0, old_tss, 7));
+    world_page(0, old_tss, 5);
+    page_fault("an old TSS in a read-only page", at_jump, WORLD_PAGED + 4 * TSS_EIP, 3);
+    world_paging(false);
 }
 
 /* ---- After the commit ------------------------------------------------------------------------------------------- */
@@ -310,7 +280,7 @@ static const uint32_t *handlers_as_tasks(unsigned vector)
 {
     const uint32_t *its = NULL;
 
-    for (unsigned i = 0; i < WORLD_HANDLERS; i++) {
+    for (unsigned i = 0; i < sizeof(handler_vectors); i++) {
         const uint32_t *t = world_handler_task(i, handler_vectors[i], (uint16_t)(HANDLERS + 8 * i));
 
         if (handler_vectors[i] == vector)
