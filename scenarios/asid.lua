@@ -44,6 +44,19 @@ run{ limit = "20s" }
 expect(flushes_by_model(), { equals = counter("node[*].core[*].svm.vmruns"), name = "no-asid: every VMRUN flushes" })
 log(string.format("no-asid  %8d of %d VMRUNs", flushes_by_model(), counter("node[*].core[*].svm.vmruns")))
 
+-- Which processors keep them apart: Family 10h, and Family 0Fh from revision G on. Before it erratum 170 forbids a VMRUN
+-- with another ASID and no flush. (Family 0Fh has no nested paging: its guests get shadow paging.)
+log("")
+log("By processor, 126 assignments wanted: ASIDs assigned, flushes, VMRUNs")
+for _, case in ipairs{ { "k8-f", false }, { "k8-g", true }, { "10h-b3", true } } do
+    start("asid_bench=126", { "ping.elf cpus=0 memory=16M count=300" }, { model = case[1], memory = "256M" })
+    run{ limit = "20s" }
+    local assignments, vmruns = of_hv(uart{}), counter("node[*].core[*].svm.vmruns")
+    expect(assignments, { equals = case[2] and 126 or 0, name = case[1] .. ": assignments" })
+    expect(flushes_by_model(), { equals = case[2] and 2 or vmruns, name = case[1] .. ": flushes" })
+    log(string.format("%-8s %8d %8d %8d", case[1], assignments, flushes_by_model(), vmruns))
+end
+
 -- ---- What an exit costs the TLB --------------------------------------------------------------------------------
 
 local EXITS, PAGES = 1000, 16

@@ -205,6 +205,19 @@ local function asids()
     row("7", "TLB flushes, " .. table.concat(counts, " ") .. " assignments", "ASIDs 1-63",
         table.concat(measured, ", "), table.concat(measured, ", ") == expected_text,
         "TLB_CONTROL flushes the model saw; ceil(n / 63)")
+    local kept = {}
+    for i, model in ipairs{ "k8-f", "k8-g", "10h-b3" } do
+        machine{ model = model, memory = "256M" }
+        boot{ kernel = "hv.elf", append = "asid_bench=126", modules = { "ping.elf memory=16M count=300" } }
+        run{ limit = "20s" }
+        local flushed = counter("node[*].core[*].svm.flushes")
+        kept[i] = flushed == 2 and "on" or flushed == counter("node[*].core[*].svm.vmruns") and "off" or "?"
+    end
+    row("5", "ASIDs on Family 0Fh revision F, G, Family 10h", "10h, 0Fh G", table.concat(kept, ", "),
+        table.concat(kept, ", ") == "off, on, on", "126 assignments: 2 flushes, or one at every VMRUN (erratum 170)")
+    local refused = counter("node[*].core[*].svm.exits{code=VMEXIT_INVALID}")
+    row("6", "VMRUNs with ASID 0, the host's", "none", refused == 0 and "none" or refused, refused == 0,
+        "they would be VMEXIT_INVALID")
     local on, off = ping("asid"), ping("no-asid")
     expect(on, { equals = PAGES, name = "exit loop with ASIDs: TLB misses, all in the first pass" })
     expect(off // EXITS, { equals = PAGES, name = "exit loop without ASIDs: TLB misses of each pass" })
