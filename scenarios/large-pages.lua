@@ -53,7 +53,8 @@ end
 local guests
 
 local function boot_guests(list, options)
-    machine{ nodes = 1, cores = options.cores or #list, memory = options.memory or "1G", walk_caches = options.caches or false }
+    machine{ nodes = 1, cores = options.cores or #list, memory = options.memory or "1G",
+             walk_caches = options.caches or false }
     boot{ kernel = "hv.elf", append = options.append or "", modules = list }
     guests = {}
     uart{ expect = "cores" }
@@ -120,7 +121,8 @@ end
 
 local function hv_memory(guest, op, gfn)
     local result, body = domctl(guest.domain, 0x46310110, string.pack("<I4I4I8I8", op, 0, gfn or 0, 0))
-    expect(result, { equals = 0, name = string.format("%s: memory operation %d of frame %x", guest.name, op, gfn or 0) })
+    expect(result, { equals = 0,
+                     name = string.format("%s: memory operation %d of frame %x", guest.name, op, gfn or 0) })
     return (string.unpack("<I8", body, 17))
 end
 
@@ -339,7 +341,7 @@ local function log_dirty(case, caches)
     shadow_op(target, BEGIN)
     local enabled = census(target.root)
     expect(enabled[2], { equals = before[2], name = case.backing .. ": enabling splits no 1G page" })
-    expect(before[1] - enabled[1], { at_most = 2, name = case.backing .. ": nor 2M pages but the mailbox's and the image's" })
+    expect(before[1] - enabled[1], { at_most = 2, name = case.backing .. ": nor 2M pages but the guest's own" })
     phase(case, target, "log-dirty, nothing written", caches, 4, large, large)
     exactness(case, target)
     phase(case, target, "log-dirty, frames written", caches, 4, 4, math.max(large, 3))
@@ -351,8 +353,8 @@ local function log_dirty(case, caches)
     phase(case, target, "joined again", caches, tables, large, large)
     local after = census(target.root)
     for size = 0, 2 do
-        expect(after[size], { equals = before[size], name = string.format("%s: entries of size %d as before", case.backing,
-                                                                          size) })
+        expect(after[size], { equals = before[size],
+                              name = string.format("%s: entries of size %d as before", case.backing, size) })
         expect(hv_memory(target, ENTRIES, size), { equals = after[size], name = "hv counts these entries" })
     end
     expect(after.tables, { equals = before.tables, name = case.backing .. ": table pages as before" })
@@ -427,7 +429,8 @@ local function one_cause(target, cause, number)
 end
 
 local function causes()
-    boot_guests({ "puppet.elf name=control control=on memory=16M wait=spin", "puppet.elf name=target memory=64M wait=spin" },
+    boot_guests({ "puppet.elf name=control control=on memory=16M wait=spin",
+                  "puppet.elf name=target memory=64M wait=spin" },
                 { memory = "256M" })
     local target, before = guests.target, census(guests.target.root)
     local place, now, was = {}, {}, {}
@@ -461,7 +464,8 @@ end
 local PAGES, TAKES = 40, 20
 
 local function smp()
-    boot_guests({ "puppet.elf name=control control=on memory=16M wait=spin", "puppet.elf name=target memory=64M backing=2m wait=spin",
+    boot_guests({ "puppet.elf name=control control=on memory=16M wait=spin",
+                  "puppet.elf name=target memory=64M backing=2m wait=spin",
                   "puppet.elf name=third memory=16M wait=spin" }, { memory = "256M", cores = 2, caches = true,
                   append = "sched_credit_tslice_ms=1" })
     local target, missing, cores = guests.target, 0, 0

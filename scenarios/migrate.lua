@@ -53,7 +53,8 @@ end
 local guests
 
 local function boot_guests(list, options)
-    machine{ nodes = 1, cores = options.cores or #list, memory = options.memory or "1G", walk_caches = options.caches or false }
+    machine{ nodes = 1, cores = options.cores or #list, memory = options.memory or "1G",
+             walk_caches = options.caches or false }
     boot{ kernel = "hv.elf", append = options.append or "", modules = list }
     guests = {}
     uart{ expect = "cores" }
@@ -243,8 +244,10 @@ end
 -- ---- Guest modes by backing by paging mode here and there ------------------------------------------------------
 
 local MODES = {
-    { "long", "puppet.elf name=target" }, { "pae", "puppet32.elf name=target width=32 mode=pae" },
-    { "legacy", "puppet32.elf name=target width=32 mode=legacy" }, { "off", "puppet32.elf name=target width=32 mode=off" },
+    { "long", "puppet.elf name=target" },
+    { "pae", "puppet32.elf name=target width=32 mode=pae" },
+    { "legacy", "puppet32.elf name=target width=32 mode=legacy" },
+    { "off", "puppet32.elf name=target width=32 mode=off" },
 }
 local PAGING = { "nested", "shadow" }
 
@@ -264,13 +267,15 @@ local function modes()
                     expect(moved.result, { equals = 0, name = name .. ": it moves" })
                     expect(ask(target, REGISTERS), { equals = before, name = name .. ": registers" })
                     expect(ask(target, CR8_READ), { equals = 2, name = name .. ": TPR" })
-                    expect(ask(target, LOAD, 0x400000, 256, 4096), { equals = 256 * 7 + 255 * 128, name = name .. ": memory" })
+                    expect(ask(target, LOAD, 0x400000, 256, 4096), { equals = 256 * 7 + 255 * 128,
+                                                                     name = name .. ": memory" })
                     runs = runs + 1
                 end
             end
         end
     end
-    log(string.format("%d moves by guest mode, backing and paging mode: memory and registers the same after each", runs))
+    log(string.format("%d moves by guest mode, backing and paging mode: memory and registers the same after each",
+                      runs))
 end
 
 -- ---- Moves that fail ---------------------------------------------------------------------------------------------
@@ -292,8 +297,8 @@ end
 local function look(target)
     expect(migrate("first", target, nil, 1).result, { equals = -5, name = "cut at once: EIO" })
     ask(target, STORE, 0x400000, 256, 4096, 7)
-    return { registers = ask(target, REGISTERS), sum = ask(target, LOAD, 0x400000, 256, 4096), sizes = sizes(target.root),
-             free = free_pages() }
+    return { registers = ask(target, REGISTERS), sum = ask(target, LOAD, 0x400000, 256, 4096),
+             sizes = sizes(target.root), free = free_pages() }
 end
 
 local function cut()

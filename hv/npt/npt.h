@@ -63,8 +63,8 @@ static inline bool npt_is_present(enum npt_type type)
 bool npt_init(struct npt *npt, uint64_t (*table)(void));
 /*
  * Map one page gpa -> spa, both aligned to its size: NPT_FOREIGN with NPT_BORROWED in `rights`, NPT_RAM with NPT_WRITE
- * alone, else NPT_READ_ONLY. Accessed and dirty are preset: what a walk costs must not depend on who came first. False: no table page, or
- * something larger or smaller is already mapped there.
+ * alone, else NPT_READ_ONLY. Accessed and dirty are preset: what a walk costs must not depend on who came first.
+ * False: no table page, or something larger or smaller is already mapped there.
  */
 bool npt_map(struct npt *npt, uint64_t gpa, uint64_t spa, enum npt_size size, uint64_t rights);
 /* Where gpa goes and by what page; false if there is no memory. */

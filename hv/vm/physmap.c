@@ -195,7 +195,9 @@ int64_t physmap_share(struct guest *guest, uint64_t gpa, uint64_t spa)
 
 int64_t physmap_set_type(struct guest *guest, uint64_t gpa, enum npt_type type)
 {
-    enum npt_cause cause = type == NPT_MMIO ? NPT_FOR_MMIO : type == NPT_BALLOONED ? NPT_FOR_BALLOON : NPT_FOR_READ_ONLY;
+    enum npt_cause cause = type == NPT_MMIO        ? NPT_FOR_MMIO
+                           : type == NPT_BALLOONED ? NPT_FOR_BALLOON
+                                                   : NPT_FOR_READ_ONLY;
     struct npt_page page;
     bool done;
 
@@ -240,8 +242,8 @@ int64_t physmap_retire(struct guest *guest, uint64_t gpa)
 /* ---- Promotion ------------------------------------------------------------------------------------------- */
 
 /*
- * The guest is paused: hv's own readers of the map take no lock, and a table is free at once after the flush. Walk caches
- * hold it under the vCPUs' old ASIDs only.
+ * The guest is paused: hv's own readers of the map take no lock, and a table is free at once after the flush. Walk
+ * caches hold it under the vCPUs' old ASIDs only.
  */
 int64_t physmap_promote(struct guest *guest)
 {

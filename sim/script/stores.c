@@ -18,7 +18,7 @@ static int push_frames(lua_State *L, const struct platform *platform)
     return 1;
 }
 
-/* stores{begin=true} begins; stores{} gives the addresses of the frames so far, ascending; {begin=false} ends it too. */
+/* stores{begin=true} begins; stores{} gives the frames' addresses so far, ascending; {begin=false} ends it too. */
 static int call_stores(lua_State *L)
 {
     struct script_machine *m = script_booted(L, "stores");
