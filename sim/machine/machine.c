@@ -188,7 +188,8 @@ static struct platform *build_platform(const struct machine_config *config, GErr
     struct platform_config platform = {
         .nodes = config->nodes, .cores_per_node = config->cores, .memory = config->memory,
         .host_memory = config->host_memory, .cpu_signature = model->signature, .mhz = model->mhz,
-        .debug_exit = config->debug_exit, .uart = config->uart, .debug_console = config->debug_console,
+        .sync_flood = config->sync_flood, .debug_exit = config->debug_exit, .uart = config->uart,
+        .debug_console = config->debug_console,
     };
 
     return platform_new(&platform, error);

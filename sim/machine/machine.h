@@ -25,6 +25,7 @@ struct machine_config {
     enum engine engine;
     bool has_geometry;       /* else the model's */
     struct mmu_geometry geometry;
+    bool sync_flood;         /* platform_config's */
     bool debug_exit;
     bool svm_lock;           /* firmware leaves VM_CR locked with SVM enabled (BKDG10 2.14.1); else unlocked */
     struct char_port uart, debug_console;

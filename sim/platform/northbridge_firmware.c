@@ -195,10 +195,13 @@ static uint32_t capabilities(unsigned cores)
     return (uint32_t)bit_put(value, 15, bit(cores - 1, 2));
 }
 
+/* F3x44: on uncorrectable ECC, watchdog, any other uncorrected error, DRAM parity. */
+#define SYNC_FLOOD (BIT(2) | BIT(20) | BIT(21) | BIT(30))
+
 static void program_function3(struct northbridge *nb)
 {
-    /* ChipKillEccCap, DramEccEn, NbMcaToMstCpuEn. assumed: the set-up option "sync flood" is off (F3x44[2,20,21,30]). */
-    nb_set(nb, 3, 0x44, UINT32_C(0x00800000) | BIT(22) | BIT(27));
+    /* ChipKillEccCap, DramEccEn, NbMcaToMstCpuEn. assumed: the set-up option "sync flood" is off unless asked for. */
+    nb_set(nb, 3, 0x44, UINT32_C(0x00800000) | BIT(22) | BIT(27) | (nb->config->sync_flood ? SYNC_FLOOD : 0));
     nb_set(nb, 3, 0x80, 0xe600a681);                        /* SMAF 3 S1, 2 FIDVID, 1 C1E, 0 C2 (revision B) */
     nb_set(nb, 3, 0x84, 0xa0e641e6);                        /* SMAF 7 HLT, 6 S4/S5, 5 throttling, 4 S3 */
     nb_set(nb, 3, 0x8c, (uint32_t)NB_CFG_INIT_APIC_ID_LOW);

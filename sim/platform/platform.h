@@ -34,6 +34,7 @@ struct platform_config {
     uint64_t host_memory;  /* limit on native memory for DRAM, bytes */
     uint32_t cpu_signature;/* F3xFC */
     unsigned mhz;
+    bool sync_flood;       /* firmware lets uncorrected northbridge errors flood the links (F3x44) */
     bool debug_exit;       /* port F4h ends the run (`boot` only) */
     struct char_port uart; /* COM1, 3F8h */
     struct char_port debug_console; /* port E9h */

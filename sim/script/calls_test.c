@@ -338,6 +338,10 @@ START_TEST(an_error_is_injected_by_name_by_registers_and_from_a_file)
          "generic\n"
          "2 1 nil 1\n"
          "9400400000080813 0 0\n");
+    says("machine{sync_flood = true} boot{kernel = 'hang.img'} run('1us')\n"
+         "inject{bank = 4, status = 0xB400200000080813, address = 0}\n"
+         "log(run{until = {stop = 'flood'}}.reason, run{until = {stop = 'any'}}.reason, counter('node[0].mca.floods'))",
+         "flood flood 1\n");
     ends(SCRIPT_USER, "machine{} boot{kernel = 'hang.img'} inject{error = 'DRAM ECC correct'}",
          "t.lua:1: inject: no error is called 'DRAM ECC correct'; did you mean 'DRAM ECC corrected'?");
     ends(SCRIPT_USER, "machine{} boot{kernel = 'hang.img'} inject{error = 'DRAM ECC corrected', mask = 0x11}",

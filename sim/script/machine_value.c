@@ -126,6 +126,7 @@ static const struct arg_key machine_keys[] = {
     { "memory", ARG_BYTES, NULL },
     { "host_memory", ARG_BYTES, NULL },
     { "debug_exit", ARG_BOOLEAN, "true (a write to port F4h ends the run) or false" },
+    { "sync_flood", ARG_BOOLEAN, "true (uncorrected northbridge errors flood the links) or false" },
     { "svm_lock", ARG_BOOLEAN, "true (firmware leaves VM_CR locked) or false" },
     { "walk_caches", ARG_BOOLEAN, "false: neither page-walk cache nor nested TLB; true: as the model has them" },
     { "mmu", ARG_TABLE, "a table of TLB shapes and costs" },
@@ -246,6 +247,7 @@ static void read_config(lua_State *L, struct script_machine *m)
     config->memory = arg_bytes(L, 1, "memory", config->memory);
     config->host_memory = arg_bytes(L, 1, "host_memory", config->host_memory);
     config->debug_exit = arg_boolean(L, 1, "debug_exit", true);
+    config->sync_flood = arg_boolean(L, 1, "sync_flood", false);
     config->svm_lock = arg_boolean(L, 1, "svm_lock", config->svm_lock);
     config->engine = m->script->options->engine;
     config->uart = (struct char_port){ m, uart_put, uart_get };

@@ -26,7 +26,7 @@ static const char *const stop_names[] = {
     [MACHINE_STOP_TIME] = "time", [MACHINE_STOP_INSNS] = "insns", [MACHINE_STOP_HOOK] = "watch",
     [MACHINE_STOP_EXIT] = "exit", [MACHINE_STOP_POWER_OFF] = "power-off", [MACHINE_STOP_RESET] = "reset",
     [MACHINE_STOP_SHUTDOWN] = "shutdown", [MACHINE_STOP_HALTED] = "halted", [MACHINE_STOP_MEMORY] = "memory",
-    [MACHINE_STOP_INTERRUPTED] = "interrupted",
+    [MACHINE_STOP_INTERRUPTED] = "interrupted", [MACHINE_STOP_FLOOD] = "flood",
 };
 
 static bool stop_is_asked_for(lua_State *L, const struct run *run, const char *name)
@@ -201,7 +201,7 @@ static const struct arg_key run_keys[] = {
 
 static void check_stop_names(lua_State *L, int index)
 {
-    static const char *const names[] = { "exit", "power-off", "reset", "shutdown", "halted", "any" };
+    static const char *const names[] = { "exit", "power-off", "reset", "shutdown", "halted", "flood", "any" };
     const size_t count = G_N_ELEMENTS(names);
     const char *name, *near;
 
