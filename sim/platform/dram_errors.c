@@ -210,7 +210,8 @@ static bool meet_ecc(struct dram_errors *errors, guint index, enum memory_access
     ++*(lost ? &errors->count.uncorrected : &errors->count.corrected);
     if (!lost && dram_place_find(errors->node, errors->map->nodes, word.address, &place))
         dram_controller_count(nb, place.channel, place.chip_select);
-    mca_node_error(&nb->mca, &error, device ? MCA_SOURCE_IO : remote ? MCA_SOURCE_REMOTE : core % errors->cores_per_node);
+    mca_node_error(&nb->mca, &error,
+                   device ? MCA_SOURCE_IO : remote ? MCA_SOURCE_REMOTE : core % errors->cores_per_node);
     if (!lost && !word.hard && redirect_scrubs(nb)) {
         errors->count.redirected++;
         remove_word(errors, index);

@@ -116,7 +116,8 @@ static const struct mca_signature *signature_of(lua_State *L, const char *name)
     while (count < G_N_ELEMENTS(names) && (row = mca_signature_at(count)) != NULL)
         names[count++] = row->name;
     near = script_nearest(name, names, count);
-    script_raise(L, "inject: no error is called '%s'; %s%s%s", name, near ? "did you mean '" : "doc/scenarios.md lists them",
+    script_raise(L, "inject: no error is called '%s'; %s%s%s", name,
+                 near ? "did you mean '" : "doc/scenarios.md lists them",
                  near ? near : "", near ? "'?" : "");
 }
 
@@ -179,7 +180,8 @@ static unsigned kinds_of(lua_State *L, const char *on)
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
         if (strcmp(on, kinds[i].name) == 0)
             return kinds[i].kinds;
-    script_raise(L, "inject: on is '%s'; \"read\", \"write\", \"fetch\", \"walk\", \"access\" and \"scrub\" are right", on);
+    script_raise(L, "inject: on is '%s'; \"read\", \"write\", \"fetch\", \"walk\", \"access\" and \"scrub\" are right",
+                 on);
 }
 
 /* ---- Doing it ------------------------------------------------------------------------------------------------------ */
@@ -279,8 +281,8 @@ static GArray *read_file(lua_State *L, const struct script_machine *m, const cha
 
             if (core < machine_core_count(m->machine))
                 continue;
-            g_set_error(&error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "record %u names CPU %" PRIu64 "; the machine has 0 to %u",
-                        i + 1, core, machine_core_count(m->machine) - 1);
+            g_set_error(&error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                        "record %u names CPU %" PRIu64 "; the machine has 0 to %u", i + 1, core, machine_core_count(m->machine) - 1);
             g_array_unref(records);
             records = NULL;
         }
@@ -319,7 +321,8 @@ static int call_inject(lua_State *L)
     for (size_t i = 0; i < G_N_ELEMENTS(what); i++)
         count += arg_has(L, 1, what[i]) && (strcmp(what[i], "nmi") != 0 || arg_boolean(L, 1, "nmi", false));
     if (count != 1)
-        script_raise(L, "inject: one of interrupt=VECTOR, nmi=true, error=NAME, status= with bank=, and file= is right");
+        script_raise(L, "inject: one of interrupt=VECTOR, nmi=true, error=NAME, status= with bank=, and file= is "
+                        "right");
     if (arg_has(L, 1, "error"))
         return inject_named(L, m);
     if (arg_has(L, 1, "status"))
