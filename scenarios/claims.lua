@@ -337,8 +337,8 @@ local function hap()
     expect(shadow_exits.VMEXIT_EXCP_PF or 0, { at_least = 2 * 256, name = "hap=off: #PF exits" })
     expect(log_off, { matches = "nested paging is supported but disabled", name = "hap=off: the boot log" })
     expect(shadow_modes, { equals = "64 shadow, 32 shadow", name = "hap=off: both guests' mode" })
-    row("1", "guests with the right result, nested / shadow", "NP support", string.format("%d / %d of 2", nested, shadow),
-        nested == 2 and shadow == 2, "sums64 and sums32 with hap on and off; scenarios/shadow.lua: what each costs")
+    row("1", "guests with the right result, nested / shadow", "NP support",
+        string.format("%d / %d of 2", nested, shadow), nested == 2 and shadow == 2, "sums64 and sums32 with hap on and off; scenarios/shadow.lua: what each costs")
     row("3", "hap without an option", "on", log_on:match("nested paging is enabled") and "on" or "off",
         log_on:match("nested paging is enabled") ~= nil, "the boot log; no #PF exit, which shadow paging has")
     row("4", "guest widths that are nested by default", "64b/32b", nested_modes == "64 nested, 32 nested" and "64b/32b"

@@ -145,7 +145,8 @@ for _, hundredths in ipairs{ 0, 1, 10, 100, 1000, 10000 } do
         expect(exits, { equals = law, name = string.format("share %s, cr8=%d: CR8 exits", share, generation) })
         -- hv's own timer may end the guest's run just when it has lowered its level: that exit does the VINTR's work
         expect(exits_of(result, "VINTR"), { at_most = generation == 2 and dpcs or 0,
-               at_least = generation == 2 and dpcs - exits_of(result, "INTR") or 0, name = string.format("share %s, cr8=%d: VINTR exits", share, generation) })
+               at_least = generation == 2 and dpcs - exits_of(result, "INTR") or 0,
+               name = string.format("share %s, cr8=%d: VINTR exits", share, generation) })
         expect(result.unmasked, { equals = dpcs, name = string.format("share %s, cr8=%d: let in", share, generation) })
         history = history or result.history
         expect(result.history, { equals = history,

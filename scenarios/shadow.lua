@@ -7,8 +7,8 @@
 --   chase     a pointer chase through 16 MiB of 4K pages, warm: nothing but TLB misses
 --
 -- The shape is what matters (the slides give no figures): nested paging has no exit per guest page fault, page-table
--- write or context switch, and longer walks; shadow paging the reverse. Cycles are modelled, with assumed costs of VMRUN
--- and #VMEXIT. `-s only=churn` runs one.
+-- write or context switch, and longer walks; shadow paging the reverse. Cycles are modelled, with assumed costs of
+-- VMRUN and #VMEXIT. `-s only=churn` runs one.
 
 local BEGIN, END = 0x46310001, 0x46310002
 local ROUNDS, PAGES, WRITTEN = 16, 64, 16

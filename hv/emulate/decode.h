@@ -52,8 +52,8 @@ struct emulate_insn {
 };
 
 /*
- * The instruction that begins at bytes[0], of code of 16, 32 or 64 bits. False: it is none of the known forms, not valid
- * in 64-bit mode or outside it, has a LOCK prefix it must not have, or is cut off after count bytes.
+ * The instruction that begins at bytes[0], of code of 16, 32 or 64 bits. False: it is none of the known forms, not
+ * valid in 64-bit mode or outside it, has a LOCK prefix it must not have, or is cut off after count bytes.
  */
 bool emulate_decode(const uint8_t *bytes, size_t count, unsigned width, struct emulate_insn *insn);
 

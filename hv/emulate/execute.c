@@ -167,7 +167,8 @@ static enum emulate_status run_cmpxchg(const struct step *s)
 static enum emulate_status run_cmpxchg_pair(const struct step *s)
 {
     unsigned size = s->insn->op[0].size, half = size / 2;
-    uint64_t linear = emulate_address(s->insn, s->registers, false), mask = emulate_mask(half), *gpr = s->registers->gpr;
+    uint64_t linear = emulate_address(s->insn, s->registers, false), mask = emulate_mask(half);
+    uint64_t *gpr = s->registers->gpr;
     uint64_t memory[2] = { 0, 0 }, low, high, swapped[2];
     enum emulate_status status = s->memory->read(s->memory->ctx, linear, memory, size, true);
     bool equal;

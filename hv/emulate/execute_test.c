@@ -144,7 +144,8 @@ static void put_quad(unsigned at, uint64_t value)
 
 START_TEST(stores_of_kernels_write_what_they_should)
 {
-    struct emulate_registers r = { .gpr = { [0] = 0x1122334455667788, [1] = 2, [3] = 0x40, [7] = 0x80 }, .rip = 0x1000 };
+    struct emulate_registers r = { .gpr = { [0] = 0x1122334455667788, [1] = 2, [3] = 0x40, [7] = 0x80 },
+                                   .rip = 0x1000 };
 
     RUN("\x48\x89\x07", 64, &r); /* mov %rax, (%rdi) */
     ck_assert_uint_eq(quad(0x80), 0x1122334455667788);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's own page tables, walked in software with the processor's rules (APM2 5.2 to 5.6): which access faults with
- * what error code, which accessed and dirty bits it sets. Pure: guest memory comes through a callback.
+ * The guest's own page tables, walked in software with the processor's rules (APM2 5.2 to 5.6): which access faults
+ * with what error code, which accessed and dirty bits it sets. Pure: guest memory comes through a callback.
  */
 #ifndef HV_SHADOW_GUEST_WALK_H
 #define HV_SHADOW_GUEST_WALK_H
@@ -53,7 +53,7 @@ enum guest_walk_result {
 struct guest_walk {
     uint32_t code;
     unsigned top, leaf;  /* levels: 1 is the one that maps 4K pages */
-    uint64_t table[WALK_LEVELS_MAX + 1]; /* by level: frame of the table; NO_FRAME for the PDPTEs, which are registers */
+    uint64_t table[WALK_LEVELS_MAX + 1]; /* by level: frame of the table; NO_FRAME: PDPTEs, in registers */
     uint8_t inherited[WALK_LEVELS_MAX + 1]; /* rights that the levels above leave to the table of this level */
     uint8_t rights;      /* of the whole walk */
     bool dirty;          /* the leaf's D, as it is now */
@@ -75,8 +75,8 @@ bool guest_format_has_large(const struct guest_format *format);
 bool guest_load_pdptes(const struct guest_frames *frames, uint64_t cr3, uint64_t pdpte[4]);
 
 /*
- * `access`: WALK_W, WALK_U, WALK_ID (a fetch) as in an error code. A is set at every level passed, D for a write that is
- * permitted, both with locked operations.
+ * `access`: WALK_W, WALK_U, WALK_ID (a fetch) as in an error code. A is set at every level passed, D for a write that
+ * is permitted, both with locked operations.
  */
 enum guest_walk_result guest_walk(const struct guest_paging *paging, const struct guest_frames *frames, uint64_t linear,
                                   unsigned access, struct guest_walk *walk);

@@ -29,8 +29,8 @@ enum shadow_backing { SHADOW_NO_MEMORY, SHADOW_READ_ONLY, SHADOW_WRITABLE };
 struct shadow_host {
     void *ctx;
     /*
-     * Where a guest frame lies, and whether the guest may be given the right to write it. `write`: it is written now (what
-     * keeps a log of writes notes it); SHADOW_NO_MEMORY then also for memory that drops writes.
+     * Where a guest frame lies, and whether the guest may be given the right to write it. `write`: it is written now
+     * (what keeps a log of writes notes it); SHADOW_NO_MEMORY then also for memory that drops writes.
      */
     enum shadow_backing (*frame)(void *ctx, uint64_t gfn, bool write, uint64_t *spa);
     /* No vCPU of the guest uses a translation from before the call, when it returns. */

@@ -551,7 +551,8 @@ START_TEST(all_pages_come_back_when_everything_is_forgotten)
 END_TEST
 
 UNIT_TESTS("hv shadow", an_entry_is_made_at_the_first_access_and_sets_a_at_every_level,
-           the_guests_own_faults_are_reflected_with_its_own_code, a_table_cannot_be_written_and_a_told_write_takes_effect,
+           the_guests_own_faults_are_reflected_with_its_own_code,
+           a_table_cannot_be_written_and_a_told_write_takes_effect,
            a_frame_that_becomes_a_table_loses_its_writable_mappings_everywhere,
            many_writes_in_a_row_make_a_frame_ordinary_again, a_frame_may_be_a_table_of_two_levels_at_once,
            rights_of_upper_levels_hold_and_the_same_table_may_have_two,

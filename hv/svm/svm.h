@@ -101,8 +101,8 @@ struct svm_paging svm_guest_paging(const struct svm_vcpu *vcpu);
 /* Values are legal. What they mean for translations is the caller's business. */
 void svm_set_guest_paging(struct svm_vcpu *vcpu, const struct svm_paging *value);
 /*
- * From nested to shadow paging, once, after svm_vcpu_init: no nested tables, the intercepts that shadow paging wants, and
- * paging always on for the processor, in PAE format unless the guest is in long mode.
+ * From nested to shadow paging, once, after svm_vcpu_init: no nested tables, the intercepts that shadow paging wants,
+ * and paging always on for the processor, in PAE format unless the guest is in long mode.
  */
 void svm_use_shadow(struct svm_vcpu *vcpu);
 /* For svm_use_shadow. */

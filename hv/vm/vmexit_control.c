@@ -22,7 +22,8 @@ static enum exit_result go_on(struct vcpu *vcpu, const struct emulate_insn *insn
     return EXIT_RESUME;
 }
 
-static enum exit_result memory_failed(struct vcpu *vcpu, enum emulate_status status, const struct emulation_fault *fault)
+static enum exit_result memory_failed(struct vcpu *vcpu, enum emulate_status status,
+                                      const struct emulation_fault *fault)
 {
     if (status == EMULATE_FAULT)
         return exit_inject_pf(vcpu, fault->linear, fault->code);

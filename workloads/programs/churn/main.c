@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * churn: what fork, exec and exit do to page tables. A process has `pages` pages of 4K in a window of its own. Each round
- * forks (a copy of the tables, both sides read-only), lets the child write `written` of the pages, each write a #PF that
- * copies the page, execs (the window unmapped, fresh pages mapped at their first touch, each touch a #PF), and exits (the
- * tables are cleared and used again by the next round).
+ * churn: what fork, exec and exit do to page tables. A process has `pages` pages of 4K in a window of its own. Each
+ * round forks (a copy of the tables, both sides read-only), lets the child write `written` of the pages, each write a
+ * #PF that copies the page, execs (the window unmapped, fresh pages mapped at their first touch, each touch a #PF),
+ * and exits (the tables are cleared and used again by the next round).
  *
  *     rounds=N    (16)     pages=N   at most 512 (64)     written=N   at most pages (16)
  *
- * #PFs between the marks: rounds x (written + pages). CR3 writes: rounds x 4. The result is the sum of what the pages held.
+ * #PFs between the marks: rounds x (written + pages). CR3 writes: rounds x 4. The result is the sum of what the pages
+ * held.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

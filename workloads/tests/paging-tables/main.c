@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables as memory (APM2 5.3 to 5.5): what a hypervisor that shadows them could get wrong and a processor does not.
+ * Page tables as memory (APM2 5.3 to 5.5): what a hypervisor that shadows them could get wrong and a processor does
+ * not.
  *
  *   - a write to a live table takes effect after INVLPG, whatever instruction makes it, whatever its size, also across
  *     the border of two tables, and also when it is made through another mapping of the table than the identity one;
@@ -130,7 +131,7 @@ static void odd_places(void)
 
     set(10, 0);
     set(11, 0);
-    /* Entry 10's upper half and entry 11's lower half in one unaligned store: both present bits stay where they were. */
+    /* Entry 10's upper half and entry 11's lower half in one unaligned store: P stays in place. */
     *(volatile uint64_t *)((char *)&table()[10] + 4) = one << 32;
     check(table()[10] == 0 && table()[11] == (uint32_t)one, "a write across two entries arrives");
     check_equal(load32(window(11)), 0x1003, "and the entry it completes maps its page");
@@ -143,10 +144,11 @@ static void odd_places(void)
     end = (unsigned char *)table() + 4096 - 4;
     set(511, 0);
     __asm__ volatile("movq %1, %0" : "=m"(*(uint64_t *)(void *)end) : "r"(0ull));
-    check(exception_try(read_at, (void *)window(511)).vector == EXC_PF, "a write across two frames leaves 0 in the first");
+    check(exception_try(read_at, (void *)window(511)).vector == EXC_PF,
+          "a write across two frames leaves 0 in the first");
 }
 
-/* ---- Tables that map tables --------------------------------------------------------------------------------------- */
+/* ---- Tables that map tables ------------------------------------------------------------------------------- */
 
 static uint64_t self(uint64_t linear, unsigned level)
 {
@@ -225,7 +227,7 @@ static void two_rights(void)
     cr3_write(cr3_read());
 }
 
-/* ---- Accessed and dirty --------------------------------------------------------------------------------------------- */
+/* ---- Accessed and dirty ----------------------------------------------------------------------------------- */
 
 static void bits_again_and_again(void)
 {
@@ -255,7 +257,7 @@ static void bits_again_and_again(void)
     pages[9][0] = 0x1009;
 }
 
-/* ---- Memory becomes a table, a table becomes memory ------------------------------------------------------------------ */
+/* ---- Memory becomes a table, a table becomes memory ------------------------------------------------------- */
 
 static void changes_of_use(void)
 {
@@ -283,7 +285,7 @@ static void changes_of_use(void)
     check(right, "a frame is memory and table in turn, and shows what was written last");
 }
 
-/* ---- Address spaces --------------------------------------------------------------------------------------------------- */
+/* ---- Address spaces --------------------------------------------------------------------------------------- */
 
 #define PRIVATE 32u
 
