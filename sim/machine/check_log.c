@@ -16,7 +16,7 @@ void check_log_event(void *ctx, const struct mca_event *event)
 const struct machine_check_record *machine_checks(const struct machine *machine, size_t *count)
 {
     *count = machine->checks->len;
-    return &g_array_index(machine->checks, struct machine_check_record, 0);
+    return (const struct machine_check_record *)(void *)machine->checks->data; /* NULL while there is none */
 }
 
 /* ---- Snapshot --------------------------------------------------------------------------------------- */
