@@ -159,14 +159,16 @@ end
 -- ---- P-timer: a 64 Hz clock whose handler asks for a DPC, 6,000 ticks in 93.75 virtual seconds ---------------
 --
 -- A tick that interrupts a raised level costs generation 1 a second armed write, so that with the level raised a
--- share d of the time its exits are ticks (1 + d). What the guest counts (ntirql/clock.c) gives them exactly.
+-- share d of the time its exits are ticks (1 + d). What the guest counts (ntirql/clock.c) bounds them closely.
 
 local function check_timer(generation, result, name)
     local exits = exits_of(result, "CR8_READ") + exits_of(result, "CR8_WRITE")
     expect(result.ticks, { equals = size.ticks, name = name .. "ticks" })
     expect(result.run, { equals = result.ticks, name = name .. "DPCs run" })
-    local law = ({ result.ticks + result.raised - result.overtaken, 0 })[generation]
-    expect(exits, { equals = law, name = name .. "CR8 exits" })
+    local law = ({ result.ticks + result.raised, 0 })[generation]
+    -- A DPC that was overtaken had its exit before that, or has none.
+    expect(exits, { at_least = generation == 1 and law - result.overtaken or law, at_most = law,
+                    name = name .. "CR8 exits" })
     for _, reason in ipairs{ "CR8_READ", "CR8_WRITE", "VINTR" } do
         expect(result.hv["VMEXIT_" .. reason] or 0, { equals = exits_of(result, reason),
                name = name .. "hv counts VMEXIT_" .. reason .. " as the model" })

@@ -12,8 +12,8 @@
  *
  * A tick that interrupts a raised level is one more lowering that leaves its DPC masked. A sleep that ends while a tick
  * is served overtakes the DPC: until its vector is taken, hypervisor and processor wait for IF alone, and the DPC comes
- * after it without a CR8 write having let it in. So with generation 1 the CR8 exits are ticks + raised - overtaken; the
- * program counts all three, and how much of the time the level was raised.
+ * after it, often without a CR8 write having let it in. So with generation 1 the CR8 exits are ticks + raised, less at
+ * most those overtaken; the program counts all three, and how much of the time the level was raised.
  */
 #include "workloads/lib/guest.h"
 #include "workloads/lib/instructions.h"
