@@ -304,6 +304,16 @@ static void place_selector(struct silicon_case *c, const struct draft *draft, st
         window_put(c, effective_address(c, draft), 2, selector);
 }
 
+/*
+ * Linux keeps the processor's number as the limit of selector 78h, which is thus another one on each core. A segment
+ * with a base reads it, if chance will have it, from memory that place_selector does not reach.
+ */
+static bool place_limit_selector(struct silicon_case *c, const struct draft *draft, struct random *r)
+{
+    place_selector(c, draft, r, 1);
+    return draft->insn.op[1].kind != OPERAND_MEMORY || c->bits == 32 || draft->insn.segment < SEG_FS;
+}
+
 static void place_strings(struct silicon_case *c, struct random *r)
 {
     if (!random_one_in(r, 16))
@@ -381,7 +391,9 @@ static bool place_rest(struct silicon_case *c, struct draft *draft, struct rando
         place_frame(c, insn, r);
     else if (run == exec_jmp_near || run == exec_call_near)
         place_near_target(c, draft, r);
-    else if (run == exec_mov_to_segment || run == exec_lar || run == exec_lsl)
+    else if (run == exec_lsl)
+        return place_limit_selector(c, draft, r);
+    else if (run == exec_mov_to_segment || run == exec_lar)
         place_selector(c, draft, r, 1);
     else if (run == exec_verr || run == exec_verw || run == exec_arpl)
         place_selector(c, draft, r, 0);
