@@ -13,6 +13,7 @@
 
 #define FRAMES 64u
 #define PAGES 40u
+#define OWNED_MAX 256u
 #define CR0_PG (1ull << 31)
 #define CR4_PSE (1ull << 4)
 #define CR4_PAE (1ull << 5)
@@ -33,7 +34,20 @@ struct machine {
     unsigned flushes, marked;
     enum shadow_backing backing[FRAMES];
     uint64_t pdptes[4] __attribute__((aligned(32)));
+    void *owned[OWNED_MAX];
+    unsigned owned_count;
 };
+
+/* Zeroed memory that machine_free gives back. */
+static void *own(struct machine *m, size_t alignment, size_t size)
+{
+    void *at = aligned_alloc(alignment, (size + alignment - 1) & ~(alignment - 1));
+
+    ck_assert(m->owned_count < OWNED_MAX);
+    memset(at, 0, size);
+    m->owned[m->owned_count++] = at;
+    return at;
+}
 
 static enum shadow_backing frame(void *ctx, uint64_t gfn, bool write, uint64_t *spa)
 {
@@ -56,35 +70,37 @@ static void flush(void *ctx)
 
 static void *page(void *ctx)
 {
-    void *at = aligned_alloc(4096, 4096);
-
-    (void)ctx;
-    memset(at, 0, 4096);
-    return at;
+    return own(ctx, 4096, 4096);
 }
 
 static void *links(void *ctx)
 {
-    (void)ctx;
-    return calloc(1, SHADOW_LINKS_BYTES);
+    return own(ctx, 64, SHADOW_LINKS_BYTES);
 }
 
 static struct machine *machine_new(uint32_t pages)
 {
     struct machine *m = aligned_alloc(64, (sizeof(*m) + 63) & ~(size_t)63);
-    struct shadow_memory memory = { calloc(1, shadow_frame_bytes(FRAMES)), calloc(1, shadow_page_bytes(pages)), page,
-                                    links, NULL };
+    struct shadow_memory memory = { NULL, NULL, page, links, m };
     struct shadow_host host = { m, frame, flush };
 
     memset(m, 0, sizeof(*m));
-    m->memory = aligned_alloc(4096, FRAMES * 4096);
-    memset(m->memory, 0, FRAMES * 4096);
+    memory.frames = own(m, 64, shadow_frame_bytes(FRAMES));
+    memory.pages = own(m, 64, shadow_page_bytes(pages));
+    m->memory = own(m, 4096, FRAMES * 4096);
     for (unsigned i = 0; i < FRAMES; i++)
         m->backing[i] = SHADOW_WRITABLE;
     ck_assert(shadow_init(&m->shadow, &host, FRAMES, pages, &memory));
     ck_assert(shadow_vcpu_init(&m->shadow, &m->vcpu, m->pdptes));
     shadow_load_pat(&m->shadow, &m->vcpu, PAT_RESET, PAT_RESET);
     return m;
+}
+
+static void machine_free(struct machine *m)
+{
+    for (unsigned i = 0; i < m->owned_count; i++)
+        free(m->owned[i]);
+    free(m);
 }
 
 static void load(struct machine *m, uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t efer, bool wp, bool nxe)
@@ -213,6 +229,7 @@ START_TEST(an_entry_is_made_at_the_first_access_and_sets_a_at_every_level)
     ck_assert_uint_eq(*quad(m, 4, 5) & (A | D), A | D);
     ck_assert_uint_eq(touch(m, 0x5008, WALK_W | WALK_U).exits, 0);
     ck_assert_uint_eq(m->shadow.counts.fills, 2);
+    machine_free(m);
 }
 END_TEST
 
@@ -234,6 +251,7 @@ START_TEST(the_guests_own_faults_are_reflected_with_its_own_code)
     ck_assert_uint_eq(*quad(m, 4, 3) & A, 0);
     ck_assert_uint_eq(m->shadow.counts.reflected, 5);
     ck_assert_uint_eq(touch(m, 0x2000, 0).at, 0xA000);
+    machine_free(m);
 }
 END_TEST
 
@@ -257,6 +275,7 @@ START_TEST(a_table_cannot_be_written_and_a_told_write_takes_effect)
     ck_assert_uint_eq(seen.exits, 1);
     guest_store(m, 4, 1, 0);
     ck_assert(touch(m, 0x1000, 0).fault);
+    machine_free(m);
 }
 END_TEST
 
@@ -281,6 +300,7 @@ START_TEST(a_frame_that_becomes_a_table_loses_its_writable_mappings_everywhere)
     ck_assert_int_eq(touch(m, 0x2000, WALK_W).last, SHADOW_TABLE_WRITE);
     shadow_unshadow(&m->shadow, 9);
     ck_assert_uint_eq(touch(m, 0x1000, WALK_W).at, 0x9000);
+    machine_free(m);
 }
 END_TEST
 
@@ -303,6 +323,7 @@ START_TEST(many_writes_in_a_row_make_a_frame_ordinary_again)
     ck_assert(!shadow_is_table(&m->shadow, 4));
     ck_assert_uint_eq(m->shadow.counts.unshadowed, 1);
     ck_assert_uint_eq(touch(m, 0x1000, WALK_W).at, 0x9000);
+    machine_free(m);
 }
 END_TEST
 
@@ -326,6 +347,7 @@ START_TEST(a_frame_may_be_a_table_of_two_levels_at_once)
     guest_store(m, 1, 0, 0);
     ck_assert(touch(m, 0, 0).fault);
     ck_assert(touch(m, 0xFFFFFFFFFFE00000, 0).fault);
+    machine_free(m);
 }
 END_TEST
 
@@ -343,6 +365,7 @@ START_TEST(rights_of_upper_levels_hold_and_the_same_table_may_have_two)
     ck_assert_uint_eq(touch(m, 0x1000, WALK_W).code, WALK_P | WALK_W);
     ck_assert_uint_eq(touch(m, 0x201000, WALK_U).code, WALK_P | WALK_U);
     ck_assert_uint_eq(touch(m, 0x201000, WALK_W).exits, 0);
+    machine_free(m);
 }
 END_TEST
 
@@ -361,6 +384,7 @@ START_TEST(without_write_protection_the_supervisor_writes_and_the_user_does_not)
     ck_assert_uint_eq(touch(m, 0x1000, WALK_W).at, 0x9000);
     load_long(m, 1);
     ck_assert_uint_eq(touch(m, 0x1000, WALK_W).code, WALK_P | WALK_W);
+    machine_free(m);
 }
 END_TEST
 
@@ -383,6 +407,7 @@ START_TEST(large_pages_are_mapped_in_pieces_and_have_one_d)
     ck_assert_uint_eq(touch(m, 0x207000, WALK_W).at, 0x7000); /* writable before, and not faulted on since */
     ck_assert_uint_eq(*quad(m, 3, 1) & (A | D), A | D);
     ck_assert_int_eq(touch(m, 0x200000 + FRAMES * 4096, 0).last, SHADOW_DEVICE);
+    machine_free(m);
 }
 END_TEST
 
@@ -409,6 +434,7 @@ START_TEST(a_pse_guest_has_1024_entries_in_each_table)
     shadow_written(&m->shadow, 0x1004, 4, true);
     ck_assert(touch(m, 0x405000, 0).fault);
     ck_assert_uint_eq(touch(m, 0xFFFFFFFC, 0).exits, 0);
+    machine_free(m);
 }
 END_TEST
 
@@ -435,6 +461,7 @@ START_TEST(pae_keeps_the_pdptes_it_loaded)
 
         ck_assert(!guest_load_pdptes(&m->shadow.frames, 0x1000, pdpte));
     }
+    machine_free(m);
 }
 END_TEST
 
@@ -447,6 +474,7 @@ START_TEST(without_paging_linear_is_physical)
     ck_assert_int_eq(touch(m, 0xFEE00020, 0).last, SHADOW_DEVICE);
     m->backing[7] = SHADOW_NO_MEMORY;
     ck_assert_int_eq(touch(m, 0x7000, 0).last, SHADOW_DEVICE);
+    machine_free(m);
 }
 END_TEST
 
@@ -470,6 +498,7 @@ START_TEST(a_log_of_writes_sees_the_first_write_and_those_of_a_and_d)
     touch(m, 0x2000, 0);
     ck_assert_int_eq(m->backing[4], SHADOW_WRITABLE); /* its A was set in frame 4 */
     ck_assert_int_eq(m->backing[3], SHADOW_READ_ONLY); /* A was there before */
+    machine_free(m);
 }
 END_TEST
 
@@ -530,6 +559,7 @@ START_TEST(random_tables_never_show_what_the_guest_forbids)
     ck_assert_uint_gt(m->shadow.counts.reclaimed, 50);
     ck_assert_uint_gt(m->shadow.counts.fills, 200);
     ck_assert_uint_gt(m->shadow.counts.table_writes, 20);
+    machine_free(m);
 }
 END_TEST
 
@@ -547,6 +577,7 @@ START_TEST(all_pages_come_back_when_everything_is_forgotten)
     ck_assert_uint_eq(m->shadow.counts.in_use, 0);
     for (unsigned i = 0; i < FRAMES; i++)
         ck_assert_uint_eq(m->shadow.mapped[i], 0);
+    machine_free(m);
 }
 END_TEST
 

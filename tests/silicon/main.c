@@ -185,6 +185,29 @@ static int report(struct session *s)
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int run_session(struct session *s, const char *list)
+{
+    const char *why = NULL;
+    char *error = NULL;
+
+#ifdef __SANITIZE_ADDRESS__
+    return skip(s, "the sanitizer's shadow lies where the child's faulting addresses must be free");
+#endif
+    if (!exceptions_read(&s->processor, list, &error)) {
+        printf("1..1\nnot ok 1 - %s: %s\n", list, error);
+        return EXIT_FAILURE;
+    }
+    choose_rows(s);
+    s->native = native_new(&s->processor, &why);
+    if (!s->native)
+        return skip(s, why);
+    s->tally = g_new0(struct tally, isa_row_count);
+    s->model = model_new(&s->processor);
+    if (!run_all(s))
+        return skip(s, "the child process could not be replaced");
+    return report(s);
+}
+
 int main(int argc, char **argv)
 {
     struct session s = { .options = { .cases = 100000, .seed = 1, .index = -1, .most = 10 } };
@@ -199,32 +222,18 @@ int main(int argc, char **argv)
         { NULL, 0, 0, 0, NULL, NULL, NULL },
     };
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-    const char *top = g_getenv("top_srcdir"), *why = NULL;
+    const char *top = g_getenv("top_srcdir");
     g_autofree char *list = g_build_filename(top ? top : ".", "tests/silicon/exceptions.list", NULL);
-    char *error = NULL;
     int status;
 
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, NULL))
         return 2;
     native_processor_identify(&s.processor);
-#ifdef __SANITIZE_ADDRESS__
-    return skip(&s, "the sanitizer's shadow lies where the child's faulting addresses must be free");
-#endif
-    if (!exceptions_read(&s.processor, list, &error)) {
-        printf("1..1\nnot ok 1 - %s: %s\n", list, error);
-        return EXIT_FAILURE;
-    }
-    choose_rows(&s);
-    s.native = native_new(&s.processor, &why);
-    if (!s.native)
-        return skip(&s, why);
-    s.tally = g_new0(struct tally, isa_row_count);
-    s.model = model_new(&s.processor);
-    if (!run_all(&s))
-        return skip(&s, "the child process could not be replaced");
-    status = report(&s);
-    native_free(s.native);
-    model_free(s.model);
+    status = run_session(&s, list);
+    if (s.native)
+        native_free(s.native);
+    if (s.model)
+        model_free(s.model);
     return status;
 }
