@@ -20,6 +20,7 @@
 #define HYPERCALL_HVM_OP 34
 #define HYPERCALL_SYSCTL 35
 #define HYPERCALL_DOMCTL 36
+#define HYPERCALL_MCA 48 /* __HYPERVISOR_arch_0; hv/abi/mca.h */
 
 /* What a call gives back is 0 or more, or one of these negated. */
 #define XEN_EPERM 1
@@ -48,6 +49,7 @@
 #define VIRQ_DEBUG 1
 #define VIRQ_CONSOLE 2 /* the UART has received something */
 #define VIRQ_DOM_EXC 3 /* a domain has ended */
+#define VIRQ_MCA 16    /* VIRQ_ARCH_0: a machine-check record waits */
 #define VIRQ_COUNT 24
 
 /* pvclock: the guest retries while the version is odd or has changed. */
