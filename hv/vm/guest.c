@@ -6,10 +6,10 @@
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
 #include "hv/vm/devices.h"
-#include "hv/vm/elf32.h"
-#include "hv/vm/elf64.h"
+#include "hv/vm/elf.h"
 #include "hv/vm/event_channel.h"
 #include "hv/vm/exits.h"
+#include "hv/vm/kernel_notes.h"
 #include "hv/vm/map_counts.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/physmap.h"
@@ -335,16 +335,29 @@ static void enter_multiboot(struct vcpu *vcpu, uint32_t entry)
     vcpu->svm.registers.rbx = BOOT_INFO;
 }
 
+/* The segments, and where the kernel begins: a 64-bit one has a Xen note that says it, a 32-bit one its header. */
+static const char *load_image(struct guest *guest, const struct elf *elf, uint32_t *entry)
+{
+    struct kernel_notes notes;
+    const char *wrong = elf->wide ? kernel_notes_read(elf, &notes) : NULL;
+
+    if (!wrong && elf->wide && !kernel_note_is_given(&notes, NOTE_PHYS32_ENTRY))
+        wrong = "64-bit ELF image has no Xen note 18 (a PVH entry)";
+    if (!wrong)
+        *entry = elf->wide ? notes.phys32_entry : (uint32_t)elf->entry;
+    return wrong ? wrong : elf_load(elf, place_segment, guest);
+}
+
 /* A 64-bit ELF kernel enters the PVH way, a 32-bit one as from a multiboot loader. */
 static const char *load(struct guest *guest, const struct multiboot_module *module)
 {
-    const void *image = memory_pointer(module->start);
-    size_t size = module->end - module->start;
-    bool pvh = elf64_is(image, size);
+    struct elf elf;
     uint32_t entry;
-    const char *wrong = pvh ? elf64_load(image, size, place_segment, guest, &entry)
-                            : elf32_load(image, size, place_segment, guest, &entry);
+    const char *wrong = elf_open(&elf, memory_pointer(module->start), module->end - module->start);
+    bool pvh = elf.wide;
 
+    if (!wrong)
+        wrong = load_image(guest, &elf, &entry);
     if (!wrong && pvh)
         wrong = pvh_write_start(guest);
     else if (!wrong && !write_boot_information(guest))
