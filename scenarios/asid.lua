@@ -44,8 +44,8 @@ run{ limit = "20s" }
 expect(flushes_by_model(), { equals = counter("node[*].core[*].svm.vmruns"), name = "no-asid: every VMRUN flushes" })
 log(string.format("no-asid  %8d of %d VMRUNs", flushes_by_model(), counter("node[*].core[*].svm.vmruns")))
 
--- Which processors keep them apart: Family 10h, and Family 0Fh from revision G on. Before it erratum 170 forbids a VMRUN
--- with another ASID and no flush. (Family 0Fh has no nested paging: its guests get shadow paging.)
+-- Which processors keep them apart: Family 10h, and Family 0Fh from revision G on. Before it erratum 170 forbids a
+-- VMRUN with another ASID and no flush. (Family 0Fh has no nested paging: its guests get shadow paging.)
 log("")
 log("By processor, 126 assignments wanted: ASIDs assigned, flushes, VMRUNs")
 for _, case in ipairs{ { "k8-f", false }, { "k8-g", true }, { "10h-b3", true } } do

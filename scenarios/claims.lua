@@ -251,8 +251,8 @@ local function level_exits(generation, width, sections, dpcs)
     return count, console:match("history=(%x+)"), counter("node[*].core[*].cr8.unmasked")
 end
 
--- ntirql with NT's 64 Hz clock, whose handler asks for a DPC each time: a tick that finds the level raised costs generation
--- 1 a second exit. scenarios/cr8.lua checks more of these runs.
+-- ntirql with NT's 64 Hz clock, whose handler asks for a DPC each time: a tick that finds the level raised costs
+-- generation 1 a second exit. scenarios/cr8.lua checks more of these runs.
 local function clock_row(full)
     local ticks, exits_of = full and 6000 or 64, {}
     for generation = 1, 2 do

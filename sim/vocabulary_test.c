@@ -105,7 +105,8 @@ struct sample {
 
 static const char *const sides[] = { "d", "i" };
 static const struct counter_row sample_rows[] = {
-    { "walk.refs", "references", "entries read", offsetof(struct sample, refs), { { "side", 2, sides }, { "n", 3, NULL } } },
+    { "walk.refs", "references", "entries read", offsetof(struct sample, refs),
+      { { "side", 2, sides }, { "n", 3, NULL } } },
     { "walk.count", "walks", "walks made", offsetof(struct sample, plain), { { NULL, 0, NULL } } },
 };
 

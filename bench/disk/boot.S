@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A boot sector for a raw disk: reads the flat image that follows it, copies it to where it is linked, and enters it as a
- * multiboot loader would. For simulators that have no multiboot loader of their own (Bochs).
- * Fixed when it is assembled (make-disk): IMAGE_SECTORS, IMAGE_ENTRY, IMAGE_TARGET.
+ * A boot sector for a raw disk: reads the flat image that follows it, copies it to where it is linked, and enters it as
+ * a multiboot loader would. For simulators that have no multiboot loader of their own (Bochs). Fixed when it is
+ * assembled (make-disk): IMAGE_SECTORS, IMAGE_ENTRY, IMAGE_TARGET.
  */
 #define STAGING 0x10000          /* the image as read, below the EBDA: at most 512 KiB */
 #define SECTORS_PER_READ 32      /* 16 KiB: no read crosses a 64 KiB boundary */

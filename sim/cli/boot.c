@@ -318,7 +318,8 @@ int command_boot(const char *program, int argc, char **argv)
     g_autoptr(GPtrArray) made = g_ptr_array_new_with_free_func(g_free);
     int status;
     const GOptionEntry entries[] = {
-        { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &options.kernel, "Multiboot image, Linux bzImage or PVH image", "FILE" },
+        { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &options.kernel, "Multiboot image, Linux bzImage or PVH image",
+          "FILE" },
         { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &options.initrd, "Its modules, \"FILE ARGUMENTS\", comma between two",
           "LIST" },
         { "append", 0, 0, G_OPTION_ARG_FILENAME, &options.append, "Its command line", "TEXT" },

@@ -45,7 +45,8 @@ static struct machine *booted(enum engine engine, unsigned cores, const char *co
     config.cores = cores;
     machine = machine_new(&config, &error);
     ck_assert_msg(machine != NULL, "%s", error ? error->message : "");
-    ck_assert_msg(machine_boot_kernel(machine, &image, command_line, NULL, 0, &error), "%s", error ? error->message : "");
+    ck_assert_msg(machine_boot_kernel(machine, &image, command_line, NULL, 0, &error), "%s",
+                  error ? error->message : "");
     return machine;
 }
 
@@ -121,7 +122,8 @@ END_TEST
 
 START_TEST(both_engines_end_alike)
 {
-    g_autofree char *fast = finished(booted(ENGINE_FAST, 1, "")), *reference = finished(booted(ENGINE_REFERENCE, 1, ""));
+    g_autofree char *fast = finished(booted(ENGINE_FAST, 1, ""));
+    g_autofree char *reference = finished(booted(ENGINE_REFERENCE, 1, ""));
 
     ck_assert_str_eq(fast, reference);
 }

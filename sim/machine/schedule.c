@@ -3,7 +3,8 @@
  * Virtual time over several cores. Time goes in slices of at most QUANTUM_PS, cut at the next deadline.
  * In a slice each core in order of index runs to its first instruction boundary at or past the slice's
  * end; then the deadlines fire. A core that reads the time or a shared device ends the slice there, so that all
- * others come as far before it can tell anybody (the TSCs of a machine never seem to go back). The position is state: a run may stop and go on anywhere, even elsewhere.
+ * others come as far before it can tell anybody (the TSCs of a machine never seem to go back). The position is state: a
+ * run may stop and go on anywhere, even elsewhere.
  */
 #include <string.h>
 
@@ -257,8 +258,8 @@ bool schedule_sound(const struct machine *machine, const char *file, GError **er
 
     if (end < start || end > UINT64_MAX / 2 || (end - start > QUANTUM_PS && busy)) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: a slice from %" G_GUINT64_FORMAT " to %"
-                    G_GUINT64_FORMAT " ps in the snapshot; one of at most %" G_GUINT64_FORMAT " ps is right", file, start,
-                    end, QUANTUM_PS);
+                    G_GUINT64_FORMAT " ps in the snapshot; one of at most %" G_GUINT64_FORMAT " ps is right", file,
+                    start, end, QUANTUM_PS);
         return false;
     }
     for (unsigned i = 0; i < machine->core_count; i++) {

@@ -361,8 +361,8 @@ void cmos_init(struct cmos *cmos, const struct irq_line *irq, const struct platf
 }
 
 static const struct state_field cmos_fields[] = {
-    STATE_VALUE_UP_TO(struct cmos, index, CMOS_BYTES - 1), STATE_ARRAY(struct cmos, ram), STATE_VALUE(struct cmos, epoch),
-    STATE_VALUE(struct cmos, looked_ps),
+    STATE_VALUE_UP_TO(struct cmos, index, CMOS_BYTES - 1), STATE_ARRAY(struct cmos, ram),
+    STATE_VALUE(struct cmos, epoch), STATE_VALUE(struct cmos, looked_ps),
 };
 
 /* A date that no guest can set: a damaged snapshot. */

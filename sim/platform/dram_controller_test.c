@@ -31,7 +31,9 @@ static struct fixture *logging(unsigned nodes, uint64_t memory)
 
 static void plant(struct fixture *f, spa_t address, uint64_t mask, uint8_t kinds, bool hard)
 {
-    const struct planted_error planted = { .address = address, .mask = { { mask, 0 }, 0 }, .kinds = kinds, .hard = hard };
+    const struct planted_error planted = {
+        .address = address, .mask = { { mask, 0 }, 0 }, .kinds = kinds, .hard = hard,
+    };
 
     ck_assert(platform_plant_error(f->platform, &planted, NULL));
 }
@@ -77,7 +79,9 @@ START_TEST(what_the_hole_displaced_is_found_behind_it)
     const struct {
         spa_t address;
         unsigned node;
-    } cases[] = { { 0, 0 }, { 3 * GIB - 64, 0 }, { 4 * GIB, 0 }, { 5 * GIB - 64, 0 }, { 5 * GIB, 1 }, { 9 * GIB - 64, 1 } };
+    } cases[] = {
+        { 0, 0 }, { 3 * GIB - 64, 0 }, { 4 * GIB, 0 }, { 5 * GIB - 64, 0 }, { 5 * GIB, 1 }, { 9 * GIB - 64, 1 },
+    };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         struct dram_place place;
@@ -265,7 +269,7 @@ START_TEST(the_redirect_scrubber_writes_back_what_an_access_found)
 }
 END_TEST
 
-/* ---- The online spare and F3xB0 ------------------------------------------------------------------------------------ */
+/* ---- The online spare and F3xB0 ---------------------------------------------------------------------------------- */
 
 START_TEST(corrected_errors_are_counted_for_their_chip_select)
 {

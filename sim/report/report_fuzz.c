@@ -6,7 +6,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void compare(const char *baseline, size_t baseline_size, const char *report, size_t report_size, const char *rule)
+static void compare(const char *baseline, size_t baseline_size, const char *report, size_t report_size,
+                    const char *rule)
 {
     const char *const allow[] = { rule, NULL };
     const struct gate_options options = { .allow = rule ? allow : NULL, .other_images = true };
@@ -18,8 +19,8 @@ static void compare(const char *baseline, size_t baseline_size, const char *repo
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char fixed[] = "{\"schema\":\"fam10h-report-1\",\"outcome\":{\"instructions\":5},\"counters\":{\"a\":1},"
-                                "\"images\":[],\"hash\":\"0\"}";
+    static const char fixed[] = "{\"schema\":\"fam10h-report-1\",\"outcome\":{\"instructions\":5},"
+                                "\"counters\":{\"a\":1},\"images\":[],\"hash\":\"0\"}";
     g_autofree char *text = g_malloc(size + 1);
     g_autoptr(GError) error = NULL;
     size_t half = size / 2;

@@ -73,8 +73,9 @@ for _, case in ipairs{ { "4K", 1, "4k", "xen=off" }, { "2M", 1, "2m", "xen=off" 
     rows[#rows + 1] = boot_linux(table.unpack(case))
 end
 expect(rows[2].refs, { at_most = rows[1].refs - 1, name = "2M backing takes fewer references than 4K" })
--- The second-level TLB of revision B holds no 1G entry (BKDG10 CPUID 8000_0019) and the guest's own pages are small: against 2M, 1G saves
--- one cached nested entry or none, less than the order of timer ticks moves between two builds of the kernel.
+-- The second-level TLB of revision B holds no 1G entry (BKDG10 CPUID 8000_0019) and the guest's own pages are small:
+-- against 2M, 1G saves one cached nested entry or none, less than the order of timer ticks moves between two builds of
+-- the kernel.
 expect(rows[3].refs, { at_most = rows[1].refs - 1, name = "1G backing takes fewer references than 4K" })
 log(string.format("%-12s %10s %12s %14s %9s %8s %8s %8s %8s %8s %14s", "backing", "walks", "references", "walk cycles",
                   "exits", "#PF", "NPF", "IOIO", "INTR", "HLT", "exit cycles"))

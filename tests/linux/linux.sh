@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# linux.sh PROGRAM DIR: Debian's kernel on the bare model, in TAP. By bzImage on one core and by PVH on two nodes of four
-# cores, each twice; its self-check against this processor; a shell on the serial line; both engines on the first of it.
-# And as a guest of hv.
+# linux.sh PROGRAM DIR: Debian's kernel on the bare model, in TAP. By bzImage on one core and by PVH on two nodes of
+# four cores, each twice; its self-check against this processor; a shell on the serial line; both engines on the first
+# of it. And as a guest of hv.
 # Images, logs and reports stay in DIR:
 #   PROGRAM boot --kernel DIR/vmlinuz --initrd DIR/root.cpio.gz --append 'console=ttyS0 shell'    is interactive.
 set -u
@@ -102,8 +102,8 @@ has() { # has LOG TEXT
 flags() { # flags LOG: the features of a DR-B3 (fact sheets of real parts), none of a hypervisor or a later processor
     local word line
     line=" $(sed -n 's/^fact flags //p' "$dir/$1.text") "
-    for word in fpu sse2 syscall nx mmxext fxsr_opt pdpe1gb rdtscp lm 3dnowext 3dnow constant_tsc nonstop_tsc pni monitor \
-        cx16 popcnt lahf_lm svm extapic cr8_legacy abm sse4a misalignsse 3dnowprefetch osvw ibs hw_pstate npt lbrv \
+    for word in fpu sse2 syscall nx mmxext fxsr_opt pdpe1gb rdtscp lm 3dnowext 3dnow constant_tsc nonstop_tsc pni \
+        monitor cx16 popcnt lahf_lm svm extapic cr8_legacy abm sse4a misalignsse 3dnowprefetch osvw ibs hw_pstate npt lbrv \
         svm_lock; do
         [[ $line == *" $word "* ]] || { echo "# flag $word is missing"; return 1; }
     done
@@ -187,7 +187,7 @@ guest_of_hv() {
     return $status
 }
 
-# ---- Machine checks (mce.lua) ------------------------------------------------------------------------------------------
+# ---- Machine checks (mce.lua) ----------------------------------------------------------------------------------------
 
 machine_checks() { # machine_checks LAST: an uncorrected error in a user process, or a fatal one
     "$program" run "$here/mce.lua" -s dir="$dir" -s last="$1" >"$dir/mce-$1.log" 2>"$dir/mce-$1.err"
@@ -196,7 +196,11 @@ machine_checks() { # machine_checks LAST: an uncorrected error in a user process
 }
 
 panicked() { # panicked LAST: mce.lua expects the reset of a panic
-    [ "$(cat "$dir/mce-$1.status")" = 0 ] || { sed 's/^/# /' "$dir/mce-$1.err"; tail -n 15 "$dir/mce-$1.text" | sed 's/^/# /'; return 1; }
+    [ "$(cat "$dir/mce-$1.status")" = 0 ] || {
+        sed 's/^/# /' "$dir/mce-$1.err"
+        tail -n 15 "$dir/mce-$1.text" | sed 's/^/# /'
+        return 1
+    }
 }
 
 check_machine_checks() {
@@ -215,7 +219,8 @@ check_machine_checks() {
     for last in user fatal; do
         check "machine check: $last: panics" panicked $last
     done
-    check "machine check: the record of the error in user mode" has mce-user 'Machine Check Exception: 7 Bank 3: b400000000000833'
+    check "machine check: the record of the error in user mode" has mce-user \
+        'Machine Check Exception: 7 Bank 3: b400000000000833'
     check "machine check: and its address" has mce-user 'ADDR 3456780'
     check "machine check: why the kernel gives up" has mce-user 'Uncorrected error without MCA Recovery'
     check "machine check: the fatal error's record" has mce-fatal 'Machine Check Exception: 4 Bank 4: b600000100070f0f'

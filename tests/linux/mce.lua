@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Debian's kernel meets machine checks: corrected ones by polling and by threshold interrupts, an uncorrected one in a
--- user process or a fatal one. What it says of them is linux.sh's to check.   -s dir=DIR of the images -s last=user|fatal
+-- user process or a fatal one. What it says of them is linux.sh's to check.
+-- -s dir=DIR of the images -s last=user|fatal
 machine{ memory = "512M" }
 boot{ kernel = param.dir .. "/vmlinux", modules = { param.dir .. "/root.cpio.gz" },
       append = "console=ttyS0 panic=-1 mce" }

@@ -39,7 +39,7 @@ static void report(bool passed, const char *what)
     failed |= !passed;
 }
 
-/* ---- Floating point -------------------------------------------------------------------------------------------------- */
+/* ---- Floating point ---------------------------------------------------------------------------------------------- */
 
 static void print_value(const char *name, const void *bytes, size_t size)
 {
@@ -111,7 +111,7 @@ static void check_arithmetic(void)
     report(root * root - 3.0 < 1e-15 && fabs((double)fine - 1.4142135623730951) < 1e-15, "floating point");
 }
 
-/* ---- Processes ------------------------------------------------------------------------------------------------------- */
+/* ---- Processes --------------------------------------------------------------------------------------------------- */
 
 static void check_fork_and_exec(const char *self)
 {
@@ -153,7 +153,7 @@ static void check_copy_on_write(void)
     munmap((void *)(uintptr_t)page, 4096);
 }
 
-/* ---- Signals --------------------------------------------------------------------------------------------------------- */
+/* ---- Signals ----------------------------------------------------------------------------------------------------- */
 
 static sigjmp_buf escape;
 static volatile sig_atomic_t caught, caught_code;
@@ -216,7 +216,7 @@ static void check_kill(void)
     report(caught == SIGUSR1 && memcmp(&before, &after, sizeof before) == 0, "kill to oneself");
 }
 
-/* ---- Threads --------------------------------------------------------------------------------------------------------- */
+/* ---- Threads ----------------------------------------------------------------------------------------------------- */
 
 static atomic_uint together;
 static unsigned guarded;
@@ -260,7 +260,7 @@ static void check_threads(void)
     report(right && together == THREADS * ROUNDS && guarded == THREADS * ((ROUNDS + 63) / 64), "threads on every CPU");
 }
 
-/* ---- Files ----------------------------------------------------------------------------------------------------------- */
+/* ---- Files ------------------------------------------------------------------------------------------------------- */
 
 static void check_file(const char *directory)
 {
@@ -286,7 +286,7 @@ static void check_file(const char *directory)
     report(right, "a mapped file");
 }
 
-/* ---- Timers ---------------------------------------------------------------------------------------------------------- */
+/* ---- Timers ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t now_ns(clockid_t clock)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random instructions by the million: usage: random [--seed N] [--count N] [--machine N] [--compare N] [--progress].
- * One machine after the other (numbered; seed and number give all that it does) goes through many worlds of random code,
- * in ring 0 and as SVM guest, until --count random instructions have retired. One machine in --compare N (1: each) runs on
- * the reference engine too, one in sixteen of those once more: state hash and counters must be the same. --machine N runs
- * that one alone.
- * What the handlers of exceptions and the VMRUN loop retire does not count as random.
+ * One machine after the other (numbered; seed and number give all that it does) goes through many worlds of random
+ * code, in ring 0 and as SVM guest, until --count random instructions have retired. One machine in --compare N (1:
+ * each) runs on the reference engine too, one in sixteen of those once more: state hash and counters must be the same.
+ * --machine N runs that one alone. What the handlers of exceptions and the VMRUN loop retire does not count as random.
  */
 #include <inttypes.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzz entry for the VMCB: a guest that VMRUN would take, whose VMCB the input edits. Byte 0 picks the world, the rest are
- * edits of nine bytes: which field (one beyond the list: any byte of the page), value. Both engines must agree.
+ * Fuzz entry for the VMCB: a guest that VMRUN would take, whose VMCB the input edits. Byte 0 picks the world, the rest
+ * are edits of nine bytes: which field (one beyond the list: any byte of the page), value. Both engines must agree.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -42,7 +42,8 @@ static bool has_error_code(unsigned vector)
 static void write_handlers(struct spa_space *space, bool wide)
 {
     static const uint8_t wide_pop[] = { 0x48, 0x83, 0xC4, 0x08 }, pop[] = { 0x83, 0xC4, 0x04, 0x90 };
-    static const uint8_t wide_end[] = { 0x48, 0x83, 0x04, 0x24, 0x01, 0x48, 0xCF }, end[] = { 0x83, 0x04, 0x24, 1, 0xCF };
+    static const uint8_t wide_end[] = { 0x48, 0x83, 0x04, 0x24, 0x01, 0x48, 0xCF };
+    static const uint8_t end[] = { 0x83, 0x04, 0x24, 1, 0xCF };
     static const uint8_t real_end[] = { 0x55, 0x89, 0xE5, 0xFF, 0x46, 0x02, 0x5D, 0xCF }; /* inc word [bp+2] */
 
     for (unsigned vector = 0; vector < 256; vector++) {
@@ -87,8 +88,8 @@ static void write_tables(struct spa_space *space, uint64_t *seed)
 uint64_t random_address(uint64_t *seed, bool wide)
 {
     static const uint64_t places[] = {
-        0xFEE00000, 0xFEC00000, 0xA0000, 0xC0000, 0xFFFF0000, 0xFFFFFFF0, 0xE0000000, RANDOM_MEMORY - 4, RANDOM_MEMORY, IDT, GDT, TSS,
-        TABLES, VMCB, PERMISSIONS, UINT64_C(0x100000000), UINT64_C(0xFFFFFFFFFF), UINT64_C(0x7FFFFFFFFFFC),
+        0xFEE00000, 0xFEC00000, 0xA0000, 0xC0000, 0xFFFF0000, 0xFFFFFFF0, 0xE0000000, RANDOM_MEMORY - 4, RANDOM_MEMORY,
+        IDT, GDT, TSS, TABLES, VMCB, PERMISSIONS, UINT64_C(0x100000000), UINT64_C(0xFFFFFFFFFF), UINT64_C(0x7FFFFFFFFFFC),
         UINT64_C(0xFFFF800000000000), UINT64_C(0xFD00000000), 0xFFC, 0x7C, 0, ~UINT64_C(0),
     };
     uint64_t value = next_random(seed);

@@ -17,7 +17,7 @@ static const char *const names[33] = {
     [EXC_MF] = "MF", [EXC_AC] = "AC", [EXC_XF] = "XF", [RETIRES] = "retired",
 };
 
-/* ---- Kinds of rows ------------------------------------------------------------------------------------------------ */
+/* ---- Kinds of rows ----------------------------------------------------------------------------------------------- */
 
 static bool any(const struct isa_row *row)
 {
@@ -133,7 +133,7 @@ static const char *why_never(const struct isa_row *row, unsigned what)
     return NULL;
 }
 
-/* ---- The table ---------------------------------------------------------------------------------------------------- */
+/* ---- The table --------------------------------------------------------------------------------------------------- */
 
 static bool declared(const struct isa_row *row, unsigned what)
 {

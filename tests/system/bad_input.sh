@@ -93,7 +93,7 @@ scenario 2 "s$n.lua:1|error object" 'error({})'
 bytes short '\177ELF'
 head -c 1000 "$hv" >"$work/cut"
 head -c 100 "$hv" >"$work/cut100"
-{ head -c 40 "$hv"; printf '\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377'; tail -c +57 "$hv"; } >"$work/wild"
+{ head -c 40 "$hv"; head -c 16 /dev/zero | tr '\000' '\377'; tail -c +57 "$hv"; } >"$work/wild"
 head -c 4096 /dev/zero >"$work/zeros"
 for image in empty short cut cut100 wild zeros; do
     refused 2 "$image" "$FAM10H" boot --kernel "$work/$image"
@@ -139,7 +139,8 @@ guest() { # guest NAME CODE
 guest triple '\017\001\035\000\000\000\000\017\013'                  # lidt [0]; ud2
 guest hang '\372\364'                                                # cli; hlt
 guest spin '\372\353\376'                                            # cli; jmp itself
-guest everywhere '\061\377\211\007\201\307\003\020\001\000\353\366'   # xor edi,edi; l: mov [edi],eax; add edi,11003h; jmp l
+# xor edi,edi; l: mov [edi],eax; add edi,11003h; jmp l
+guest everywhere '\061\377\211\007\201\307\003\020\001\000\353\366'
 guest stomp '\277\000\000\020\000\061\300\271\377\377\377\377\363\252' # mov edi,100000h; xor eax,eax; rep stosb: itself
 refused 1 "triple fault" "$FAM10H" boot --kernel "$work/triple"
 refused 1 "halted" "$FAM10H" boot --kernel "$work/hang"

@@ -24,6 +24,10 @@ for name in $compared; do
             [ -s "$work/first" ]
         status=$?
         result $status "$name: $build gives the bytes of $first"
-        [ $status -eq 0 ] || { comment "$work/errors"; diff "$work/first" "$work/other" >"$work/diff"; comment "$work/diff"; }
+        [ $status -eq 0 ] || {
+            comment "$work/errors"
+            diff "$work/first" "$work/other" >"$work/diff"
+            comment "$work/diff"
+        }
     done
 done

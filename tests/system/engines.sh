@@ -14,5 +14,9 @@ for name; do
     [ $? -eq 0 ] && [ $fast -eq 0 ] && cmp -s "$work/fast" "$work/reference"
     status=$?
     result $status "$name: the engines' reports are the same bytes"
-    [ $status -eq 0 ] || { comment "$work/errors"; diff "$work/reference" "$work/fast" >"$work/diff"; comment "$work/diff"; }
+    [ $status -eq 0 ] || {
+        comment "$work/errors"
+        diff "$work/reference" "$work/fast" >"$work/diff"
+        comment "$work/diff"
+    }
 done

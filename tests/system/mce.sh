@@ -25,5 +25,9 @@ for cut in $cuts; do
     cmp -s "$work/straight" "$work/out"
     status=$?
     result $status "saved $cut instructions behind the planting, restored for the reference engine"
-    [ $status -eq 0 ] || { diff "$work/straight" "$work/out" >"$work/diff"; comment "$work/diff"; comment "$work/errors"; }
+    [ $status -eq 0 ] || {
+        diff "$work/straight" "$work/out" >"$work/diff"
+        comment "$work/diff"
+        comment "$work/errors"
+    }
 done

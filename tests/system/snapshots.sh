@@ -16,7 +16,11 @@ same() { # same NAME: $work/out holds the bytes of the run that never stopped
     cmp -s "$work/straight" "$work/out"
     status=$?
     result $status "$1"
-    [ $status -eq 0 ] || { diff "$work/straight" "$work/out" >"$work/diff"; comment "$work/diff"; comment "$work/errors"; }
+    [ $status -eq 0 ] || {
+        diff "$work/straight" "$work/out" >"$work/diff"
+        comment "$work/diff"
+        comment "$work/errors"
+    }
 }
 
 # saved IMAGE CUT ENGINE: save at CUT with the fast engine, go on with ENGINE

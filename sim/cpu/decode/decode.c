@@ -122,8 +122,8 @@ static bool form_accepts(const struct isa_form *form, const struct decoder *d, u
 }
 
 /*
- * The row of this opcode, ISA_NO_ROW if there is none. The ModRM byte is looked at, not consumed, unless it is what makes
- * the instruction undefined: it was fetched, and a store to it may define the instruction.
+ * The row of this opcode, ISA_NO_ROW if there is none. The ModRM byte is looked at, not consumed, unless it is what
+ * makes the instruction undefined: it was fetched, and a store to it may define the instruction.
  */
 static uint16_t find_row(struct decoder *d, uint8_t opcode)
 {

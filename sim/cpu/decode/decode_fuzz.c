@@ -9,7 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct decode_mode modes[] = { { 16, true }, { 16, false }, { 32, true }, { 32, false }, { 64, false } };
+    static const struct decode_mode modes[] = {
+        { 16, true }, { 16, false }, { 32, true }, { 32, false }, { 64, false },
+    };
 
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         struct insn insn;

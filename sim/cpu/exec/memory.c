@@ -119,7 +119,8 @@ static void collect_breakpoints(struct core *core, gva_t linear, unsigned size, 
 /* DRAM with wrong bits (fact sheet 5.6): the access that consumes them faults, before anything has moved. */
 static enum outcome meet_errors(struct core *core, spa_t spa, unsigned size, unsigned access)
 {
-    core->space->meet(core->space->ctx, spa, size, (access & MMU_WRITE) ? MEMORY_WRITE : MEMORY_READ, core->index, NULL);
+    core->space->meet(core->space->ctx, spa, size, (access & MMU_WRITE) ? MEMORY_WRITE : MEMORY_READ, core->index,
+                      NULL);
     return core_met_error(core) ? core_fault(core, EXC_MC) : OUTCOME_NEXT;
 }
 

@@ -284,7 +284,8 @@ static void compare_row(unsigned number, unsigned mode)
 
     for (unsigned opcode = form->first; opcode <= form->last; opcode++) {
         for (unsigned modrm = 0; modrm < (form->modrm ? 256u : 1u); modrm++) {
-            for (unsigned variant = 0; variant < variants; variant += form->modrm ? 1 + (unsigned)next_random() % 9 : 1) {
+            for (unsigned variant = 0; variant < variants;
+                 variant += form->modrm ? 1 + (unsigned)next_random() % 9 : 1) {
                 uint8_t bytes[15];
                 struct insn insn;
                 unsigned at;

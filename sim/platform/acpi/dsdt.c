@@ -8,7 +8,7 @@
 #include "sim/platform/map.h"
 #include "sim/platform/pm.h"
 
-/* ---- Processors (fact sheet 7.8) ----------------------------------------------------------------------------------- */
+/* ---- Processors (fact sheet 7.8) --------------------------------------------------------------------------------- */
 
 #define PSTATE_FID 5, 0
 #define PSTATE_DID 8, 6
@@ -122,7 +122,7 @@ static void dsdt_add_processors(GByteArray *aml, const struct acpi_machine *mach
     aml_close(aml, scope);
 }
 
-/* ---- Devices --------------------------------------------------------------------------------------------------------- */
+/* ---- Devices ----------------------------------------------------------------------------------------------------- */
 
 #define NO_IRQ (-1)
 

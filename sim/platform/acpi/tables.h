@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Firmware tables: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, SRAT, SLIT, HPET, MCFG (ACPI 3.0; fact sheet section 7). */
+/* Firmware tables: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, SRAT, SLIT, HPET, MCFG (ACPI 3.0; fact sheet 7). */
 #ifndef FAM10H_PLATFORM_ACPI_TABLES_H
 #define FAM10H_PLATFORM_ACPI_TABLES_H
 

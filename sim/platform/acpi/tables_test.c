@@ -429,4 +429,5 @@ UNIT_TESTS("acpi", rsdp_rsdt_and_xsdt_agree_and_every_checksum_is_right,
            the_ioapics_id_collides_with_no_core, srat_gives_each_node_its_cores_and_memory,
            srat_of_many_nodes_adds_up, slit_distances, fadt_points_to_the_ports_that_answer,
            the_dsdt_describes_sleep_processors_and_devices, the_dsdts_lengths_are_right_for_the_largest_machine,
-           the_hpet_table_and_the_registers_agree, the_mcfg_tells_where_the_window_is_open, the_bios_data_area_tells_low_memory)
+           the_hpet_table_and_the_registers_agree, the_mcfg_tells_where_the_window_is_open,
+           the_bios_data_area_tells_low_memory)

@@ -152,7 +152,7 @@ START_TEST(a_bzimage_that_cannot_be_booted_is_refused_with_what_would_be_right)
 }
 END_TEST
 
-/* ---- PVH ------------------------------------------------------------------------------------------------------------ */
+/* ---- PVH --------------------------------------------------------------------------------------------------------- */
 
 /* A second program header, PT_NOTE, and another note before Xen's; `bytes` is the size of its description. */
 static void put_note(struct test_image *t, bool wide, unsigned bytes)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzz entry for the image loaders: the bytes as a kernel (multiboot, bzImage or PVH), as an ELF symbol table, as firmware.
- * Built with clang -fsanitize=fuzzer, or by any driver that calls LLVMFuzzerTestOneInput.
+ * Fuzz entry for the image loaders: the bytes as a kernel (multiboot, bzImage or PVH), as an ELF symbol table, as
+ * firmware. Built with clang -fsanitize=fuzzer, or by any driver that calls LLVMFuzzerTestOneInput.
  */
 #include "sim/platform/platform.h"
 

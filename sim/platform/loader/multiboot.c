@@ -229,7 +229,9 @@ bool load_multiboot(struct platform *platform, const struct image *kernel, const
     }
     ok = ok && plan_fits(platform, kernel, error);
     if (ok)
-        *result = (struct load_result){ .entry = plan->entry, .eax = LOADER_MAGIC, .ebx = info, .protected_flat = true };
+        *result = (struct load_result){
+            .entry = plan->entry, .eax = LOADER_MAGIC, .ebx = info, .protected_flat = true,
+        };
     g_free(address);
     g_free(plan);
     return ok;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the loaders of kernels share: where an image's segments go, RAM that is free for them, and blocks of boot information. */
+/*
+ * What the loaders of kernels share: where an image's segments go, RAM that is free for them, and blocks of boot
+ * information.
+ */
 #ifndef FAM10H_PLATFORM_LOADER_PLAN_H
 #define FAM10H_PLATFORM_LOADER_PLAN_H
 
