@@ -10,13 +10,13 @@ _fam10h() {
     case $before in
         --engine) mapfile -t COMPREPLY < <(compgen -W 'fast reference' -- "$word"); return ;;
         --model) mapfile -t COMPREPLY < <(compgen -W '10h-b3 10h-c2 10h-d0 k8-c k8-d k8-e k8-f k8-g' -- "$word"); return ;;
-        --snapshots | --coverage) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
+        --snapshots) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
         --set | -s | --allow | --append | --memory | --host-memory | --nodes | --cores | --limit) return ;;
     esac
     case ${COMP_WORDS[1]} in
-        run) options='--set --json --junit --tap --engine --snapshots --progress --list --help' ;;
+        run) options='--set --json --junit --tap --engine --snapshots --coverage --progress --list --help' ;;
         boot) options='--kernel --initrd --append --firmware --memory --nodes --cores --model --engine --host-memory
-                  --limit --no-reboot --no-svm-lock --report --json --record --replay --help' ;;
+                  --limit --no-reboot --no-svm-lock --report --json --coverage --record --replay --help' ;;
         gate) options='--allow --other-images --update --help' ;;
         isa) options='--coverage --help' ;;
         counters) options='--help' ;;

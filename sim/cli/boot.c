@@ -13,7 +13,8 @@
 #define EXIT_SIGNAL 128
 
 struct boot_options {
-    char *kernel, *initrd, *append, *firmware, *memory, *host_memory, *model, *engine, *json, *limit, *record, *replay;
+    char *kernel, *initrd, *append, *firmware, *memory, *host_memory, *model, *engine, *json, *limit, *record, *replay,
+         *coverage;
     int nodes, cores;
     gboolean no_reboot, no_svm_lock, report;
 };
@@ -245,6 +246,7 @@ static int boot_machine(struct boot *boot, GError **error)
         return status;
     boot->config.uart = terminal_port(boot->terminal);
     boot->config.debug_console = (struct char_port){ boot->terminal, boot->config.uart.put, NULL };
+    boot->config.executed = command_coverage_begin(boot->options->coverage);
     boot->machine = machine_new(&boot->config, error);
     if (boot->machine) {
         terminal_attach(boot->terminal, boot->machine);
@@ -254,6 +256,8 @@ static int boot_machine(struct boot *boot, GError **error)
             write_report(boot);
         machine_free(boot->machine);
     }
+    if (!command_coverage_end("boot", boot->options->coverage, boot->config.executed) && status == 0)
+        status = EXIT_USER;
     if (!terminal_close(boot->terminal, *error ? NULL : error))
         status = EXIT_USER;
     return status;
@@ -306,7 +310,8 @@ static void options_clear(struct boot_options *options)
 {
     char **const strings[] = { &options->kernel, &options->initrd, &options->append, &options->firmware,
                                &options->memory, &options->host_memory, &options->model, &options->engine,
-                               &options->json, &options->limit, &options->record, &options->replay };
+                               &options->json, &options->limit, &options->record, &options->replay,
+                               &options->coverage };
 
     for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(*strings[i]);
@@ -336,6 +341,8 @@ int command_boot(const char *program, int argc, char **argv)
         { "no-svm-lock", 0, 0, G_OPTION_ARG_NONE, &options.no_svm_lock, "Firmware leaves VM_CR unlocked", NULL },
         { "report", 0, 0, G_OPTION_ARG_NONE, &options.report, "Print the report on stderr at the end", NULL },
         { "json", 0, 0, G_OPTION_ARG_FILENAME, &options.json, "Write the report (-: stdout)", "FILE" },
+        { "coverage", 0, 0, G_OPTION_ARG_FILENAME, &options.coverage, "Write which instructions of the kernel were executed",
+          "FILE" },
         { "record", 0, 0, G_OPTION_ARG_FILENAME, &options.record, "Record the terminal's input", "FILE" },
         { "replay", 0, 0, G_OPTION_ARG_FILENAME, &options.replay, "Take the input from a record", "FILE" },
         { NULL, 0, 0, 0, NULL, NULL, NULL },

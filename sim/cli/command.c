@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/cli/command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sim/script/script.h"
 
@@ -167,6 +169,34 @@ void command_scenario_list(const char *program, GString *out)
         if (names->len)
             return;
     }
+}
+
+struct executed *command_coverage_begin(const char *file)
+{
+    return file || g_getenv("FAM10H_COVERAGE") ? executed_new() : NULL;
+}
+
+bool command_coverage_end(const char *command, const char *file, struct executed *executed)
+{
+    g_autoptr(GString) text = NULL;
+    g_autofree char *made = NULL;
+    int fd;
+
+    if (!executed)
+        return true;
+    text = g_string_new(NULL);
+    executed_write(executed, text);
+    executed_free(executed);
+    if (!file) {
+        file = made = g_build_filename(g_getenv("FAM10H_COVERAGE"), "XXXXXX.executed", NULL);
+        fd = g_mkstemp(made);
+        if (fd < 0) {
+            command_fail(command, EXIT_USER, "FAM10H_COVERAGE: %s: %s", made, g_strerror(errno));
+            return false;
+        }
+        close(fd);
+    }
+    return command_write_file(command, file, text->str);
 }
 
 bool command_write_file(const char *command, const char *file, const char *text)

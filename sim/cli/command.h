@@ -6,6 +6,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "sim/machine/machine.h"
+
 enum { EXIT_FAILED = 1, EXIT_USER = 2, EXIT_LIMIT = 3 };
 
 struct command {
@@ -40,6 +42,13 @@ char **command_image_path(const char *program);
 char *command_scenario_path(const char *program, const char *name);
 /* All scenarios found, with the first comment of each. */
 void command_scenario_list(const char *program, GString *out);
+
+/*
+ * Whether to note what is executed of kernels: into FILE if it was given, else into a new file of the directory that
+ * FAM10H_COVERAGE names. NULL: neither. command_coverage_end writes and frees; false after a line if that fails.
+ */
+struct executed *command_coverage_begin(const char *file);
+bool command_coverage_end(const char *command, const char *file, struct executed *executed);
 
 /* Write text to FILE by way of a temporary name, or to stdout for "-"; a line and false if that fails. */
 bool command_write_file(const char *command, const char *file, const char *text);

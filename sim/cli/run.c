@@ -13,7 +13,7 @@
 
 struct run_options {
     char **parameters;
-    char *json, *junit, *engine, *snapshots;
+    char *json, *junit, *engine, *snapshots, *coverage;
     gboolean tap, progress, list;
 };
 
@@ -80,12 +80,15 @@ static int run_file(const char *program, const char *name, const struct run_opti
     if (!script_read_file(file, SCRIPT_SIZE_LIMIT, &text, &size, &error))
         return command_fail("run", EXIT_USER, "%s", error->message);
     set = report_set_new(file);
+    script.executed = command_coverage_begin(options->coverage);
     status = (int)script_run(&script, text, size, set, &error);
     if (script.progress)
         fputs("\r\033[K", stderr);
     fflush(stdout);
     if (error)
         fprintf(stderr, "%s\n", error->message);
+    if (!command_coverage_end("run", options->coverage, script.executed) && status == SCRIPT_OK)
+        status = EXIT_USER;
     if (!write_results(options, set) && status == SCRIPT_OK)
         status = EXIT_USER;
     report_set_free(set);
@@ -134,6 +137,8 @@ int command_run(const char *program, int argc, char **argv)
           "fast, or reference: every access through the full model, the same report", "NAME" },
         { "snapshots", 0, 0, G_OPTION_ARG_FILENAME, &options.snapshots, "Where save and restore have their files",
           "DIR" },
+        { "coverage", 0, 0, G_OPTION_ARG_FILENAME, &options.coverage, "Write which instructions of the kernels were executed",
+          "FILE" },
         { "progress", 0, 0, G_OPTION_ARG_NONE, &options.progress, "Show machine time on a terminal", NULL },
         { "list", 0, 0, G_OPTION_ARG_NONE, &options.list, "List the scenarios and end", NULL },
         { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -146,5 +151,6 @@ int command_run(const char *program, int argc, char **argv)
     g_free(options.junit);
     g_free(options.engine);
     g_free(options.snapshots);
+    g_free(options.coverage);
     return status;
 }

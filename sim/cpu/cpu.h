@@ -12,6 +12,7 @@
 
 struct core;
 struct counter_set;
+struct executed_image;
 struct state;
 struct unmodelled;
 
@@ -102,6 +103,8 @@ void exit_table_clear(struct exit_table *table);
 /* Decoded blocks are shared by a machine's cores, so that cross-modifying code is exact. */
 struct block_cache *block_cache_new(struct spa_space *space);
 void block_cache_free(struct block_cache *cache);
+/* Mark in `image` (sim/executed.h) what of it executes from now on; NULL: nothing. Not while a core runs. */
+void block_cache_note_executed(struct block_cache *cache, struct executed_image *image);
 /* A store touched a page flagged DRAM_PAGE_CODE. */
 void block_cache_stored(struct block_cache *cache, spa_t address, unsigned size);
 

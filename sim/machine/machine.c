@@ -291,6 +291,23 @@ static void start_cores(struct machine *machine, const struct load_result *load)
         core_wait_for_sipi(machine->core[i]);
 }
 
+#define CODE_PIECES 8 /* of one kernel; more are left out */
+
+static void note_executed(struct machine *machine, const struct image *kernel)
+{
+    struct image_code code[CODE_PIECES];
+    struct executed_image *image;
+    unsigned count;
+
+    if (!machine->config.executed)
+        return;
+    image = executed_image(machine->config.executed, kernel->name, kernel->data, kernel->size);
+    count = image_code(kernel, code, CODE_PIECES);
+    for (unsigned i = 0; i < count; i++)
+        executed_add_code(image, code[i].address, code[i].virtual_address, code[i].bytes);
+    block_cache_note_executed(machine->blocks, image);
+}
+
 bool machine_boot_kernel(struct machine *machine, const struct image *kernel, const char *command_line,
                          const struct image *modules, size_t module_count, GError **error)
 {
@@ -307,6 +324,7 @@ bool machine_boot_kernel(struct machine *machine, const struct image *kernel, co
     platform_write_tables(machine->platform, &cores);
     if (!load_kernel(machine->platform, kernel, command_line, modules, module_count, &load, error))
         return false;
+    note_executed(machine, kernel);
     firmware_hand_over(machine);
     start_cores(machine, &load);
     return true;

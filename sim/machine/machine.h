@@ -7,6 +7,7 @@
 
 #include "sim/counters.h"
 #include "sim/cpu/cpu.h"
+#include "sim/executed.h"
 #include "sim/mce/mce.h"
 #include "sim/mmu/mmu.h"
 #include "sim/platform/platform.h"
@@ -29,6 +30,7 @@ struct machine_config {
     bool debug_exit;
     bool svm_lock;           /* firmware leaves VM_CR locked with SVM enabled (BKDG10 2.14.1); else unlocked */
     struct char_port uart, debug_console;
+    struct executed *executed; /* optional, the caller's: gets what is executed of each kernel that is booted */
 };
 
 /* Sensible defaults: 10h-b3, 1 node, 1 core, 512 MiB, 4 GiB of native memory, fast engine. */

@@ -148,6 +148,12 @@ bool load_kernel(struct platform *platform, const struct image *kernel, const ch
                  const struct image *modules, size_t module_count, struct load_result *result, GError **error);
 /* A flat binary (64 KiB .. 16 MiB, multiple of 64 KiB) that ends at 4 GiB: reset vector FFFFFFF0h. */
 bool load_firmware(struct platform *platform, const struct image *image, struct load_result *result, GError **error);
+/* The executable pieces (PF_X) of an ELF image, at most `limit`; returns their number, 0 for anything else. */
+struct image_code {
+    spa_t address;
+    uint64_t virtual_address, bytes;
+};
+unsigned image_code(const struct image *image, struct image_code *code, unsigned limit);
 /* ELF symbol table of an image: name -> address; FALSE if there is none. */
 bool image_symbol(const struct image *image, const char *name, uint64_t *address);
 /* Nearest symbol at or below, for reports; NULL if none. The string belongs to the image. */

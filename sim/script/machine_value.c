@@ -250,6 +250,7 @@ static void read_config(lua_State *L, struct script_machine *m)
     config->sync_flood = arg_boolean(L, 1, "sync_flood", false);
     config->svm_lock = arg_boolean(L, 1, "svm_lock", config->svm_lock);
     config->engine = m->script->options->engine;
+    config->executed = m->script->options->executed;
     config->uart = (struct char_port){ m, uart_put, uart_get };
     model = cpu_model_find(m->model);
     if (model)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim/cpu/isa/isa.h"
+#include "sim/executed.h"
 
 #ifndef FAM10H_PLANT
 #define FAM10H_PLANT 0
@@ -37,6 +38,7 @@ struct block_cache {
     struct spa_space *space;
     uint32_t absent; /* what the processor lacks: all cores of a machine are of one model */
     struct core *running;
+    struct executed_image *noted; /* NULL: nobody asks what executes */
     struct block *hash[HASH_BUCKETS];
     struct code_page *pages[PAGE_BUCKETS];
     struct chunk chunk[CHUNKS + SIZE_CLASSES];
@@ -176,6 +178,18 @@ void block_cache_run(struct block_cache *cache, struct core *core)
     cache->running = core;
 }
 
+void block_cache_note_executed(struct block_cache *cache, struct executed_image *image)
+{
+    block_cache_clear(cache);
+    cache->noted = image;
+}
+
+void block_cache_fetched(struct block_cache *cache, spa_t spa, unsigned length)
+{
+    if (cache->noted)
+        executed_mark(cache->noted, spa, length);
+}
+
 /* ---- Decoding ---------------------------------------------------------------------------------------- */
 
 /* Stage "before any exception check" of fact sheet 3.11: CPUID, PUSHF, INTn, PAUSE ... */
@@ -284,6 +298,8 @@ static struct block *block_build(struct block_cache *cache, spa_t spa, struct de
     scratch->mode = (uint8_t)block_mode_key(mode);
     if (!block_decode(scratch, page, mode, cache->absent))
         return NULL;
+    if (cache->noted && !executed_knows(cache->noted, spa, scratch->bytes))
+        return NULL; /* its instructions go one by one, through fetch_insn_at, until each has been noted */
     scratch->size_class = (uint8_t)size_class_of(scratch->count);
     block = block_take(cache, scratch->size_class);
     memcpy(block, scratch, sizeof(*block) + scratch->count * sizeof(struct insn));

@@ -7,7 +7,8 @@
  * - An invalidated block is never run again; the one that is running is left at the next boundary,
  *   because its core is given attention. Its memory may become another block of the same size class,
  *   but only while nothing runs; whoever kept a pointer to it looks at spa and mode before use.
- * An instruction that crosses a page is in no block.
+ * An instruction that crosses a page is in no block. Where executed instructions are noted (coverage), a block is
+ * made only when all of it has been executed one by one, so that running blocks costs nothing for it.
  */
 #ifndef FAM10H_CPU_INTERP_BLOCK_H
 #define FAM10H_CPU_INTERP_BLOCK_H
@@ -44,6 +45,8 @@ static inline bool block_is(const struct block *block, spa_t spa, unsigned mode_
 struct block *block_find(struct block_cache *cache, spa_t spa, struct decode_mode mode);
 /* Forget everything: reset, restore. Not while a block runs. */
 void block_cache_clear(struct block_cache *cache);
+/* An instruction of `length` bytes was fetched one by one and begins to execute: for block_cache_note_executed. */
+void block_cache_fetched(struct block_cache *cache, spa_t spa, unsigned length);
 /* The core that runs blocks now (NULL: none): given attention when a block is invalidated. */
 void block_cache_run(struct block_cache *cache, struct core *core);
 

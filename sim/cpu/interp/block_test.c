@@ -2,6 +2,7 @@
 /* Decoded blocks: what a store into code does, by this core, another core, a device, at any offset. */
 #include "sim/cpu/interp/block.h"
 #include "sim/cpu/interp/test_board.h"
+#include "sim/executed.h"
 #include "sim/unit_test.h"
 
 #define CODE BOARD_CODE
@@ -214,7 +215,64 @@ START_TEST(the_cache_forgets_everything_when_it_is_full_and_goes_on)
 }
 END_TEST
 
-UNIT_TESTS("block", a_block_ends_at_a_branch_a_system_instruction_and_the_page,
+static char *executed_text(struct board *board, bool reference, unsigned core)
+{
+    struct executed *executed = executed_new();
+    struct executed_image *image = executed_image(executed, "t", "abc", 3);
+    GString *text = g_string_new(NULL);
+
+    executed_add_code(image, CODE, 0x7000, 0x40);
+    block_cache_note_executed(board->blocks, image);
+    core_set_reference(board->core[core], reference);
+    core_run(board->core[core], 10000);
+    executed_write(executed, text);
+    block_cache_note_executed(board->blocks, NULL);
+    executed_free(executed);
+    return g_string_free(text, FALSE);
+}
+
+START_TEST(what_was_executed_is_noted_to_the_byte_by_both_engines)
+{
+    for (unsigned reference = 0; reference < 2; reference++) {
+        struct board *board = board_new("10h-b3", 1, false);
+        char *text;
+
+        /*
+         * 00 mov ecx,100; 05 jecxz +2 (never taken but the last time); 07 dec ecx; 08 jmp 05; 0A add eax,5; 0D ud2
+         * faults and executes all the same; 0F nop, behind the fault, and 10 nop, outside any path, never do.
+         */
+        board_put(board, CODE, 0xB9, 100, 0, 0, 0, 0xE3, 0x03, 0x49, 0xEB, 0xFB, 0x83, 0xC0, 0x05, 0x0F, 0x0B, 0x90,
+                  0x90);
+        board_enter_flat(board, 0, CODE);
+        text = executed_text(board, reference, 0);
+        ck_assert_uint_eq(board->core[0]->gpr[RCX], 0);
+        ck_assert_int_eq(board_vector(board->core[0]), EXC_UD);
+        /* SHA-256 of "abc" is FIPS 180-2's first example */
+        ck_assert_str_eq(text, "fam10h-executed 1\nimage t ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n"
+                               "7000 700f\n");
+        g_free(text);
+        board_free(board);
+    }
+}
+END_TEST
+
+START_TEST(a_branch_that_is_never_taken_leaves_its_target_unmarked)
+{
+    struct board *board = board_new("10h-b3", 1, false);
+    char *text;
+
+    /* 00 xor eax,eax; 02 jnz 06; 04 jmp 08; 06 nop; 07 nop; 08 hlt */
+    board_put(board, CODE, 0x31, 0xC0, 0x75, 0x02, 0xEB, 0x02, 0x90, 0x90, 0xF4);
+    board_enter_flat(board, 0, CODE);
+    text = executed_text(board, false, 0);
+    ck_assert_ptr_nonnull(strstr(text, "\n7000 7006\n7008 7009\n"));
+    g_free(text);
+    board_free(board);
+}
+END_TEST
+
+UNIT_TESTS("block", what_was_executed_is_noted_to_the_byte_by_both_engines,
+           a_branch_that_is_never_taken_leaves_its_target_unmarked, a_block_ends_at_a_branch_a_system_instruction_and_the_page,
            a_block_is_found_again_and_decode_modes_have_their_own,
            a_store_invalidates_exactly_the_blocks_it_overlaps,
            a_page_without_blocks_loses_its_flag_at_the_next_store, a_store_across_a_page_end_reaches_both_pages,

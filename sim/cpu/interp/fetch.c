@@ -110,6 +110,9 @@ enum outcome fetch_insn_at(struct core *core, spa_t spa, struct insn *insn)
     }
     switch (result) {
     case DECODE_OK:
+        block_cache_fetched(core->blocks, spa, insn->length < first ? insn->length : (unsigned)first);
+        if (insn->length > first)
+            block_cache_fetched(core->blocks, second, insn->length - (unsigned)first);
         return meet_errors(core, spa, second, insn->length, first);
     case DECODE_INVALID:
         return core_fault(core, EXC_UD);

@@ -13,6 +13,7 @@
 #define EM_386 3
 #define EM_X86_64 62
 #define PT_LOAD 1
+#define PF_X 1
 
 bool image_has(const struct image *image, uint64_t offset, uint64_t size)
 {
@@ -101,12 +102,12 @@ static struct segment elf_segment(const struct elf *elf, uint64_t at)
         return (struct segment){
             .offset = image_value(image, at + 8, 8), .virtual_address = image_value(image, at + 16, 8),
             .address = image_value(image, at + 24, 8), .file_bytes = image_value(image, at + 32, 8),
-            .memory_bytes = image_value(image, at + 40, 8),
+            .memory_bytes = image_value(image, at + 40, 8), .executable = image_value(image, at + 4, 4) & PF_X,
         };
     return (struct segment){
         .offset = image_value(image, at + 4, 4), .virtual_address = image_value(image, at + 8, 4),
         .address = image_value(image, at + 12, 4), .file_bytes = image_value(image, at + 16, 4),
-        .memory_bytes = image_value(image, at + 20, 4),
+        .memory_bytes = image_value(image, at + 20, 4), .executable = image_value(image, at + 24, 4) & PF_X,
     };
 }
 
@@ -149,4 +150,20 @@ bool elf_segments(const struct elf *elf, struct segment *segment, unsigned *coun
     if (!*count)
         return platform_fail(error, "%s: the ELF file has no loadable segment (PT_LOAD)", elf->image->name);
     return true;
+}
+
+unsigned image_code(const struct image *image, struct image_code *code, unsigned limit)
+{
+    struct elf elf;
+    struct segment segment[ELF_SEGMENTS];
+    unsigned count = 0, found = 0;
+
+    if (!elf_open(&elf, image, NULL) || !elf_segments(&elf, segment, &count, NULL))
+        return 0;
+    for (unsigned i = 0; i < count && found < limit; i++) {
+        if (segment[i].executable)
+            code[found++] = (struct image_code){ segment[i].address, segment[i].virtual_address,
+                                                 segment[i].memory_bytes };
+    }
+    return found;
 }

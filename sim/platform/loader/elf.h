@@ -35,6 +35,7 @@ struct segment {
     spa_t address;      /* p_paddr */
     uint64_t virtual_address;
     uint64_t memory_bytes;
+    bool executable;    /* PF_X */
 };
 
 bool image_is_elf(const struct image *image);
