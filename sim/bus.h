@@ -69,6 +69,7 @@ struct spa_space {
     bool (*meet)(void *ctx, spa_t address, unsigned size, enum memory_access kind, unsigned core,
                  struct mca_error *own);
     const unsigned *bad_words; /* how many such words there are; NULL: never any */
+    const unsigned *armed;     /* not 0: every DRAM page is one, because the next access anywhere may go wrong (F3xBC) */
     bool exhausted;
 };
 
@@ -77,8 +78,10 @@ static inline bool spa_page_is_bad(struct spa_space *space, spa_t address)
 {
     const uint8_t *flags;
 
-    if (!space->bad_words || !*space->bad_words)
+    if (!space->bad_words || !(*space->bad_words | *space->armed))
         return false;
+    if (*space->armed)
+        return space->is_dram(space->ctx, address);
     flags = space->page_flags(space->ctx, address);
     return flags && (*flags & DRAM_PAGE_BAD);
 }

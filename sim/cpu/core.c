@@ -204,7 +204,7 @@ static void reset_media(struct core *core)
 /* Events and waits. An NMI that arrived stays pending over INIT. */
 static void reset_boundary(struct core *core, enum core_reset kind)
 {
-    if (kind == CORE_RESET_COLD) {
+    if (kind != CORE_RESET_INIT) {
         core->nmi_pending = core->smi_pending = core->mc_pending = false;
         core->intr_line = false;
     }
@@ -223,11 +223,11 @@ void core_reset(struct core *core, enum core_reset kind)
     reset_boundary(core, kind);
     svm_reset(core, kind);
     smm_reset(core, kind);
-    if (kind == CORE_RESET_COLD) {
+    if (kind != CORE_RESET_INIT) {
         reset_media(core);
         core->tsc_offset_host = 0 - core->cycles;
         msr_reset(core);
-        mca_core_reset(&core->mca, false);
+        mca_core_reset(&core->mca, kind == CORE_RESET_WARM);
         smm_changed(core);
         mmu_reset(core->mmu);
         block_cache_clear(core->blocks);

@@ -118,7 +118,8 @@ void core_set_reference(struct core *core, bool reference);
 struct mmu *core_mmu(struct core *core);
 struct core_hooks *core_hooks(struct core *core);
 
-enum core_reset { CORE_RESET_COLD, CORE_RESET_INIT };
+/* WARM: as COLD, but what the machine-check banks logged stays. */
+enum core_reset { CORE_RESET_COLD, CORE_RESET_WARM, CORE_RESET_INIT };
 void core_reset(struct core *core, enum core_reset kind);
 
 /* Firmware's hand-over (fact sheet 11.4): caches on, MTRRs, SYS_CFG, SVM enabled; see machine. */

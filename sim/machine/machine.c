@@ -19,19 +19,26 @@ static void page_stored(void *ctx, spa_t address, unsigned size, uint8_t flags)
         core_line_stored(machine->core[i], address, size);
 }
 
+static void drop_all_native(struct machine *machine)
+{
+    for (unsigned i = 0; i < machine->core_count; i++)
+        mmu_drop_all_native(core_mmu(machine->core[i]));
+}
+
 static void page_drop_native(void *ctx, spa_t page)
 {
     struct machine *machine = ctx;
 
-    for (unsigned i = 0; i < machine->core_count; i++)
+    if (page == SPA_LIMIT)
+        drop_all_native(machine);
+    for (unsigned i = 0; page < SPA_LIMIT && i < machine->core_count; i++)
         mmu_drop_native(core_mmu(machine->core[i]), page);
 }
 
 void machine_track_stores(struct machine *machine, bool on)
 {
     platform_track_stores(machine->platform, on);
-    for (unsigned i = 0; i < machine->core_count; i++)
-        mmu_drop_all_native(core_mmu(machine->core[i]));
+    drop_all_native(machine);
 }
 
 static void debug_exit(void *ctx, uint32_t value)
@@ -273,12 +280,21 @@ void machine_free(struct machine *machine)
 
 static void reset_all(struct machine *machine)
 {
-    platform_reset(machine->platform);
+    bool warm = machine->warm;
+
+    machine->warm = false;
+    platform_reset(machine->platform, warm);
     for (unsigned i = 0; i < machine->core_count; i++)
-        core_reset(machine->core[i], CORE_RESET_COLD);
+        core_reset(machine->core[i], warm ? CORE_RESET_WARM : CORE_RESET_COLD);
     exit_table_clear(machine->exits);
-    g_array_set_size(machine->checks, 0);
+    if (!warm)
+        g_array_set_size(machine->checks, 0);
     schedule_reset(machine);
+}
+
+void machine_boot_warm(struct machine *machine)
+{
+    machine->warm = true;
 }
 
 static void start_cores(struct machine *machine, const struct load_result *load)

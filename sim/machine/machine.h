@@ -41,6 +41,11 @@ void machine_free(struct machine *machine);
 /* Load and put the boot processor at the entry, all others into wait-for-SIPI, registers as firmware leaves them. */
 bool machine_boot_kernel(struct machine *machine, const struct image *kernel, const char *command_line,
                          const struct image *modules, size_t module_count, GError **error);
+/*
+ * The reset that the next machine_boot_ begins with is a warm one: MCi_STATUS, MCi_ADDR and the threshold counts stay
+ * (fact sheet 5.1, 5.7), and so do hard errors of DRAM. assumed: firmware clears memory all the same.
+ */
+void machine_boot_warm(struct machine *machine);
 bool machine_boot_firmware(struct machine *machine, const struct image *image, GError **error);
 
 enum machine_stop {

@@ -43,6 +43,7 @@ struct machine {
     uint64_t sequence;       /* of messages */
     uint64_t observed_ps[MAX_CORES]; /* when it last looked at shared time: all others get there before it goes on */
     uint32_t exit_value;
+    bool warm;               /* the next boot's reset is a warm one */
     bool flooded;            /* sync flood: nothing runs until a reset */
 
     /* Of the current call of machine_run. */

@@ -355,6 +355,110 @@ START_TEST(the_spare_takes_over_a_chip_select)
 }
 END_TEST
 
+/* ---- Injection by F3xB8 and F3xBC (fact sheet 5.11) --------------------------------------------------------- */
+
+#define DRAM_ECC_ARRAY UINT32_C(0x80000000)
+#define ON_READ 0x10000u
+#define ON_WRITE 0x20000u
+#define WORD(n) (1u << (20 + (n)))
+
+START_TEST(f3xbc_spoils_the_next_write)
+{
+    struct fixture *f = logging(1, 64 * MIB);
+    struct mca_error own;
+
+    config_write(f, 0, 3, 0xb8, DRAM_ECC_ARRAY | 1 << 1); /* bytes 16 to 31 of the line */
+    config_write(f, 0, 3, 0xbc, ON_WRITE | WORD(0) | 1);
+    ck_assert_uint_eq(words(f), 0); /* nothing has been written yet */
+    ck_assert(!meet(f, MIB + 20, 4, MEMORY_READ, 0, &own));
+    ck_assert(spa_page_is_bad(platform_space(f->platform), 3 * MIB)); /* any access may be the one */
+    ck_assert(!meet(f, MIB + 20, 4, MEMORY_WRITE, 0, &own));
+    store(f, MIB + 20, 4, 0xABCD);
+    ck_assert_uint_eq(config_read(f, 0, 3, 0xbc), WORD(0) | 1); /* done: the request bit is clear */
+    ck_assert_uint_eq(node_of(f, 0)->mca.bank.status, 0);       /* a write is not checked */
+    ck_assert(!spa_page_is_bad(platform_space(f->platform), 3 * MIB));
+    ck_assert(!meet(f, MIB, 16, MEMORY_READ, 0, &own)); /* another section */
+    ck_assert_uint_eq(node_of(f, 0)->mca.bank.status, 0);
+    ck_assert(!meet(f, MIB + 24, 8, MEMORY_READ, 0, &own));
+    /* bit 0 of D0: E821h (fact sheet 5.8); core 0 of this node: ErrCpu 1 */
+    ck_assert_uint_eq(node_of(f, 0)->mca.bank.status, UINT64_C(0x9400400100080813) | ecc_status(0xE821));
+    ck_assert_uint_eq(node_of(f, 0)->mca.bank.addr, MIB + 16);
+    store(f, MIB + 20, 4, 1); /* a later store makes it good */
+    ck_assert_uint_eq(words(f), 0);
+    ck_assert_uint_eq(f->platform->errors.count.injected, 1);
+    fixture_free(f);
+}
+END_TEST
+
+START_TEST(f3xbc_spoils_the_next_read_once)
+{
+    struct fixture *f = logging(2, 512 * MIB);
+    struct mca_error own;
+
+    config_write(f, 1, 3, 0xb8, DRAM_ECC_ARRAY);
+    config_write(f, 1, 3, 0xbc, ON_READ | WORD(0) | WORD(8) | 3);
+    ck_assert(!meet(f, MIB, 8, MEMORY_READ, 0, &own)); /* node 0's */
+    ck_assert(!meet(f, 300 * MIB, 8, MEMORY_FETCH, 2, &own)); /* from a cache */
+    ck_assert_uint_eq(f->platform->errors.count.injected, 0);
+    ck_assert(meet(f, 300 * MIB, 8, MEMORY_READ, 2, &own)); /* core 2 is node 1's first; two symbols wrong */
+    ck_assert_uint_eq(own.bank, MCA_LS);
+    /* bits 0 and 1 of D0 and of C0 (fact sheet 5.8): E821 ^ 7C32 ^ BE01 ^ D702 */
+    ck_assert_uint_eq(node_of(f, 1)->mca.bank.status,
+                      UINT64_C(0xB600200100080813) | ecc_status(0xE821 ^ 0x7C32 ^ 0xBE01 ^ 0xD702));
+    ck_assert_uint_eq(words(f), 0);
+    ck_assert(!meet(f, 300 * MIB, 8, MEMORY_READ, 2, &own)); /* what the DIMM holds is right */
+    fixture_free(f);
+}
+END_TEST
+
+/* The controller checks the whole line, the core waits for its own bytes alone. */
+START_TEST(a_core_that_asked_for_other_bytes_of_the_line_consumes_nothing)
+{
+    struct fixture *f = logging(1, 64 * MIB);
+    struct mca_error own;
+
+    config_write(f, 0, 3, 0xb8, DRAM_ECC_ARRAY | 3 << 1);
+    config_write(f, 0, 3, 0xbc, ON_READ | WORD(7) | 0x1001);
+    ck_assert(!meet(f, MIB, 8, MEMORY_READ, 0, &own));
+    ck_assert(node_of(f, 0)->mca.bank.status & MCA_UC);
+    ck_assert_uint_eq(node_of(f, 0)->mca.bank.addr, MIB + 48);
+    config_write(f, 0, 3, 0xb8, 0); /* another array */
+    ck_assert_uint_eq(unmodelled_total(f->unmodelled), 0);
+    config_write(f, 0, 3, 0xbc, ON_READ | WORD(0) | 1);
+    ck_assert_uint_eq(unmodelled_total(f->unmodelled), 1);
+    ck_assert_uint_eq(f->platform->errors.armed, 0);
+    config_write(f, 0, 3, 0x58, 0x12); /* the DRAM scrubber is there */
+    ck_assert_uint_eq(unmodelled_total(f->unmodelled), 1);
+    config_write(f, 0, 3, 0x58, 0x120012); /* those of caches have nothing to find */
+    ck_assert_uint_eq(unmodelled_total(f->unmodelled), 2);
+    fixture_free(f);
+}
+END_TEST
+
+START_TEST(a_warm_reset_keeps_what_is_logged_and_what_is_broken)
+{
+    struct fixture *f = logging(1, 64 * MIB);
+    struct mca_error own;
+    uint64_t logged;
+
+    plant(f, MIB, 1, MEMORY_ANY, true);
+    plant(f, 2 * MIB, 1, MEMORY_ANY, false);
+    meet(f, MIB, 8, MEMORY_READ, 0, &own);
+    logged = node_of(f, 0)->mca.bank.status;
+    ck_assert_uint_ne(logged, 0);
+    platform_reset(f->platform, true);
+    ck_assert_uint_eq(node_of(f, 0)->mca.bank.status, logged);
+    ck_assert_uint_eq(node_of(f, 0)->mca.bank.addr, MIB);
+    ck_assert_uint_eq(node_of(f, 0)->mca.bank.ctl, 0);
+    ck_assert_uint_eq(words(f), 1);
+    ck_assert(spa_page_is_bad(platform_space(f->platform), MIB));
+    platform_reset(f->platform, false);
+    ck_assert_uint_eq(node_of(f, 0)->mca.bank.status, 0);
+    ck_assert_uint_eq(words(f), 0);
+    fixture_free(f);
+}
+END_TEST
+
 UNIT_TESTS("dram_controller", an_address_lies_in_the_chip_select_of_its_offset,
            what_the_hole_displaced_is_found_behind_it, interleaved_chip_selects_are_told_by_the_low_bit,
            a_core_of_another_node_is_the_responders, lost_data_are_logged_by_who_asked_too,
@@ -362,4 +466,7 @@ UNIT_TESTS("dram_controller", an_address_lies_in_the_chip_select_of_its_offset,
            the_sequential_scrubber_finds_a_word_when_it_comes_to_its_line,
            the_scrubber_wraps_and_finds_what_lay_behind_it, what_cannot_be_corrected_is_reported_each_time_round,
            the_redirect_scrubber_writes_back_what_an_access_found, corrected_errors_are_counted_for_their_chip_select,
-           the_spare_and_the_counts_interrupt_as_f3xb0_says, the_spare_takes_over_a_chip_select)
+           the_spare_and_the_counts_interrupt_as_f3xb0_says, the_spare_takes_over_a_chip_select,
+           f3xbc_spoils_the_next_write, f3xbc_spoils_the_next_read_once,
+           a_core_that_asked_for_other_bytes_of_the_line_consumes_nothing,
+           a_warm_reset_keeps_what_is_logged_and_what_is_broken)

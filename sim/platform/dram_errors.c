@@ -110,16 +110,26 @@ static bool is_correctable(const struct planted_error *word)
     return ecc_symbol(ecc_syndrome(&word->mask), &wrong) >= 0;
 }
 
-/* A store that covers the word makes new check bits; one of a part does so after correcting the rest. */
+#define LINE_BYTES 64
+#define LINE(address) ((address) & ~(spa_t)(LINE_BYTES - 1))
+
+/*
+ * A store that covers the word makes new check bits; one of a part does so after correcting the rest. What F3xBC
+ * injects waits in its line for the store, which is the one that it spoils.
+ */
 void dram_errors_stored(struct dram_errors *errors, spa_t address, uint64_t size)
 {
-    guint i = first_behind(errors, address);
+    guint i = first_behind(errors, LINE(address));
 
-    while (i < errors->words->len && WORD(errors, i)->address < address + size) {
-        const struct planted_error *word = WORD(errors, i);
+    while (i < errors->words->len && WORD(errors, i)->address < LINE(address + size - 1) + LINE_BYTES) {
+        struct planted_error *word = WORD(errors, i);
+        bool touched = address < word->address + ECC_WORD_BYTES && word->address < address + size;
         bool covered = address <= word->address && word->address + ECC_WORD_BYTES <= address + size;
 
-        if (is_ecc(word) && !word->hard && (covered || is_correctable(word))) {
+        if (word->kinds == 0) {
+            word->kinds = MEMORY_ANY;
+            i++;
+        } else if (touched && is_ecc(word) && !word->hard && (covered || is_correctable(word))) {
             errors->count.rewritten++;
             remove_word(errors, i);
         } else {
@@ -142,6 +152,16 @@ void dram_errors_replaced(struct dram_errors *errors, bool (*moved)(void *ctx, s
         }
         i++;
     }
+}
+
+void dram_errors_keep_hard(struct dram_errors *errors)
+{
+    guint kept = 0;
+
+    for (guint i = 0; i < errors->words->len; i++)
+        if (is_ecc(WORD(errors, i)) && WORD(errors, i)->hard && flag_word(errors, WORD(errors, i)->address))
+            *WORD(errors, kept++) = *WORD(errors, i);
+    g_array_set_size(errors->words, kept);
 }
 
 /* ---- What is logged -------------------------------------------------------------------------------------- */
@@ -235,8 +255,9 @@ static bool meet_named(struct dram_errors *errors, guint index, unsigned core, s
     return false;
 }
 
-bool dram_errors_meet(struct dram_errors *errors, spa_t address, unsigned size, enum memory_access kind, unsigned core,
-                      struct mca_error *own)
+/* Every word that the bytes lie in. */
+static bool meet_words(struct dram_errors *errors, spa_t address, unsigned size, enum memory_access kind, unsigned core,
+                       struct mca_error *own)
 {
     bool found = false;
     spa_t at = address;
@@ -257,6 +278,113 @@ bool dram_errors_meet(struct dram_errors *errors, spa_t address, unsigned size, 
         }
     }
     return found;
+}
+
+/* ---- Injection by F3xB8 and F3xBC (fact sheet 5.11) ------------------------------------------------------------ */
+
+#define F3_ARRAY_ADDRESS 0xB8
+#define ARRAY_SELECT 31, 28
+#define ARRAY_DRAM_ECC 8
+#define ARRAY_SECTION 2, 1     /* which 16 bytes of the line */
+#define F3_ARRAY_DATA 0xBC
+#define INJECT_BITS 15, 0
+#define INJECT_READ BIT(16)
+#define INJECT_WRITE BIT(17)
+#define INJECT_WORD(n) (20 + (n)) /* 0 to 7: 16 data bits each; 8: the check bits */
+
+void dram_errors_arm(struct dram_errors *errors, unsigned node)
+{
+    const struct northbridge *nb = &errors->node[node];
+    bool waits = bits(nb_get(nb, 3, F3_ARRAY_ADDRESS), ARRAY_SELECT) == ARRAY_DRAM_ECC &&
+                 (nb_get(nb, 3, F3_ARRAY_DATA) & (INJECT_READ | INJECT_WRITE));
+    unsigned old = errors->armed;
+
+    errors->armed = (unsigned)bit_put(old, node, waits);
+    if (!old != !errors->armed && errors->map->drop_native)
+        errors->map->drop_native(errors->map->ctx, SPA_LIMIT);
+}
+
+static struct ecc_mask injected_mask(uint32_t data)
+{
+    struct ecc_mask mask = { { 0, 0 }, 0 };
+
+    for (unsigned word = 0; word < 8; word++)
+        if (bit(data, INJECT_WORD(word)))
+            mask.data[word / 4] |= bits(data, INJECT_BITS) << (16 * (word % 4));
+    if (bit(data, INJECT_WORD(8)))
+        mask.check = (uint16_t)bits(data, INJECT_BITS);
+    return mask;
+}
+
+/* Takes the injection that this access triggers. The request is done with it: its bit reads 0 again. */
+static bool take_injection(struct dram_errors *errors, spa_t address, uint32_t request, struct planted_error *word)
+{
+    struct spa_space *space = &errors->map->space;
+    unsigned node = space->home_node(space->ctx, address);
+    struct northbridge *nb = &errors->node[node];
+    uint32_t data = nb_get(nb, 3, F3_ARRAY_DATA);
+
+    if (!bit(errors->armed, node) || !(data & request))
+        return false;
+    *word = (struct planted_error){
+        .address = LINE(address) + ECC_WORD_BYTES * bits(nb_get(nb, 3, F3_ARRAY_ADDRESS), ARRAY_SECTION),
+        .mask = injected_mask(data),
+    };
+    nb_set(nb, 3, F3_ARRAY_DATA, data & ~request);
+    dram_errors_arm(errors, node);
+    errors->count.injected++;
+    return word->mask.data[0] || word->mask.data[1] || word->mask.check;
+}
+
+/* The word goes out to the DIMM with these bits wrong, as soon as the access stores. */
+static void inject_write(struct dram_errors *errors, spa_t address)
+{
+    struct planted_error word;
+
+    if (take_injection(errors, address, INJECT_WRITE, &word))
+        dram_errors_plant(errors, &word, NULL); /* a full list takes no more: the injection is lost */
+    dram_controller_errors_changed(&errors->node[errors->map->space.home_node(errors->map, address)]);
+}
+
+/* What comes from the DIMM is read with these bits wrong, this once; the controller checks the whole line. */
+static bool inject_read(struct dram_errors *errors, spa_t address, unsigned size, unsigned core, struct mca_error *own)
+{
+    struct planted_error word, before = { 0 };
+    bool found = false, had;
+    guint i;
+
+    if (!take_injection(errors, address, INJECT_READ, &word))
+        return false;
+    i = first_behind(errors, word.address);
+    had = i < errors->words->len && WORD(errors, i)->address == word.address;
+    if (had)
+        before = *WORD(errors, i);
+    word.kinds = MEMORY_ANY;
+    if (!dram_errors_plant(errors, &word, NULL))
+        return false;
+    if (meet_ecc(errors, i, MEMORY_READ, core) && address < word.address + ECC_WORD_BYTES &&
+        word.address < address + size) {
+        *own = unit_error(MEMORY_READ, address);
+        found = true;
+    }
+    if (i < errors->words->len && WORD(errors, i)->address == word.address)
+        remove_word(errors, i);
+    if (had)
+        dram_errors_plant(errors, &before, NULL);
+    return found;
+}
+
+/* deviation: fetches and page walks, which a processor makes from its caches, trigger no injection. */
+bool dram_errors_meet(struct dram_errors *errors, spa_t address, unsigned size, enum memory_access kind, unsigned core,
+                      struct mca_error *own)
+{
+    bool found = false;
+
+    if (errors->armed && kind == MEMORY_WRITE)
+        inject_write(errors, address);
+    else if (errors->armed && kind == MEMORY_READ)
+        found = inject_read(errors, address, size, core, own);
+    return meet_words(errors, address, size, kind, core, own) || found;
 }
 
 /* ---- Scrubbing ------------------------------------------------------------------------------------------- */
@@ -301,6 +429,7 @@ void dram_errors_scrub(struct dram_errors *errors, spa_t address)
 
 const struct counter_row dram_error_counter_rows[] = {
     ROW("dram.planted", "words", "wrong words of memory that a scenario or F3xBC planted", planted),
+    ROW("dram.injected", "words", "of them: errors that F3xBC asked for and an access triggered", injected),
     ROW("dram.corrected", "accesses", "accesses that met a word with wrong bits in one symbol", corrected),
     ROW("dram.uncorrected", "accesses", "accesses that met a word with wrong bits in several symbols", uncorrected),
     ROW("scrub.sequential", "words", "words that the sequential scrubber made good", scrubbed),

@@ -20,12 +20,14 @@ struct dram_errors {
     struct map *map;
     struct northbridge *node;  /* array of the machine's nodes */
     unsigned cores_per_node;
+    unsigned armed;            /* a bit for each node that waits for an access to inject an error into (F3xBC) */
     struct unmodelled *unmodelled;
     struct dram_error_counters {
         uint64_t corrected, uncorrected;  /* accesses that met such a word */
         uint64_t scrubbed, redirected;    /* words made good by the sequential and the redirect scrubber */
         uint64_t rewritten;               /* and by a store */
         uint64_t planted;
+        uint64_t injected;                /* of them: by F3xBC */
     } count;
 };
 
@@ -47,6 +49,10 @@ bool dram_errors_meet(struct dram_errors *errors, spa_t address, unsigned size, 
 /* The scrubber reads the word at or behind `from`, up to `limit`. false: there is none; else its address. */
 bool dram_errors_next(const struct dram_errors *errors, spa_t from, spa_t limit, spa_t *address);
 void dram_errors_scrub(struct dram_errors *errors, spa_t address);
+/* F3xB8 or F3xBC of a node was written, or restored: whether it waits for an access now. */
+void dram_errors_arm(struct dram_errors *errors, unsigned node);
+/* After a warm reset: memory was cleared, so that only what is wrong whatever was stored stays so. */
+void dram_errors_keep_hard(struct dram_errors *errors);
 /* A rank was replaced: words that `moved` says lay in it are good now, unless their contents were lost. */
 void dram_errors_replaced(struct dram_errors *errors, bool (*moved)(void *ctx, spa_t address), void *ctx);
 

@@ -138,7 +138,7 @@ static inline struct fixture *fixture_new_signature(unsigned nodes, unsigned cor
     f->platform = platform_new(&config, NULL);
     ck_assert_ptr_nonnull(f->platform);
     platform_connect(f->platform, &wiring);
-    platform_reset(f->platform);
+    platform_reset(f->platform, false);
     return f;
 }
 

@@ -167,7 +167,7 @@ START_TEST(a_reset_stops_everything)
     set(f, COMPARATOR(0), 315);
     run_until(f, TICKS_315_PS);
     ck_assert_uint_eq(get(f, STATUS), 1);
-    platform_reset(f->platform);
+    platform_reset(f->platform, false);
     ck_assert_uint_eq(get(f, STATUS), 0);
     ck_assert_uint_eq(get(f, CONFIG), 0);
     ck_assert_uint_eq(get(f, COUNTER), 0);

@@ -41,7 +41,7 @@ struct map {
     /* platform_wiring's */
     void *ctx;
     void (*stored)(void *ctx, spa_t address, unsigned size, uint8_t flags);
-    void (*drop_native)(void *ctx, spa_t page);
+    void (*drop_native)(void *ctx, spa_t page); /* SPA_LIMIT: of all pages */
     /* counters */
     uint64_t mmio_reads, mmio_writes, unclaimed;
 };

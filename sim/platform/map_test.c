@@ -38,7 +38,7 @@ START_TEST(the_limit_on_native_memory_sets_exhausted_and_drops_the_store)
     store(f, 128 * DRAM_CHUNK_BYTES, 1, 1);
     ck_assert(space->exhausted);
     ck_assert_uint_eq(load(f, 128 * DRAM_CHUNK_BYTES, 1), 0);
-    platform_reset(f->platform);
+    platform_reset(f->platform, false);
     ck_assert(!space->exhausted);
     ck_assert_uint_eq(load(f, 0x1000, 1), 0); /* a cold reset loses RAM */
     fixture_free(f);

@@ -3,6 +3,7 @@
 
 #include "sim/bits.h"
 #include "sim/platform/dram_controller.h"
+#include "sim/platform/dram_errors.h"
 #include "sim/unmodelled.h"
 
 #define PCI_HEADER_END 0x40
@@ -19,8 +20,12 @@
 #define F3_HTC 0x64
 #define F3_IBS 0x1cc
 #define NB_CFG_EXTENDED_CONFIG 46
+#define F3_SCRUB_RATE 0x58
+#define CACHE_SCRUBBERS (BITS(12, 8) | BITS(20, 16) | BITS(28, 24)) /* L2, data cache, L3 */
+#define F3_ARRAY_ADDRESS 0xb8
 #define F3_ARRAY_DATA 0xbc
-#define ARRAY_INJECT (BIT(17) | BIT(16)) /* on the next write, on the next read */
+#define ARRAY_SELECT 31, 28
+#define ARRAY_DRAM_ECC 8
 #define GENERATE_CRC_ERROR (BIT(17) | BIT(16)) /* F3x44 */
 #define LINK_SELECT 15, 14
 #define CRC_ERROR_CTL 2 /* MC4_CTL bits of links 0 to 2 */
@@ -104,8 +109,8 @@ static uint32_t nb_side_effect(struct northbridge *nb, unsigned function, unsign
         unmodelled_note(nb->wiring->unmodelled, "F2x110[3] MemClrInit");
         return (value & ~(uint32_t)F2_CLEAR_MEMORY) | (uint32_t)F2_MEMORY_CLEARED;
     }
-    if (function == 3 && offset == F3_ARRAY_DATA && (value & ARRAY_INJECT))
-        unmodelled_note(nb->wiring->unmodelled, "F3xBC ECC error injection");
+    if (function == 3 && offset == F3_SCRUB_RATE && (value & CACHE_SCRUBBERS))
+        unmodelled_note(nb->wiring->unmodelled, "F3x58 scrubbing of caches (none is modelled: there is nothing to find)");
     if (function == 3 && offset == F3_GART_FLUSH)
         return value & ~UINT32_C(1); /* InvGart: done at once, reads 0 */
     return value;
@@ -137,6 +142,14 @@ static void nb_force_link_error(struct northbridge *nb)
     mca_node_error(&nb->mca, &error, MCA_SOURCE_IO);
 }
 
+/* The arrays behind F3xB8: DRAM ECC is an error to inject (dram_errors.c); no other one is modelled. */
+static void nb_array_written(struct northbridge *nb, unsigned offset)
+{
+    if (offset == F3_ARRAY_DATA && bits(nb_get(nb, 3, F3_ARRAY_ADDRESS), ARRAY_SELECT) != ARRAY_DRAM_ECC)
+        unmodelled_note(nb->wiring->unmodelled, "F3xBC of an array other than DRAM ECC");
+    dram_errors_arm(nb->errors, nb->node);
+}
+
 static void nb_write(void *ctx, unsigned reg, unsigned size, uint32_t value)
 {
     const struct nb_function *function = ctx;
@@ -164,6 +177,8 @@ static void nb_write(void *ctx, unsigned reg, unsigned size, uint32_t value)
     if (function->function == 3)
         merged = dram_controller_written(nb, reg & ~3u, nb->value[slot - 1], merged);
     nb->value[slot - 1] = nb_side_effect(nb, function->function, reg & ~3u, merged);
+    if (function->function == 3 && ((reg & ~3u) == F3_ARRAY_ADDRESS || (reg & ~3u) == F3_ARRAY_DATA))
+        nb_array_written(nb, reg & ~3u);
 }
 
 /* ---- MSRs ------------------------------------------------------------------------------------------------------ */
@@ -296,14 +311,21 @@ static bool nb_has_dev(const struct northbridge *nb)
     return family_0fh ? northbridge_is_0f_revision_f(nb) : bits(nb->config->cpu_signature, 7, 4) < 8;
 }
 
-void northbridge_reset(struct northbridge *nb, const struct fabric *fabric, const struct map *map)
+void northbridge_reset(struct northbridge *nb, const struct fabric *fabric, const struct map *map, bool warm)
 {
     for (unsigned slot = 0; slot < NB_SLOTS && nb->row[slot]; slot++)
         nb->value[slot] = nb->row[slot]->reset;
-    mca_node_reset(&nb->mca, false);
+    mca_node_reset(&nb->mca, warm);
     dev_init(&nb->dev, nb_has_dev(nb), nb->wiring->unmodelled);
     dram_controller_reset(nb);
     northbridge_program(nb, fabric, map);
+}
+
+static void northbridge_restored(void *object)
+{
+    struct northbridge *nb = object;
+
+    dram_errors_arm(nb->errors, nb->node);
 }
 
 static const struct state_field northbridge_fields[] = {
@@ -314,4 +336,5 @@ static const struct state_field northbridge_fields[] = {
 
 const struct state_part northbridge_state = {
     .name = "northbridge", .fields = northbridge_fields, .count = G_N_ELEMENTS(northbridge_fields),
+    .after = northbridge_restored,
 };

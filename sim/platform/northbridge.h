@@ -58,7 +58,7 @@ struct northbridge {
 void northbridge_init(struct northbridge *nb, unsigned node, const struct platform_config *config,
                       const struct platform_wiring *wiring, struct pci *pci);
 /* Reset values, then what firmware programs (northbridge_firmware.c). */
-void northbridge_reset(struct northbridge *nb, const struct fabric *fabric, const struct map *map);
+void northbridge_reset(struct northbridge *nb, const struct fabric *fabric, const struct map *map, bool warm);
 void northbridge_program(struct northbridge *nb, const struct fabric *fabric, const struct map *map);
 
 /* A register without side effects; 0 if there is none. F3x88 is nb_get(nb, 3, 0x88). */

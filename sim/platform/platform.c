@@ -120,6 +120,7 @@ static void platform_build_buses(struct platform *platform)
     dram_errors_init(&platform->errors, &platform->map, platform->node, config->cores_per_node);
     platform->map.errors = &platform->errors;
     platform->map.space.bad_words = &platform->errors.words->len;
+    platform->map.space.armed = &platform->errors.armed;
     for (unsigned node = 0; node < config->nodes; node++)
         northbridge_init(&platform->node[node], node, &platform->config, &platform->wiring, &platform->pci);
 }
@@ -152,7 +153,7 @@ struct platform *platform_new(const struct platform_config *config, GError **err
     platform->config = *config;
     platform_build_buses(platform);
     platform_build_devices(platform);
-    platform_reset(platform);
+    platform_reset(platform, false);
     return platform;
 }
 
@@ -189,15 +190,19 @@ void platform_connect(struct platform *platform, const struct platform_wiring *w
     pm_connect(&platform->pm, wiring->clock);
 }
 
-/* A cold reset: RAM loses its contents, the flash does not. */
-void platform_reset(struct platform *platform)
+/* RAM loses its contents, the flash does not; warm: the northbridges' banks stay, and what is wrong for good in RAM. */
+void platform_reset(struct platform *platform, bool warm)
 {
-    dram_errors_clear(&platform->errors);
+    if (!warm)
+        dram_errors_clear(&platform->errors);
     dram_clear(&platform->map.dram);
+    if (warm)
+        dram_errors_keep_hard(&platform->errors);
+    platform->errors.armed = 0;
     platform->map.space.exhausted = false;
     pci_reset(&platform->pci);
     for (unsigned node = 0; node < platform->config.nodes; node++)
-        northbridge_reset(&platform->node[node], &platform->fabric, &platform->map);
+        northbridge_reset(&platform->node[node], &platform->fabric, &platform->map, warm);
     ioapic_reset(&platform->ioapic);
     hpet_reset(&platform->hpet);
     pit_reset(&platform->pit);

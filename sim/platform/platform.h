@@ -57,7 +57,7 @@ struct platform_wiring {
     struct core_pins *bsp_pins;        /* the 8259s' INTR and NMI */
     void *ctx;
     void (*stored)(void *ctx, spa_t address, unsigned size, uint8_t flags); /* store into a flagged page */
-    void (*drop_native)(void *ctx, spa_t page);      /* a page's flags changed */
+    void (*drop_native)(void *ctx, spa_t page);      /* a page's flags changed; SPA_LIMIT: of all pages */
     void (*debug_exit)(void *ctx, uint32_t value);   /* port F4h was written */
     void (*power_off)(void *ctx);
     void (*reset)(void *ctx);                        /* CF9h, 8042, F0x6C */
@@ -70,7 +70,7 @@ struct platform *platform_new(const struct platform_config *config, GError **err
 void platform_free(struct platform *platform);
 void platform_connect(struct platform *platform, const struct platform_wiring *wiring);
 void platform_describe(struct platform *platform, struct state *state, struct counter_set *counters);
-void platform_reset(struct platform *platform);
+void platform_reset(struct platform *platform, bool warm);
 
 struct spa_space *platform_space(struct platform *platform);
 /*

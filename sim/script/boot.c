@@ -12,6 +12,7 @@ static const struct arg_key boot_keys[] = {
     { "modules", ARG_TABLE, "a list of \"file arguments\" or {file=, string=}" },
     { "append", ARG_STRING, "the kernel's command line" },
     { "firmware", ARG_STRING, "the file of a flat image that ends at 4G" },
+    { "warm", ARG_BOOLEAN, "true: once more, after a warm reset" },
 };
 
 static const struct arg_key module_keys[] = {
@@ -116,8 +117,13 @@ static int call_boot(lua_State *L)
     firmware = arg_has(L, 1, "firmware");
     if (firmware == arg_has(L, 1, "kernel"))
         script_raise(L, "boot: %s; one of kernel= and firmware= is right", firmware ? "both" : "nothing to boot");
+    if (m->booted != arg_boolean(L, 1, "warm", false))
+        script_raise(L, m->booted ? "boot: this machine has booted already; warm=true, or another machine{}, is right"
+                                  : "boot: warm=true is for a machine that has booted before");
+    if (m->running)
+        script_raise(L, "boot: the machine is running; behind run{} is right");
     if (m->booted)
-        script_raise(L, "boot: this machine has booted already; machine{} builds another");
+        machine_boot_warm(m->machine);
     g_array_set_size(m->images, 0);
     load_image(L, m, firmware ? "firmware" : "kernel", arg_string(L, 1, firmware ? "firmware" : "kernel", ""), NULL);
     if (arg_push(L, 1, "modules") == LUA_TTABLE)

@@ -12,7 +12,7 @@
 
 static const struct arg_key condition_keys[] = {
     { "time", ARG_TIME, NULL },
-    { "insns", ARG_INTEGER, "a number of instructions, all cores together" },
+    { "insns", ARG_INTEGER, "a number of instructions, of core= or of all cores together" },
     { "exit", ARG_ANY, "the name or code of a #VMEXIT, such as \"VMMCALL\", or \"any\"" },
     { "address", ARG_INTEGER, "a linear address" },
     { "symbol", ARG_STRING, "the name of a symbol of the booted images" },
@@ -91,7 +91,14 @@ static void read_qualifiers(lua_State *L, struct script_machine *m, int index, c
         script_raise(L, "%s: rax, eax and rip go with exit=; they narrow a #VMEXIT", call);
 }
 
-/* Times and counts of run{until=} are from now; those of at() are the machine's own. */
+/* Instructions so far: of the core that the watch names, or of all together. */
+static uint64_t instructions_of(const struct script_machine *m, const struct watch *watch)
+{
+    return watch->core < 0 ? machine_instructions(m->machine)
+                           : core_instructions(machine_core(m->machine, (unsigned)watch->core));
+}
+
+/* Times and counts of run{until=} are from now; those of at() are the machine's, or its core's, own. */
 static unsigned add_limits(lua_State *L, struct script_machine *m, int index, const struct watch *watch)
 {
     bool relative = watch->purpose == WATCH_UNTIL;
@@ -102,7 +109,7 @@ static unsigned add_limits(lua_State *L, struct script_machine *m, int index, co
                           arg_time(L, index, "time", 0) + (relative ? machine_now_ps(m->machine) : 0));
     if (arg_has(L, index, "insns"))
         id = watch_append(m, watch, WATCH_INSNS,
-                          arg_integer(L, index, "insns", 0) + (relative ? machine_instructions(m->machine) : 0));
+                          arg_integer(L, index, "insns", 0) + (relative ? instructions_of(m, watch) : 0));
     return id;
 }
 
@@ -290,6 +297,18 @@ void watches_arm(struct script_machine *m)
     }
 }
 
+/*
+ * When to look at the watch again, in instructions of the machine: with a core's own count it cannot come sooner than
+ * if no other core did any, so that the machine stops at the very instruction.
+ */
+static uint64_t count_to_look(const struct script_machine *m, const struct watch *watch)
+{
+    uint64_t done = instructions_of(m, watch), left = watch->value > done ? watch->value - done : 0;
+    uint64_t all = machine_instructions(m->machine);
+
+    return left > NEVER - all ? NEVER : all + left;
+}
+
 void watches_next(const struct script_machine *m, uint64_t *ps, uint64_t *instructions)
 {
     for (guint i = 0; i < m->watches->len; i++) {
@@ -298,20 +317,20 @@ void watches_next(const struct script_machine *m, uint64_t *ps, uint64_t *instru
         if (watch->kind == WATCH_TIME && !watch->gone)
             *ps = MIN(*ps, watch->value);
         if (watch->kind == WATCH_INSNS && !watch->gone)
-            *instructions = MIN(*instructions, watch->value);
+            *instructions = MIN(*instructions, count_to_look(m, watch));
     }
 }
 
 void watches_due(struct script_machine *m)
 {
-    uint64_t now = machine_now_ps(m->machine), done = machine_instructions(m->machine);
+    uint64_t now = machine_now_ps(m->machine);
 
     for (guint i = 0; i < m->watches->len; i++) {
         struct watch *watch = &g_array_index(m->watches, struct watch, i);
-        struct watch_hit hit = { .id = watch->id };
+        struct watch_hit hit = { .id = watch->id, .core = watch->core < 0 ? 0 : (unsigned)watch->core };
 
         if (watch->gone || !((watch->kind == WATCH_TIME && watch->value <= now) ||
-                             (watch->kind == WATCH_INSNS && watch->value <= done)))
+                             (watch->kind == WATCH_INSNS && watch->value <= instructions_of(m, watch))))
             continue;
         watch->gone = true; /* a time comes once */
         g_array_append_val(m->hits, hit);
@@ -341,6 +360,8 @@ void watch_push_event(lua_State *L, struct script_machine *m, const struct watch
     if (kind == WATCH_EXIT || kind == WATCH_ADDRESS) {
         lua_pushinteger(L, (lua_Integer)hit->rip);
         lua_setfield(L, -2, "rip");
+    }
+    if (kind == WATCH_EXIT || kind == WATCH_ADDRESS || (watch && watch->core >= 0)) {
         lua_pushinteger(L, hit->core);
         lua_setfield(L, -2, "core");
     }

@@ -177,7 +177,7 @@ void apic_free(struct local_apic *apic)
 void apic_reset(struct local_apic *apic, enum core_reset kind)
 {
     apic_registers_reset(apic);
-    if (kind == CORE_RESET_COLD) {
+    if (kind != CORE_RESET_INIT) {
         apic->id = (uint32_t)bits_put(0, APIC_ID, apic->core->initial_apic_id);
         apic->bar = APIC_BAR_DEFAULT | (apic->core->bsp ? APIC_BAR_BSC : 0);
         apic->pin[LINT0] = apic->pin[LINT1] = false;

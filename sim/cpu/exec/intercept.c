@@ -4,6 +4,7 @@
 #include "sim/spa.h"
 
 #include "sim/cpu/core_counters.h"
+#include "sim/cpu/exec/memory.h"
 
 /* ---- Permission maps ------------------------------------------------------------------------------- */
 
@@ -18,7 +19,7 @@ static const struct {
 };
 #define MSRPM_RANGE_MSRS 0x2000u
 
-bool svm_msr_intercepted(const struct core *core, uint32_t msr, bool write)
+bool svm_msr_intercepted(struct core *core, uint32_t msr, bool write)
 {
     if (!intercepts(core, VMEXIT_MSR))
         return false;
@@ -29,18 +30,20 @@ bool svm_msr_intercepted(const struct core *core, uint32_t msr, bool write)
             uint32_t position = n * 2 + write;
             spa_t byte = core->svm.msrpm + msrpm_range[i].byte_offset + position / 8;
 
+            memory_meet(core, byte, 1, MEMORY_READ); /* the caller asks whether it is to fault */
             return bit(spa_read(core->space, byte, 1), position % 8);
         }
     }
     return true; /* outside every range: always, while MSR_PROT is set */
 }
 
-bool svm_io_intercepted(const struct core *core, uint16_t port, unsigned size)
+bool svm_io_intercepted(struct core *core, uint16_t port, unsigned size)
 {
     uint64_t map;
 
     if (!intercepts(core, VMEXIT_IOIO))
         return false;
+    memory_meet(core, core->svm.iopm + port / 8, 2, MEMORY_READ);
     /* An access at FFFFh runs on into bits 10000h-10002h, in the map's third page: no wrap to port 0. */
     map = spa_read(core->space, core->svm.iopm + port / 8, 1) |
           spa_read(core->space, core->svm.iopm + port / 8 + 1, 1) << 8;

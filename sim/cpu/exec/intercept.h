@@ -90,12 +90,12 @@ extern const char *const vmexit_names[VMEXIT_KINDS];
 /*
  * RDMSR (write false) or WRMSR of `msr`: MSR_PROT set and its bit in the MSRPM, or outside the map.
  * Test after #UD and the CPL's #GP, before the MSR's own rules (APM2 15.11).
- * On true: `return core_vmexit(core, VMEXIT_MSR, write, 0);`
+ * On true: `return core_vmexit(core, VMEXIT_MSR, write, 0);`, unless the map itself read wrong (core_met_error): #MC.
  */
-bool svm_msr_intercepted(const struct core *core, uint32_t msr, bool write);
+bool svm_msr_intercepted(struct core *core, uint32_t msr, bool write);
 
-/* IOIO_PROT set and the IOPM's bit of any byte of the access (APM2 15.10.1). */
-bool svm_io_intercepted(const struct core *core, uint16_t port, unsigned size);
+/* IOIO_PROT set and the IOPM's bit of any byte of the access (APM2 15.10.1). It may read wrong as well. */
+bool svm_io_intercepted(struct core *core, uint16_t port, unsigned size);
 
 /* EXITINFO1 of an intercepted IN, OUT, INS or OUTS; EXITINFO2 is the rIP of the following instruction. */
 uint64_t svm_ioio_info(uint16_t port, unsigned size, unsigned address_size, bool in, bool string, bool rep);

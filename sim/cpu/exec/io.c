@@ -56,6 +56,7 @@ enum outcome io_check(struct core *core, const struct insn *insn, uint16_t port,
                       bool string)
 {
     bool by_iopl = core->mode != MODE_VIRTUAL_8086 && core->cpl <= bits(core->rflags, 13, 12);
+    bool intercepted;
 
     if (core->mode != MODE_REAL && !by_iopl) {
         enum outcome outcome = check_bitmap(core, port, size);
@@ -63,7 +64,10 @@ enum outcome io_check(struct core *core, const struct insn *insn, uint16_t port,
         if (outcome != OUTCOME_NEXT)
             return outcome;
     }
-    if (!svm_io_intercepted(core, port, size)) {
+    intercepted = svm_io_intercepted(core, port, size);
+    if (core_met_error(core))
+        return core_fault(core, EXC_MC);
+    if (!intercepted) {
         remember_for_smi(core, svm_ioio_info(port, size, insn->address_size, in, string, insn->rep != 0));
         return OUTCOME_NEXT;
     }

@@ -116,6 +116,23 @@ static void collect_breakpoints(struct core *core, gva_t linear, unsigned size, 
 
 /* ---- Translation -------------------------------------------------------------------------------------- */
 
+enum outcome memory_meet(struct core *core, spa_t spa, unsigned size, enum memory_access kind)
+{
+    if (!spa_page_is_bad(core->space, spa))
+        return OUTCOME_NEXT;
+    core->space->meet(core->space->ctx, spa, size, kind, core->index, NULL);
+    return core_met_error(core) ? core_fault(core, EXC_MC) : OUTCOME_NEXT;
+}
+
+void memory_meet_late(struct core *core, spa_t spa, unsigned size, enum memory_access kind)
+{
+    if (!spa_page_is_bad(core->space, spa))
+        return;
+    core->space->meet(core->space->ctx, spa, size, kind, core->index, NULL);
+    if (core->mc_pending && (core->mca.raised & MCA_RAISE_PRECISE))
+        core->mca.raised = (uint8_t)((core->mca.raised & ~MCA_RAISE_PRECISE) | MCA_RAISE_IMPRECISE);
+}
+
 /* DRAM with wrong bits (fact sheet 5.6): the access that consumes them faults, before anything has moved. */
 static enum outcome meet_errors(struct core *core, spa_t spa, unsigned size, unsigned access)
 {

@@ -128,4 +128,12 @@ enum outcome stack_probe(struct core *core, unsigned depth, unsigned size, struc
 /* rSP moved by `bytes`, cut to the stack's address size: an offset in SS. */
 uint64_t stack_offset(const struct core *core, int64_t bytes);
 
+/*
+ * What the processor reads or writes for itself, a VMCB or a permission map: OUTCOME_NEXT, or the fault of the
+ * instruction that needed it (wrong bits in DRAM, `kind` of access as in bus.h).
+ */
+enum outcome memory_meet(struct core *core, spa_t spa, unsigned size, enum memory_access kind);
+/* The same where no instruction can fault any more (#VMEXIT, SMI, RSM): the #MC comes at the next boundary. */
+void memory_meet_late(struct core *core, spa_t spa, unsigned size, enum memory_access kind);
+
 #endif

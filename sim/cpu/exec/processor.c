@@ -40,11 +40,15 @@ enum outcome exec_rdmsr(struct core *core, const struct insn *insn)
 {
     uint32_t msr = (uint32_t)core->gpr[RCX];
     uint64_t value;
+    bool intercepted;
 
     (void)insn;
     if (core->cpl != 0)
         return core_fault_code(core, EXC_GP, 0);
-    if (svm_msr_intercepted(core, msr, false))
+    intercepted = svm_msr_intercepted(core, msr, false);
+    if (core_met_error(core))
+        return core_fault(core, EXC_MC);
+    if (intercepted)
         return core_vmexit(core, VMEXIT_MSR, 0, 0);
     if (password_is_missing(core, msr) || !msr_read(core, msr, &value))
         return core_fault_code(core, EXC_GP, 0);
@@ -56,11 +60,15 @@ enum outcome exec_wrmsr(struct core *core, const struct insn *insn)
 {
     uint32_t msr = (uint32_t)core->gpr[RCX];
     uint64_t value = core->gpr[RDX] << 32 | (uint32_t)core->gpr[RAX];
+    bool intercepted;
 
     (void)insn;
     if (core->cpl != 0)
         return core_fault_code(core, EXC_GP, 0);
-    if (svm_msr_intercepted(core, msr, true))
+    intercepted = svm_msr_intercepted(core, msr, true);
+    if (core_met_error(core))
+        return core_fault(core, EXC_MC);
+    if (intercepted)
         return core_vmexit(core, VMEXIT_MSR, 1, 0);
     if (password_is_missing(core, msr))
         return core_fault_code(core, EXC_GP, 0);

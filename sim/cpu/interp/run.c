@@ -3,6 +3,7 @@
 #include "sim/cpu/core_counters.h"
 #include "sim/cpu/interp/interp.h"
 #include "sim/cpu/model/ibs.h"
+#include "sim/cpu/model/msr.h"
 #include "sim/cpu/model/perf.h"
 
 /* ---- Waiting ------------------------------------------------------------------------------------------ */
@@ -79,6 +80,33 @@ static uint64_t horizon(const struct core *core)
     return due < core->limit - core->cycles ? core->cycles + due : core->limit;
 }
 
+/*
+ * MSRC001_0074: the watchdog counts while no instruction retires, HLT excepted, and MC5 logs that it expired with the
+ * linear address of the next instruction. In this model that is an instruction whose own time is as long as that.
+ */
+static uint64_t watchdog_ps(uint64_t control)
+{
+    static const uint16_t counts[] = { 4095, 2047, 1023, 511, 255, 127, 63, 31, 8191, 16383 };
+    static const unsigned shifts[] = { 18, 8, 0 }; /* 1.31 ms, 1.28 us, 5 ns */
+    uint64_t count = bits(control, CPU_WATCHDOG_COUNT), base = bits(control, CPU_WATCHDOG_BASE);
+
+    if (!(control & CPU_WATCHDOG_ENABLE) || count >= G_N_ELEMENTS(counts) || base >= G_N_ELEMENTS(shifts))
+        return NEVER;
+    return (counts[count] * UINT64_C(5000)) << shifts[base];
+}
+
+static void watchdog_look(struct core *core, uint64_t begun)
+{
+    const struct mca_signature *row = mca_signature_find("CPU watchdog timer");
+    struct mca_error error = { .bank = row->bank, .ctl = row->ctl, .status = row->status };
+
+    if (cycles_to_ps(core->cycles - begun, core->model->mhz) < watchdog_ps(core->msr->cpu_watchdog))
+        return;
+    core_touch_clock(core);
+    error.addr = core_linear_rip(core);
+    core_error(core, &error);
+}
+
 /* What follows a boundary: an event, one instruction, or (fast engine, not `single`) blocks. */
 static void advance(struct core *core, bool single)
 {
@@ -90,7 +118,12 @@ static void advance(struct core *core, bool single)
         return;
     core->breakpoint_passed = core->repeating = false;
     core->horizon = horizon(core);
-    if (core->ibs.counting && ibs_due(core))
+    if (core->msr->cpu_watchdog & CPU_WATCHDOG_ENABLE) {
+        uint64_t begun = core->cycles;
+
+        execute_one(core);
+        watchdog_look(core, begun);
+    } else if (core->ibs.counting && ibs_due(core))
         sample_one(core);
     else if (single || core->reference || boundary_is_careful(core))
         execute_one(core);

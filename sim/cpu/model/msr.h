@@ -32,6 +32,11 @@
 #define DEBUG_CTL_LBR BIT(0)
 #define DEBUG_CTL_BTF BIT(1)
 
+/* MSRC001_0074 */
+#define CPU_WATCHDOG_ENABLE BIT(0)
+#define CPU_WATCHDOG_BASE 2, 1
+#define CPU_WATCHDOG_COUNT 6, 3
+
 struct msr_storage {
     struct core *core;
     uint64_t name[6];            /* C001_0030 .. 0035: CPUID's name string */
@@ -44,7 +49,7 @@ struct msr_storage {
     uint64_t perf_ctl[4], perf_ctr[4];
     uint64_t io_trap[4], io_trap_control, interrupt_pending, smi_trigger;
     uint64_t pstate_limit, pstate_control, pstate_status, pstate[5], cofvid_control, cofvid_status;
-    uint64_t cpu_watchdog;
+    uint64_t cpu_watchdog; /* CPU_WATCHDOG_ fields */
     uint64_t fidvid_control, fidvid_status; /* Family 0Fh */
     uint64_t smm_base, smm_addr, smm_mask, ignne, local_smi_status;
     uint64_t osvw_length, osvw_status;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim/cpu/exec/flags.h"
+#include "sim/cpu/exec/memory.h"
 #include "sim/cpu/model/msr.h"
 #include "sim/spa.h"
 
@@ -19,11 +20,13 @@ static spa_t save_place(const struct core *core, unsigned offset)
 
 uint64_t save_read(struct core *core, unsigned offset, unsigned size)
 {
+    memory_meet_late(core, save_place(core, offset), size, MEMORY_READ);
     return spa_read(core->space, save_place(core, offset), size);
 }
 
 void save_write(struct core *core, unsigned offset, unsigned size, uint64_t value)
 {
+    memory_meet_late(core, save_place(core, offset), size, MEMORY_WRITE);
     spa_write(core->space, save_place(core, offset), size, value);
 }
 

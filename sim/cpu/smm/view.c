@@ -168,7 +168,7 @@ void smm_view_init(struct core *core, struct spa_space *memory)
         .ctx = core, .dram = view_dram, .is_dram = view_is_dram, .page_flags = view_page_flags,
         .flag_page = view_flag_page, .unflag_page = view_unflag_page, .stored = view_stored,
         .mmio_read = view_mmio_read, .mmio_write = view_mmio_write, .home_node = view_home_node,
-        .meet = view_meet, .bad_words = memory->bad_words,
+        .meet = view_meet, .bad_words = memory->bad_words, .armed = memory->armed,
     };
     core->space = &core->smm.view;
 }

@@ -3,6 +3,7 @@
 #include "sim/cpu/decode/insn.h"
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/exec/intercept.h"
+#include "sim/cpu/exec/memory.h"
 #include "sim/cpu/isa/semantics.h"
 #include "sim/cpu/svm/world.h"
 
@@ -64,7 +65,10 @@ enum outcome exec_vmrun(struct core *core, const struct insn *insn)
     if (outcome != OUTCOME_NEXT)
         return outcome;
     core->pending.address = vmcb;
-    return OUTCOME_VMRUN;
+    outcome = memory_meet(core, vmcb, VMCB_USED, MEMORY_READ);
+    if (outcome == OUTCOME_NEXT)
+        outcome = memory_meet(core, core->svm.vm_hsave_pa, VMCB_USED, MEMORY_WRITE);
+    return outcome == OUTCOME_NEXT ? OUTCOME_VMRUN : outcome;
 }
 
 /* Of use only where it is intercepted, at any CPL and in any mode; that test comes before everything. */
@@ -84,6 +88,8 @@ static const struct {
     { SEG_LDTR, VMCB_LDTR },
     { SEG_TR, VMCB_TR },
 };
+#define VMLOAD_FIRST VMCB_SEGMENT(SEG_FS)
+#define VMLOAD_BYTES (VMCB_CR2 - VMLOAD_FIRST)
 #define VMLOAD_SEGMENTS (sizeof(vmload_segments) / sizeof(vmload_segments[0]))
 
 /* What the registers hold: SYSENTER_CS 15:0, ESP, EIP and SFMASK 31:0 (BKDG10 MSR0000_0174, C000_0084). */
@@ -104,6 +110,8 @@ enum outcome exec_vmload(struct core *core, const struct insn *insn)
     struct vmcb vmcb;
     enum outcome outcome = guard_vmcb(core, insn, VMEXIT_VMLOAD, &address);
 
+    if (outcome == OUTCOME_NEXT)
+        outcome = memory_meet(core, address + VMLOAD_FIRST, VMLOAD_BYTES, MEMORY_READ);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     vmcb = vmcb_at(core, address);
@@ -120,13 +128,15 @@ enum outcome exec_vmsave(struct core *core, const struct insn *insn)
     struct vmcb vmcb;
     enum outcome outcome = guard_vmcb(core, insn, VMEXIT_VMSAVE, &address);
 
+    if (outcome == OUTCOME_NEXT)
+        outcome = memory_meet(core, address + VMLOAD_FIRST, VMLOAD_BYTES, MEMORY_WRITE);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     vmcb = vmcb_at(core, address);
     for (unsigned i = 0; i < VMLOAD_SEGMENTS; i++)
         vmcb_write_segment(&vmcb, vmload_segments[i].offset, &core->seg[vmload_segments[i].segment]);
     vmcb_save_registers(&vmcb, core, vmcb_vmload, vmcb_vmload_count);
-    vmcb_stored(&vmcb, VMCB_SEGMENT(SEG_FS), VMCB_CR2 - VMCB_SEGMENT(SEG_FS));
+    vmcb_stored(&vmcb, VMLOAD_FIRST, VMLOAD_BYTES);
     return OUTCOME_NEXT;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An SMI that is not intercepted leaves guest mode, RSM returns to it (APM2 15.22.1). No #VMEXIT, no VMRUN. */
+#include "sim/cpu/exec/memory.h"
 #include "sim/cpu/svm/world.h"
 
 static uint64_t pack_v_intr(const struct svm_core *svm)
@@ -69,6 +70,7 @@ void svm_resume(struct core *core, const struct svm_suspended *suspended)
     if (!bit(suspended->state, SVM_STATE_GUEST))
         return;
     svm->vmcb = suspended->vmcb & ~PAGE_MASK & (SPA_LIMIT - 1);
+    memory_meet_late(core, svm->vmcb, VMCB_USED, MEMORY_READ);
     vmcb = vmcb_at(core, svm->vmcb);
     vmrun_read(&vmcb, &in);
     memcpy(svm->intercept, in.intercept, sizeof(svm->intercept));

@@ -83,6 +83,7 @@
 #define VMCB_BR_TO 0x680
 #define VMCB_LASTEXCPFROM 0x688
 #define VMCB_LASTEXCPTO 0x690
+#define VMCB_USED 0x698             /* bytes of the page that VMRUN and #VMEXIT touch */
 
 /* Inside a segment record. */
 #define VMCB_SEG_SELECTOR 0

@@ -2,6 +2,7 @@
 /* #VMEXIT (APM2 15.6): write the cause, save the guest, restore the host. */
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/exec/intercept.h"
+#include "sim/cpu/exec/memory.h"
 #include "sim/cpu/svm/exits.h"
 #include "sim/cpu/svm/world.h"
 
@@ -97,6 +98,7 @@ static enum outcome restore_host(struct core *core)
     struct vmcb hsave = vmcb_at(core, core->svm.vm_hsave_pa);
     bool nested = core->svm.np_enable;
 
+    memory_meet_late(core, hsave.pa, VMCB_USED, MEMORY_READ);
     if (core->svm.lbr_virtual)
         lbr_load(core, &hsave);
     forget_guest(&core->svm);
@@ -143,6 +145,7 @@ enum outcome svm_vmexit(struct core *core)
     struct vmcb vmcb = vmcb_at(core, core->svm.vmcb);
     uint64_t rip, rax = core->gpr[RAX];
 
+    memory_meet_late(core, core->svm.vmcb, VMCB_USED, MEMORY_WRITE);
     vmexit_write_cause(core, &vmcb);
     if (core->exit.rip_next)
         core->rip = core->next_rip;

@@ -356,7 +356,7 @@ START_TEST(firmware_ends_at_four_gib_and_is_shadowed_below_one_mib)
     ck_assert_uint_eq(load(f, 0xe0000, 1), bytes[0x10000]); /* the last 128 KiB */
     store(f, 0xfffffff0, 1, 0x12); /* a flash does not take stores */
     ck_assert_uint_eq(load(f, 0xfffffff0, 1), bytes[0x2fff0]);
-    platform_reset(f->platform); /* nor does a reset change it */
+    platform_reset(f->platform, false); /* nor does a reset change it */
     ck_assert_uint_eq(load(f, 0xfffffff0, 1), bytes[0x2fff0]);
     g_free(bytes);
     fixture_free(f);
