@@ -281,6 +281,7 @@ struct exit_table;   /* svm/exits.h */
 struct core {
     /* hot */
     uint64_t gpr[GPR_COUNT];
+    uint64_t zero;      /* always 0: stands for an address register that an instruction does not have (exec/quick.h) */
     uint64_t rip, next_rip;
     uint64_t rflags; /* use rflags_read/rflags_write */
     struct lazy_flags lazy;

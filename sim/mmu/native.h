@@ -69,15 +69,21 @@ static inline uint8_t *native_data(struct mmu *mmu, gva_t address, unsigned size
  * The same for a power of two, but NULL for a misaligned access too: one comparison tells whether the page is
  * the slot's and the access aligned, hence inside it.
  */
-static inline uint8_t *native_aligned(struct mmu *mmu, gva_t address, unsigned size, bool write, bool user)
+static inline uint8_t *native_slot_aligned(struct native_map *map, struct native_slot *slot, gva_t address,
+                                           unsigned size, bool write)
 {
-    struct native_map *map = (struct native_map *)mmu;
-    struct native_slot *slot = &map->slot[user][native_index(address)];
     gva_t tag = write ? slot->tag_write : slot->tag_read;
 
     if (tag != (address & (~PAGE_MASK | (size - 1))))
         return NULL;
     return native_hit(map, slot, address);
+}
+
+static inline uint8_t *native_aligned(struct mmu *mmu, gva_t address, unsigned size, bool write, bool user)
+{
+    struct native_map *map = (struct native_map *)mmu;
+
+    return native_slot_aligned(map, &map->slot[user][native_index(address)], address, size, write);
 }
 
 /*

@@ -3,7 +3,8 @@
  * Multiplication and division. Undefined flags: after a multiplication SF ZF PF follow the low half and AF
  * is cleared; division keeps all flags.
  */
-#include "sim/cpu/exec/flags.h"
+#include "sim/cpu/exec/muldiv.h"
+
 #include "sim/cpu/exec/operand.h"
 #include "sim/cpu/isa/semantics.h"
 
@@ -26,11 +27,6 @@ static void wide_write(struct core *core, unsigned size, uint64_t low, uint64_t 
         gpr_write(core, RDX, size, false, high);
 }
 
-static void set_multiply_flags(struct core *core, unsigned size, uint64_t low, bool overflow)
-{
-    lazy_set_result(core, size, low, overflow ? RFLAGS_CF | RFLAGS_OF : 0);
-}
-
 enum outcome exec_mul(struct core *core, const struct insn *insn)
 {
     unsigned size = insn->op[0].size;
@@ -47,17 +43,6 @@ enum outcome exec_mul(struct core *core, const struct insn *insn)
     wide_write(core, size, low, high);
     set_multiply_flags(core, size, low, high != 0);
     return OUTCOME_NEXT;
-}
-
-/* Low half of the signed product of two values of `size` bytes; whether it is the whole is in *overflow. */
-static inline uint64_t signed_product(uint64_t a, uint64_t b, unsigned size, bool *overflow)
-{
-    int64_t product;
-
-    *overflow = __builtin_mul_overflow((int64_t)sign_extend(a, size), (int64_t)sign_extend(b, size), &product);
-    if (size < 8)
-        *overflow = (uint64_t)product != sign_extend((uint64_t)product, size);
-    return (uint64_t)product;
 }
 
 /* One operand: rDX:rAX = rAX * op[0]. */
@@ -84,16 +69,13 @@ enum outcome exec_imul(struct core *core, const struct insn *insn)
 {
     unsigned size = insn->op[0].size, other = insn->op[2].kind == OPERAND_NONE ? 0 : 2;
     enum outcome outcome;
-    uint64_t a, b, result;
-    bool overflow;
+    uint64_t a, b;
 
     outcome = operand_read(core, insn, 1, &a);
     if (outcome != OUTCOME_NEXT)
         return outcome;
     operand_read(core, insn, other, &b);
-    result = zero_extend(signed_product(a, b, size, &overflow), size);
-    gpr_write(core, insn->op[0].reg, size, false, result);
-    set_multiply_flags(core, size, result, overflow);
+    gpr_write(core, insn->op[0].reg, size, false, multiply_signed(core, size, a, b));
     return OUTCOME_NEXT;
 }
 

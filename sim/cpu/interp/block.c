@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "sim/cpu/exec/flags.h"
 #include "sim/cpu/isa/isa.h"
 #include "sim/executed.h"
 
@@ -52,7 +53,8 @@ struct block_cache {
 
 static size_t class_bytes(unsigned size_class)
 {
-    return (sizeof(struct block) + (sizeof(struct insn) << size_class) + 15) & ~(size_t)15;
+    return (sizeof(struct block) + (sizeof(struct insn) << size_class) +
+            sizeof(struct quick_op) * ((1u << size_class) + 1) + 15) & ~(size_t)15;
 }
 
 static void block_release(struct block_cache *cache, struct block *block)
@@ -260,6 +262,24 @@ static bool block_decode(struct block *block, const uint8_t *page, struct decode
     return block->count > 0;
 }
 
+/* The quick forms of the instructions of a block in its place. */
+static void block_quicken(struct block *block)
+{
+    struct quick_flags flags = { LAZY_NONE, 0 };
+    unsigned end = 0;
+
+    block->quick = (struct quick_op *)(void *)(block->insn + (1u << block->size_class));
+    for (unsigned n = 0; n < block->count; n++) {
+        struct quick_op *op = &block->quick[n];
+
+        end += block->insn[n].length;
+        *op = (struct quick_op){ .before = block->cost };
+        quick_choose(op, &block->insn[n], end, &flags);
+        block->cost = (uint16_t)(block->cost + block->insn[n].cost);
+    }
+    quick_finish(&block->quick[block->count], block->bytes);
+}
+
 static void block_register(struct block_cache *cache, struct block *block)
 {
     spa_t page_spa = block->spa & ~PAGE_MASK;
@@ -303,6 +323,8 @@ static struct block *block_build(struct block_cache *cache, spa_t spa, struct de
     scratch->size_class = (uint8_t)size_class_of(scratch->count);
     block = block_take(cache, scratch->size_class);
     memcpy(block, scratch, sizeof(*block) + scratch->count * sizeof(struct insn));
+    if (mode.code_bits == 64)
+        block_quicken(block);
     block_register(cache, block);
     return block;
 }

@@ -13,7 +13,7 @@
 #ifndef FAM10H_CPU_INTERP_BLOCK_H
 #define FAM10H_CPU_INTERP_BLOCK_H
 
-#include "sim/cpu/decode/insn.h"
+#include "sim/cpu/exec/quick.h"
 
 #define BLOCK_INSNS 32 /* most instructions of a block */
 #define BLOCK_DEAD 0xFF
@@ -25,6 +25,8 @@ struct block {
     uint8_t count;        /* instructions */
     uint8_t size_class;
     bool plain_end;       /* ends in a branch, or only for want of room: mode, TLBs and gates are as before */
+    uint16_t cost;        /* cycles of all its instructions, memory stalls excluded */
+    struct quick_op *quick; /* 64-bit code: one for each instruction, and one behind the last. Else NULL */
     struct block *next[2];/* likely successors inside the page: [0] fall through, [1] elsewhere */
     struct block *hash_next, *page_next;
     struct insn insn[];

@@ -3,6 +3,7 @@
  * The fast engine. It does what execute_one does, instruction by instruction, with the same counts; what
  * it saves is decoding, and a call per instruction for the ITLB's recency (mmu_fetch_again).
  */
+#include "sim/cpu/exec/flags.h"
 #include "sim/cpu/interp/interp.h"
 #include "sim/cpu/smm/smm.h"
 
@@ -19,6 +20,9 @@ struct stay {
     uint64_t cs_base;  /* 0 in 64-bit mode */
     uint64_t fetches;  /* from this page that the MMU has not been told of */
     unsigned mode_key;
+    bool quick;        /* quick instructions may be run: what exec/quick.h wants is so */
+    struct native_map *map;
+    struct native_slot *slots;
 };
 
 static void tell_fetches(struct core *core, struct stay *stay)
@@ -102,6 +106,83 @@ static inline bool run_block(struct core *core, const struct block *block, struc
     return block->plain_end && LIKELY(core->cycles < core->horizon);
 }
 
+/* ---- Quick instructions -------------------------------------------------------------------------------- */
+
+/* Instructions from..to-1 of the block have retired in quick form, and `to` is fetched if there is one. */
+static inline void count_quick(struct core *core, struct stay *stay, const struct block *block, unsigned from,
+                               unsigned to)
+{
+    bool whole = to == block->count;
+
+    core->cycles += (whole ? block->cost : block->quick[to].before) - block->quick[from].before;
+    core->instructions += to - from;
+    stay->fetches += to - from - whole;
+}
+
+/* Nothing between here and the block's end can reach the horizon, and what the quick forms know of flags is so. */
+static inline bool may_be_quick(const struct core *core, const struct block *block, unsigned from)
+{
+    return core->cycles + (block->cost - block->quick[from].before) < core->horizon && core->lazy.kind != LAZY_NONE;
+}
+
+/*
+ * The rest of a block whose instruction `at` is not quick this time: rIP and the counts are brought up to date, its
+ * semantics run, and so on with the next, quick again or not. The result is run_block's.
+ */
+static __attribute__((noinline)) bool run_mixed(struct core *core, const struct block *block, struct stay *stay,
+                                                unsigned at)
+{
+    const struct quick_op *ops = block->quick;
+    uint64_t start = core->rip;
+    unsigned from = 0;
+
+    for (;;) {
+        const struct insn *insn = &block->insn[at];
+        bool last = at + 1 == block->count;
+        enum outcome outcome;
+
+        count_quick(core, stay, block, from, at);
+        core->rip = start + ops[at].end - insn->length;
+        if (last && !block->plain_end)
+            tell_fetches(core, stay); /* it may flush or switch the TLB */
+        outcome = run_once(core, insn, start + ops[at].end);
+        if (UNLIKELY(outcome != OUTCOME_NEXT) && !run_odd(core, insn, stay, outcome))
+            return false;
+        core->rip = core->next_rip;
+        core->instructions++;
+        if (last)
+            return block->plain_end && core->cycles < core->horizon;
+        if (UNLIKELY(core->cycles >= core->horizon))
+            return false;
+        stay->fetches++;
+        from = ++at;
+        if (may_be_quick(core, block, from)) {
+            core->rip = start;
+            at = (unsigned)(ops[from].run(&ops[from], core, stay->map, stay->slots) - ops);
+            if (at == block->count) {
+                count_quick(core, stay, block, from, at);
+                return block->plain_end;
+            }
+        }
+    }
+}
+
+/* The whole block, like run_block. */
+static inline bool run_quick(struct core *core, const struct block *block, struct stay *stay)
+{
+    const struct quick_op *stop;
+
+    if (UNLIKELY(core->cycles + block->cost >= core->horizon))
+        return run_block(core, block, stay);
+    stop = block->quick->run(block->quick, core, stay->map, stay->slots);
+    if (UNLIKELY(stop != block->quick + block->count))
+        return run_mixed(core, block, stay, (unsigned)(stop - block->quick));
+    core->cycles += block->cost;
+    core->instructions += block->count;
+    stay->fetches += block->count - 1u;
+    return block->plain_end;
+}
+
 /* Blocks of legacy modes must end inside the code segment; in 64-bit mode a page is canonical or not. */
 static inline bool block_inside_segment(const struct core *core, const struct block *block)
 {
@@ -126,7 +207,7 @@ static bool run_page(struct core *core, struct stay *stay, struct block *block)
 {
     bool more;
 
-    while ((more = run_block(core, block, stay))) {
+    while ((more = stay->quick ? run_quick(core, block, stay) : run_block(core, block, stay))) {
         gva_t linear = (core->rip + stay->cs_base) & stay->rip_mask;
 
         if ((linear & ~PAGE_MASK) != stay->page)
@@ -161,6 +242,9 @@ static inline void stay_begin(struct stay *stay, const struct core *core, gva_t 
     stay->cs_base = wide ? 0 : core->seg[SEG_CS].base;
     stay->fetches = 0;
     stay->mode_key = block_mode_key(core_decode_mode(core));
+    stay->quick = wide && !(core->efer & EFER_LMSLE) && !core->data_breakpoints;
+    stay->map = (struct native_map *)core->mmu;
+    stay->slots = stay->map->slot[(core->access & MMU_USER) != 0];
 }
 
 /* The block at rIP after one ITLB lookup, and where that is; else NULL and what the lookup came to. */
