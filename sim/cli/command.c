@@ -112,7 +112,7 @@ char *command_scenario_path(const char *program, const char *name)
 {
     g_auto(GStrv) directories = NULL;
 
-    if (g_file_test(name, G_FILE_TEST_EXISTS) || strchr(name, '/'))
+    if (g_file_test(name, G_FILE_TEST_EXISTS) || g_path_is_absolute(name) || strstr(name, ".."))
         return g_strdup(name);
     directories = scenario_directories(program);
     for (size_t i = 0; directories[i]; i++) {
@@ -141,9 +141,37 @@ static char *first_comment(const char *path)
     return g_strdup("");
 }
 
+/* CE-2 before CE-10: digits compare as numbers. */
 static int compare_names(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+
+    while (*x && *x == *y)
+        x++, y++;
+    if (g_ascii_isdigit(*x) && g_ascii_isdigit(*y)) {
+        size_t i = strspn(x, "0123456789"), k = strspn(y, "0123456789");
+
+        if (i != k)
+            return i < k ? -1 : 1;
+    }
+    return strcmp(x, y);
+}
+
+/* Scenarios of a directory and of those below it. */
+static void add_names(GPtrArray *names, const char *directory, const char *below)
+{
+    g_autofree char *path = g_build_filename(directory, below, NULL);
+    g_autoptr(GDir) open = g_dir_open(path, 0, NULL);
+    const char *name;
+
+    while (open && (name = g_dir_read_name(open))) {
+        g_autofree char *full = g_build_filename(path, name, NULL);
+
+        if (g_str_has_suffix(name, ".lua"))
+            g_ptr_array_add(names, below ? g_build_filename(below, name, NULL) : g_strdup(name));
+        else if (!below && g_file_test(full, G_FILE_TEST_IS_DIR) && strcmp(name, "baselines") != 0)
+            add_names(names, directory, name);
+    }
 }
 
 void command_scenario_list(const char *program, GString *out)
@@ -152,13 +180,8 @@ void command_scenario_list(const char *program, GString *out)
 
     for (size_t i = 0; directories[i]; i++) {
         g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-        g_autoptr(GDir) directory = g_dir_open(directories[i], 0, NULL);
-        const char *name;
 
-        while (directory && (name = g_dir_read_name(directory))) {
-            if (g_str_has_suffix(name, ".lua"))
-                g_ptr_array_add(names, g_strdup(name));
-        }
+        add_names(names, directories[i], NULL);
         qsort(names->pdata, names->len, sizeof(gpointer), compare_names);
         for (guint n = 0; n < names->len; n++) {
             g_autofree char *path = g_build_filename(directories[i], g_ptr_array_index(names, n), NULL);

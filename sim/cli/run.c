@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "sim/cli/command.h"
@@ -14,7 +15,7 @@
 struct run_options {
     char **parameters;
     char *json, *junit, *engine, *snapshots, *coverage;
-    gboolean tap, progress, list;
+    gboolean tap, progress, list, step;
 };
 
 static void print_line(void *ctx, const char *line)
@@ -22,6 +23,41 @@ static void print_line(void *ctx, const char *line)
     const struct run_options *options = ctx;
 
     printf("%s%s\n", options->tap ? "# " : "", line);
+}
+
+/* One key without waiting for the end of a line; false: q, Ctrl-C, or the end of input. */
+static bool wait_for_key(void)
+{
+    struct termios before, raw;
+    unsigned char key = 'q';
+
+    fputs("[a key: on, q: end] ", stdout);
+    fflush(stdout);
+    if (tcgetattr(STDIN_FILENO, &before) != 0)
+        return true;
+    raw = before;
+    raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ISIG);
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+    if (read(STDIN_FILENO, &key, 1) != 1)
+        key = 'q';
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+    fputs("\r\033[K", stdout);
+    return key != 'q' && key != 3;
+}
+
+/* On a terminal somebody reads and goes on; elsewhere it is a transcript. */
+static bool print_step(void *ctx, const char *label, const char *text)
+{
+    const struct run_options *options = ctx;
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+    printf("%s-- step %s %.*s\n", options->tap ? "# " : "", label, MAX(0, 60 - (int)strlen(label)),
+           "------------------------------------------------------------");
+    for (size_t i = 0; lines[i] && (*lines[i] || lines[i + 1]); i++)
+        printf("%s   %s\n", options->tap ? "# " : "", lines[i]);
+    return !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || wait_for_key();
 }
 
 /* A person who waits sees time pass; a file would only fill. */
@@ -71,6 +107,7 @@ static int run_file(const char *program, const char *name, const struct run_opti
         .engine = engine,
         .print = print_line,
         .progress = options->progress && isatty(STDERR_FILENO) ? print_progress : NULL,
+        .step = options->step ? print_step : NULL,
         .ctx = (void *)options,
     };
     struct report_set *set;
@@ -140,6 +177,8 @@ int command_run(const char *program, int argc, char **argv)
         { "coverage", 0, 0, G_OPTION_ARG_FILENAME, &options.coverage, "Write which instructions of the kernels were executed",
           "FILE" },
         { "progress", 0, 0, G_OPTION_ARG_NONE, &options.progress, "Show machine time on a terminal", NULL },
+        { "step", 0, 0, G_OPTION_ARG_NONE, &options.step,
+          "Show each step that the scenario marks; on a terminal wait for a key", NULL },
         { "list", 0, 0, G_OPTION_ARG_NONE, &options.list, "List the scenarios and end", NULL },
         { NULL, 0, 0, 0, NULL, NULL, NULL },
     };

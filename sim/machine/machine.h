@@ -67,6 +67,8 @@ const char *machine_stop_name(enum machine_stop stop);
 enum machine_stop machine_run(struct machine *machine, uint64_t until_ps, uint64_t until_instructions);
 /* One instruction of one core, time advancing with it. */
 enum machine_stop machine_step(struct machine *machine, unsigned core);
+/* From a port or a hook: the run ends behind the current instruction, with MACHINE_STOP_HOOK. */
+void machine_pause(struct machine *machine);
 void machine_interrupt(struct machine *machine); /* async-signal-safe */
 /* An error that a unit met, and when: the first MACHINE_CHECKS_KEPT of them, in order of time. */
 #define MACHINE_CHECKS_KEPT 10000

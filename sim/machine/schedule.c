@@ -199,6 +199,12 @@ enum machine_stop machine_step(struct machine *machine, unsigned core)
     return stop;
 }
 
+void machine_pause(struct machine *machine)
+{
+    if (!machine->stopping)
+        schedule_stop(machine, MACHINE_STOP_HOOK);
+}
+
 void machine_interrupt(struct machine *machine)
 {
     machine->interrupted = 1;

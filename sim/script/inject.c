@@ -366,8 +366,24 @@ static int call_machine_checks(lua_State *L)
     return 1;
 }
 
+/* mca_words(bank, status, address): what a bank's registers say, as machine_checks() has it. */
+static int call_mca_words(lua_State *L)
+{
+    lua_Integer bank = luaL_checkinteger(L, 1), status = luaL_checkinteger(L, 2), address = luaL_optinteger(L, 3, 0);
+    GString *words;
+
+    if (bank < 0 || bank >= MCA_BANKS)
+        script_raise(L, "mca_words: bank %" PRId64 "; 0 to %d are right", (int64_t)bank, MCA_BANKS - 1);
+    words = g_string_new(NULL);
+    mca_decode(words, (unsigned)bank, (uint64_t)status, (uint64_t)address);
+    lua_pushlstring(L, words->str, words->len);
+    g_string_free(words, TRUE);
+    return 1;
+}
+
 void script_open_inject(lua_State *L)
 {
+    lua_register(L, "mca_words", call_mca_words);
     lua_register(L, "inject", call_inject);
     lua_register(L, "machine_checks", call_machine_checks);
 }

@@ -44,6 +44,10 @@ static void uart_put(void *ctx, uint8_t byte)
     struct script_machine *m = ctx;
 
     g_string_append_c(m->uart_out, (char)byte);
+    if (byte == '\n') {
+        watches_line(m);
+        m->uart_line = m->uart_out->len;
+    }
 }
 
 static int uart_get(void *ctx)
@@ -273,6 +277,7 @@ static struct script_machine *machine_value_new(lua_State *L)
     m->uart_out = g_string_new(NULL);
     m->uart_in = g_byte_array_new();
     m->watches = g_array_new(FALSE, TRUE, sizeof(struct watch));
+    g_array_set_clear_func(m->watches, watch_clear);
     m->hits = g_array_new(FALSE, TRUE, sizeof(struct watch_hit));
     return m;
 }

@@ -271,7 +271,7 @@ static int call_run(lua_State *L)
 }
 
 /* step([n [, core]]): n instructions of one core; the others keep pace. */
-static int call_step(lua_State *L)
+static int step_instructions(lua_State *L)
 {
     struct script_machine *m = script_booted(L, "step");
     lua_Integer count = luaL_optinteger(L, 1, 1), core = luaL_optinteger(L, 2, 0);
@@ -299,6 +299,12 @@ static int call_step(lua_State *L)
         }
     }
     return 0;
+}
+
+/* step(label, text): what is to be shown there to who follows the scenario step by step. */
+static int call_step(lua_State *L)
+{
+    return lua_type(L, 1) == LUA_TSTRING ? script_step_shown(L) : step_instructions(L);
 }
 
 static const struct arg_key uart_keys[] = {

@@ -30,6 +30,11 @@ struct script_options {
     void (*print)(void *ctx, const char *line);
     /* Optional: called about once for each millisecond of machine time. */
     void (*progress)(void *ctx, uint64_t now_ps, uint64_t instructions);
+    /*
+     * Optional: the scenario has come to a step of its own (its call step(label, text)). Shows it, waits if somebody
+     * is to look; false: nobody wants to see more, and the script ends.
+     */
+    bool (*step)(void *ctx, const char *label, const char *text);
     void *ctx;
 };
 

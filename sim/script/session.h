@@ -77,7 +77,7 @@ struct script_image {
     bool external;
 };
 
-enum watch_kind { WATCH_TIME, WATCH_INSNS, WATCH_EXIT, WATCH_ADDRESS };
+enum watch_kind { WATCH_TIME, WATCH_INSNS, WATCH_EXIT, WATCH_ADDRESS, WATCH_OUTPUT };
 enum watch_purpose { WATCH_CALL, WATCH_BREAK, WATCH_UNTIL };
 
 /* Something that at(), break_at() or run{until=} waits for. */
@@ -91,6 +91,7 @@ struct watch {
     uint64_t rax, rip;
     int core;               /* -1: any */
     uint64_t remaining;     /* occurrences until it counts */
+    char *text;             /* of WATCH_OUTPUT: part of a line that COM1 writes; owned by the list */
     int function;           /* Lua reference, for WATCH_CALL */
     bool gone;
 };
@@ -100,6 +101,7 @@ struct watch_hit {
     unsigned id;
     unsigned core;
     uint64_t code, rip, rax;
+    size_t line, line_size; /* of WATCH_OUTPUT: where in uart_out */
 };
 
 struct script_machine {
@@ -110,6 +112,7 @@ struct script_machine {
     char *model;
     GArray *images;        /* struct script_image, kernel first */
     GString *uart_out;     /* what the guest wrote to COM1 */
+    size_t uart_line;      /* where its last line begins */
     size_t uart_seen;      /* how far uart{expect} has looked */
     GByteArray *uart_in;   /* what uart{send} still has to give */
     bool booted, running;
@@ -144,6 +147,9 @@ unsigned watch_add(lua_State *L, struct script_machine *m, int index, const char
 struct watch *watch_find(struct script_machine *m, unsigned id);
 void watch_remove(lua_State *L, struct script_machine *m, unsigned id);
 void watches_remove_until(lua_State *L, struct script_machine *m);
+/* COM1 has written a whole line, the last of uart_out. */
+void watches_line(struct script_machine *m);
+void watch_clear(void *watch);
 /* Give the cores the hooks that the watches need. */
 void watches_arm(struct script_machine *m);
 /* The earliest time and instruction count that a watch waits for. */
@@ -163,6 +169,7 @@ void script_open_strings(lua_State *L);
 void script_open_patterns(lua_State *L);
 void script_open_machine(lua_State *L);
 void script_open_boot(lua_State *L);
+void script_open_include(lua_State *L);
 void script_open_inject(lua_State *L);
 void script_open_run(lua_State *L);
 void script_open_watch(lua_State *L);
@@ -171,6 +178,9 @@ void script_open_state(lua_State *L);
 void script_open_report(lua_State *L);
 void script_open_trace(lua_State *L);
 void script_open_stores(lua_State *L);
+
+/* step() whose first argument is a string (include.c). */
+int script_step_shown(lua_State *L);
 
 /* The script's text as Lua reads it (source.c). */
 GString *script_source(const char *text, size_t size);

@@ -19,6 +19,7 @@ static const struct arg_key condition_keys[] = {
     { "rax", ARG_INTEGER, NULL },
     { "eax", ARG_INTEGER, NULL },
     { "rip", ARG_INTEGER, NULL },
+    { "output", ARG_STRING, "part of a line that COM1 writes" },
     { "core", ARG_INTEGER, NULL },
     { "count", ARG_INTEGER, "which occurrence, from 1" },
     { "stop", ARG_ANY, "a stop's name or a list of them, such as \"shutdown\"" }, /* run{until=} looks at it itself */
@@ -63,6 +64,7 @@ static unsigned watch_append(struct script_machine *m, const struct watch *watch
     struct watch fresh = *watch;
 
     fresh.kind = kind;
+    fresh.text = kind == WATCH_OUTPUT ? g_strdup(watch->text) : NULL;
     fresh.value = value;
     fresh.id = ++m->next_watch;
     g_array_append_val(m->watches, fresh);
@@ -122,6 +124,10 @@ static unsigned add_events(lua_State *L, struct script_machine *m, int index, co
         id = watch_append(m, watch, WATCH_EXIT, watch->any ? 0 : exit_code(L, lua_gettop(L), call));
     }
     lua_pop(L, 1);
+    if (arg_has(L, index, "output")) {
+        watch->text = (char *)(uintptr_t)arg_string(L, index, "output", "");
+        id = watch_append(m, watch, WATCH_OUTPUT, 0);
+    }
     if (arg_has(L, index, "address"))
         id = watch_append(m, watch, WATCH_ADDRESS, arg_integer(L, index, "address", 0));
     if (arg_has(L, index, "symbol")) {
@@ -138,13 +144,13 @@ static unsigned add_events(lua_State *L, struct script_machine *m, int index, co
 /* at() and break_at() wait for one thing, run{until=} for the first of several. */
 static void check_count(lua_State *L, int index, const char *call, enum watch_purpose purpose)
 {
-    static const char *const what[] = { "time", "insns", "exit", "address", "symbol" };
+    static const char *const what[] = { "time", "insns", "exit", "address", "symbol", "output" };
     unsigned count = 0;
 
     for (size_t i = 0; i < G_N_ELEMENTS(what); i++)
         count += arg_has(L, index, what[i]);
     if (purpose == WATCH_UNTIL ? count == 0 && !arg_has(L, index, "stop") : count != 1)
-        script_raise(L, "%s: %s; one of time=, insns=, exit=, address= and symbol= is right", call,
+        script_raise(L, "%s: %s; one of time=, insns=, exit=, address=, symbol= and output= is right", call,
                      count ? "more than one condition" : "no condition");
 }
 
@@ -277,6 +283,29 @@ static bool on_breakpoint(void *ctx, struct core *core, uint64_t linear)
     return stop;
 }
 
+void watches_line(struct script_machine *m)
+{
+    struct watch_hit event = { .line = m->uart_line, .line_size = m->uart_out->len - m->uart_line };
+    bool stop = false;
+
+    for (guint i = 0; i < m->watches->len; i++) {
+        struct watch *watch = &g_array_index(m->watches, struct watch, i);
+
+        if (watch->kind == WATCH_OUTPUT &&
+            g_strstr_len(m->uart_out->str + event.line, (gssize)event.line_size, watch->text)) {
+            event.core = watch->core < 0 ? 0 : (unsigned)watch->core;
+            stop |= watch_occurs(m, watch, &event);
+        }
+    }
+    if (stop)
+        machine_pause(m->machine);
+}
+
+void watch_clear(void *watch)
+{
+    g_free(((struct watch *)watch)->text);
+}
+
 void watches_arm(struct script_machine *m)
 {
     bool exits = false, addresses = false;
@@ -337,10 +366,21 @@ void watches_due(struct script_machine *m)
     }
 }
 
+/* Without the line's end. */
+static void push_line(lua_State *L, const struct script_machine *m, const struct watch_hit *hit)
+{
+    const char *line = m->uart_out->str + hit->line;
+    size_t size = hit->line_size;
+
+    while (size && (line[size - 1] == '\n' || line[size - 1] == '\r'))
+        size--;
+    lua_pushlstring(L, line, size);
+}
+
 void watch_push_event(lua_State *L, struct script_machine *m, const struct watch_hit *hit)
 {
     static const char *const reason[] = { [WATCH_TIME] = "time", [WATCH_INSNS] = "insns", [WATCH_EXIT] = "exit",
-                                          [WATCH_ADDRESS] = "address" };
+                                          [WATCH_ADDRESS] = "address", [WATCH_OUTPUT] = "output" };
     const struct watch *watch = watch_find(m, hit->id);
     enum watch_kind kind = watch ? watch->kind : WATCH_TIME;
 
@@ -356,6 +396,10 @@ void watch_push_event(lua_State *L, struct script_machine *m, const struct watch
         lua_setfield(L, -2, "code");
         lua_pushinteger(L, (lua_Integer)hit->rax);
         lua_setfield(L, -2, "rax");
+    }
+    if (kind == WATCH_OUTPUT) {
+        push_line(L, m, hit);
+        lua_setfield(L, -2, "line");
     }
     if (kind == WATCH_EXIT || kind == WATCH_ADDRESS) {
         lua_pushinteger(L, (lua_Integer)hit->rip);
@@ -406,7 +450,7 @@ static int call_break_at(lua_State *L)
         lua_replace(L, 1);
     }
     if (lua_istable(L, 1) && (arg_has(L, 1, "time") || arg_has(L, 1, "insns") || arg_has(L, 1, "stop")))
-        script_raise(L, "break_at: it takes exit=, address= and symbol=; for the rest there is run{until=}");
+        script_raise(L, "break_at: it takes exit=, address=, symbol= and output=; for the rest there is run{until=}");
     id = watch_add(L, m, 1, "break_at", WATCH_BREAK);
     if (m->running)
         watches_arm(m);
