@@ -16,6 +16,7 @@ struct pointer {
 } __attribute__((packed));
 
 void world64_enter(const struct world64_state *state);
+void world64_unexpected(const struct world64_event *event) __attribute__((noreturn));
 extern char world64_stubs[];
 
 uint64_t world64_gdt[WORLD64_GDT_ENTRIES] __attribute__((aligned(16)));
@@ -116,6 +117,12 @@ struct world64_state world64_state_at(const void *code, bool wide, unsigned cpl)
     return (struct world64_state){ .gs = data, .fs = data, .es = data, .ds = data, .rip = (uintptr_t)code,
                                    .cs = WORLD64_SELECTOR(wide ? WORLD64_CODE64 : WORLD64_CODE32, cpl), .rflags = 2,
                                    .ss = data, .rsp = (uintptr_t)world64_stack + sizeof(world64_stack) - 64 };
+}
+
+void world64_unexpected(const struct world64_event *event)
+{
+    guest_fail("unexpected exception %u, error code %llx, rip %llx", (unsigned)event->vector,
+               (unsigned long long)event->error, (unsigned long long)event->rip);
 }
 
 const struct world64_event *world64_run(const struct world64_state *state)

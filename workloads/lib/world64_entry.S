@@ -51,10 +51,15 @@ world64_stub_end:
         pushq %rax
         .endr
         cld
+        xorl %ecx, %ecx
+        xchgq %rcx, saved_rsp(%rip)
+        testq %rcx, %rcx
+        jz 1f
         movl $0x10, %eax
         movl %eax, %ds
         movl %eax, %es
         movl %eax, %ss
+        movq %rcx, %rdx
         movq %rsp, %rsi
         leaq world64_event(%rip), %rdi
         movl $EVENT_WORDS, %ecx
@@ -63,7 +68,7 @@ world64_stub_end:
         stosq
         movq %dr6, %rax
         stosq
-        movq saved_rsp(%rip), %rsp
+        movq %rdx, %rsp
         popfq
         popq %r15
         popq %r14
@@ -72,6 +77,8 @@ world64_stub_end:
         popq %rbx
         popq %rbp
         ret
+1:      movq %rsp, %rdi                         /* of the program itself */
+        call world64_unexpected
 
         .bss
         .balign 8
