@@ -5,118 +5,27 @@
 --
 --     -s only=builder|walks|causes|smp   one part
 
-local MAILBOX, WINDOW_4K, WINDOW_2M, WINDOW_1G = 0x300000, 0x8000000000, 0x10000000000, 0x18000000000
-local EXIT, HYPERCALL, STORE, LOAD, CHURN, FLUSH, STORE32, LOAD32 = 0, 1, 2, 3, 4, 7, 8, 9
-local ADDRESS, PS, FRAME = 0x000ffffffffff000, 1 << 7, 4096
-
--- ---- Nested tables, read by ourselves ------------------------------------------------------------------------
-
--- sPA and page size of a gPA; nil: not present.
-local function translate(root, gpa)
-    local base = root
-    for level = 3, 0, -1 do
-        local entry = mem(base + (gpa >> 12 + 9 * level & 511) * 8, 8)
-        if entry & 1 == 0 then
-            return nil
-        end
-        base = entry & ADDRESS
-        if level == 0 or entry & PS ~= 0 then
-            local offset = (1 << 12 + 9 * level) - 1
-            return base & ~offset | gpa & offset, level
-        end
-    end
-end
-
--- Present leaf entries by size (0: 4K), and tables, the root included.
-local function census(root)
-    local found = { [0] = 0, 0, 0, tables = 0 }
-    local function count(base, level)
-        found.tables = found.tables + 1
-        local bytes = mem(base, FRAME)
-        for at = 1, FRAME, 8 do
-            local entry = string.unpack("<I8", bytes, at)
-            if entry & 1 ~= 0 then
-                if level == 0 or entry & PS ~= 0 then
-                    found[level] = found[level] + 1
-                else
-                    count(entry & ADDRESS, level - 1)
-                end
-            end
-        end
-    end
-    count(root, 3)
-    return found
-end
-
--- ---- Guests that do what they are asked ---------------------------------------------------------------------
-
+local puppets = require("puppets")
+local translate, census, ask, post = puppets.translate, puppets.census, puppets.ask, puppets.post
+local WINDOW_4K, WINDOW_2M, WINDOW_1G = 0x8000000000, 0x10000000000, 0x18000000000
+local EXIT, HYPERCALL, STORE, LOAD, CHURN, FLUSH, STORE32, LOAD32 =
+    puppets.EXIT, puppets.HYPERCALL, puppets.STORE, puppets.LOAD, puppets.CHURN, puppets.FLUSH, puppets.STORE32,
+    puppets.LOAD32
+local ADDRESS, PS, FRAME, BITMAP = puppets.ADDRESS, puppets.PS, puppets.FRAME, puppets.BITMAP
 local guests
 
 local function boot_guests(list, options)
-    machine{ nodes = 1, cores = options.cores or #list, memory = options.memory or "1G",
-             walk_caches = options.caches or false }
-    boot{ kernel = "hv.elf", append = options.append or "", modules = list }
-    guests = {}
-    uart{ expect = "cores" }
-    for name, domain, root in uart{}:gmatch("guest (%w+):.- domain (%d+), map (%x+)") do
-        guests[name] = { name = name, domain = tonumber(domain), root = tonumber(root, 16), requests = 0 }
-    end
-    for _ = 1, #list do
-        uart{ expect = "puppet: ready" }
-    end
+    puppets.machine{ nodes = 1, cores = options.cores or #list, memory = options.memory or "1G",
+                     walk_caches = options.caches or false }
+    guests = puppets.boot(list, options.append)
 end
-
-local function peek(guest, gpa)
-    return mem((translate(guest.root, gpa)), 8)
-end
-
-local function poke(guest, gpa, value)
-    mem((translate(guest.root, gpa)), 8, value)
-end
-
-local function post(guest, what, ...)
-    local arguments = { ... }
-    poke(guest, MAILBOX + 16, what)
-    for i, value in ipairs(arguments) do
-        poke(guest, MAILBOX + 16 + 8 * i, value)
-    end
-    guest.requests = guest.requests + 1
-    poke(guest, MAILBOX, guest.requests)
-end
-
-local function wait(guest)
-    for _ = 1, 20000 do
-        if peek(guest, MAILBOX + 8) == guest.requests then
-            return peek(guest, MAILBOX + 56)
-        end
-        run("5us")
-    end
-    error(guest.name .. " does not answer", 0)
-end
-
-local function ask(guest, what, ...)
-    post(guest, what, ...)
-    return wait(guest)
-end
-
--- domctl from the control domain: the structure lies at 4 MiB of its memory, a bitmap at 5 MiB.
-local BLOCK, BITMAP = 0x400000, 0x500000
 
 local function domctl(domain, command, body)
-    local head = string.pack("<I4I4I2I2I2I2", command, 0x15, domain, 0, 0, 0)
-    local place = translate(guests.control.root, BLOCK)
-    for at = 1, #head + #body, 8 do
-        mem(place + at - 1, 8, (string.unpack("<I8", head .. body, at)))
-    end
-    local result = ask(guests.control, HYPERCALL, 36, BLOCK, 0, 0)
-    return result, mem(place + #head, #body)
+    return puppets.domctl(guests.control, domain, command, body)
 end
 
--- setvcpuaffinity: vCPU 0 of a guest runs on that core alone.
 local function pin(guest, core)
-    mem((translate(guests.control.root, BITMAP)), 8, 1 << core)
-    expect(domctl(guest.domain, 9, string.pack("<I4I4I8I4I4I8I4I4", 0, 1, BITMAP, 64, 0, 0, 0, 0)),
-           { equals = 0, name = "pin " .. guest.name })
+    puppets.pin(guests.control, guest, core)
 end
 
 local function hv_memory(guest, op, gfn)
@@ -137,7 +46,7 @@ local function shadow_op(guest, op, frames)
     expect(result, { equals = 0, name = string.format("%s: shadow_op %d", guest.name, op) })
     local set, count = {}, 0
     for word = 0, (frames or 0) // 64 - 1 do
-        local bits = peek(guests.control, BITMAP + word * 8)
+        local bits = puppets.peek(guests.control, BITMAP + word * 8)
         for bit = 0, 63 do
             if bits >> bit & 1 ~= 0 then
                 set[word * 64 + bit] = true

@@ -5,132 +5,29 @@
 --
 --     -s only=live|stop|modes|cut|dom0   one part
 
-local MAILBOX = 0x300000
-local EXIT, HYPERCALL, STORE, LOAD, CHURN, CR8_WRITE, CR8_READ, REGISTERS = 0, 1, 2, 3, 4, 5, 6, 10
-local ADDRESS, PS, FRAME = 0x000ffffffffff000, 1 << 7, 4096
-
--- ---- Nested tables, read by ourselves ------------------------------------------------------------------------
-
--- sPA and page size of a gPA; nil: not present.
-local function translate(root, gpa)
-    local base = root
-    for level = 3, 0, -1 do
-        local entry = mem(base + (gpa >> 12 + 9 * level & 511) * 8, 8)
-        if entry & 1 == 0 then
-            return nil
-        end
-        base = entry & ADDRESS
-        if level == 0 or entry & PS ~= 0 then
-            local offset = (1 << 12 + 9 * level) - 1
-            return base & ~offset | gpa & offset, level
-        end
-    end
-end
-
--- Present leaf entries by size (0: 4K), and tables, the root included.
-local function census(root)
-    local found = { [0] = 0, 0, 0, tables = 0 }
-    local function count(base, level)
-        found.tables = found.tables + 1
-        local bytes = mem(base, FRAME)
-        for at = 1, FRAME, 8 do
-            local entry = string.unpack("<I8", bytes, at)
-            if entry & 1 ~= 0 then
-                if level == 0 or entry & PS ~= 0 then
-                    found[level] = found[level] + 1
-                else
-                    count(entry & ADDRESS, level - 1)
-                end
-            end
-        end
-    end
-    count(root, 3)
-    return found
-end
-
--- ---- Guests that do what they are asked ---------------------------------------------------------------------
-
+local puppets = require("puppets")
+local translate, census, ask, post, wait = puppets.translate, puppets.census, puppets.ask, puppets.post, puppets.wait
+local HYPERCALL, STORE, LOAD, CHURN, CR8_WRITE, CR8_READ, REGISTERS =
+    puppets.HYPERCALL, puppets.STORE, puppets.LOAD, puppets.CHURN, puppets.CR8_WRITE, puppets.CR8_READ,
+    puppets.REGISTERS
+local FRAME, BLOCK = puppets.FRAME, puppets.BLOCK
 local guests
 
 local function boot_guests(list, options)
-    machine{ nodes = 1, cores = options.cores or #list, memory = options.memory or "1G",
-             walk_caches = options.caches or false }
-    boot{ kernel = "hv.elf", append = options.append or "", modules = list }
-    guests = {}
-    uart{ expect = "cores" }
-    for name, domain, root in uart{}:gmatch("guest (%w+):.- domain (%d+), map (%x+)") do
-        guests[name] = { name = name, domain = tonumber(domain), root = tonumber(root, 16), requests = 0 }
-    end
-    for _ = 1, #list do
-        uart{ expect = "puppet: ready" }
-    end
+    puppets.machine{ nodes = 1, cores = options.cores or #list, memory = options.memory or "1G",
+                     walk_caches = options.caches or false }
+    guests = puppets.boot(list, options.append)
 end
 
-local function peek(guest, gpa)
-    return mem((translate(guest.root, gpa)), 8)
-end
-
-local function poke(guest, gpa, value)
-    mem((translate(guest.root, gpa)), 8, value)
-end
-
-local function post(guest, what, ...)
-    local arguments = { ... }
-    poke(guest, MAILBOX + 16, what)
-    for i, value in ipairs(arguments) do
-        poke(guest, MAILBOX + 16 + 8 * i, value)
-    end
-    guest.requests = guest.requests + 1
-    poke(guest, MAILBOX, guest.requests)
-end
-
-local function wait(guest)
-    for _ = 1, 20000 do
-        if peek(guest, MAILBOX + 8) == guest.requests then
-            return peek(guest, MAILBOX + 56)
-        end
-        run("5us")
-    end
-    error(guest.name .. " does not answer", 0)
-end
-
-local function ask(guest, what, ...)
-    post(guest, what, ...)
-    return wait(guest)
-end
-
--- domctl from the control domain: the structure lies at 4 MiB of its memory, a bitmap at 5 MiB.
-local BLOCK, BITMAP = 0x400000, 0x500000
-
-local function domctl(domain, command, body)
-    local head = string.pack("<I4I4I2I2I2I2", command, 0x15, domain, 0, 0, 0)
-    local place = translate(guests.control.root, BLOCK)
-    for at = 1, #head + #body, 8 do
-        mem(place + at - 1, 8, (string.unpack("<I8", head .. body, at)))
-    end
-    local result = ask(guests.control, HYPERCALL, 36, BLOCK, 0, 0)
-    return result, mem(place + #head, #body)
-end
-
--- setvcpuaffinity: vCPU 0 of a guest runs on that core alone.
 local function pin(guest, core)
-    mem((translate(guests.control.root, BITMAP)), 8, 1 << core)
-    expect(domctl(guest.domain, 9, string.pack("<I4I4I8I4I4I8I4I4", 0, 1, BITMAP, 64, 0, 0, 0, 0)),
-           { equals = 0, name = "pin " .. guest.name })
+    puppets.pin(guests.control, guest, core)
+end
+
+local function free_pages()
+    return puppets.free_pages(guests.control)
 end
 
 -- ---- Moving --------------------------------------------------------------------------------------------------
-
--- Free pages, as hv says (sysctl physinfo).
-local function free_pages()
-    local place = translate(guests.control.root, BLOCK)
-    mem(place, 4, 3)
-    mem(place + 4, 4, 0x15)
-    expect(ask(guests.control, HYPERCALL, 35, BLOCK, 0, 0), { equals = 0, name = "physinfo" })
-    local free = mem(place + 56, 8)
-    expect(free, { at_least = 1000, name = "free pages" })
-    return free
-end
 
 -- Every frame of the guest, here and there: present in both or none, with the same contents.
 local function compare_memory(name, guest, there, frames)
@@ -153,12 +50,8 @@ local SAME, TO_NESTED, TO_SHADOW = 0, 1, 2
 
 local function migrate(name, guest, frames, cut, mode)
     local seen = #uart{}
-    local place = translate(guests.control.root, BLOCK)
-    local bytes = string.pack("<I4I4I2I2I2I2I4I4I8I8I8I4I4", 0x46310101, 0x15, guest.domain, 0, 0, 0, 0, 0, 0, 0,
-                              cut or 0, mode or SAME, 0)
-    for at = 1, #bytes, 8 do
-        mem(place + at - 1, 8, (string.unpack("<I8", bytes, at)))
-    end
+    local place = puppets.put(guests.control, puppets.domctl_head(guest.domain, 0x46310101) ..
+                              string.pack("<I4I4I8I8I8I4I4", 0, 0, 0, 0, cut or 0, mode or SAME, 0))
     post(guests.control, HYPERCALL, 36, BLOCK, 0, 0)
     if frames then
         -- A breakpoint slows the model down: only for the last round.

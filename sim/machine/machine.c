@@ -195,8 +195,8 @@ static struct platform *build_platform(const struct machine_config *config, GErr
     struct platform_config platform = {
         .nodes = config->nodes, .cores_per_node = config->cores, .memory = config->memory,
         .host_memory = config->host_memory, .cpu_signature = model->signature, .mhz = model->mhz,
-        .sync_flood = config->sync_flood, .debug_exit = config->debug_exit, .uart = config->uart,
-        .debug_console = config->debug_console,
+        .sync_flood = config->sync_flood, .debug_exit = config->debug_exit, .link = config->link,
+        .uart = config->uart, .debug_console = config->debug_console,
     };
 
     return platform_new(&platform, error);
@@ -449,8 +449,8 @@ static char *configuration_label(const struct machine *machine)
     const struct machine_config *c = &machine->config;
     g_autofree char *geometry = c->has_geometry ? geometry_label(&c->geometry) : NULL;
 
-    return g_strdup_printf("%s, %u nodes x %u cores, %" G_GUINT64_FORMAT " bytes, geometry %s", c->model, c->nodes,
-                           c->cores, c->memory, geometry ? geometry : "of the model");
+    return g_strdup_printf("%s, %u nodes x %u cores, %" G_GUINT64_FORMAT " bytes, geometry %s%s", c->model, c->nodes,
+                           c->cores, c->memory, geometry ? geometry : "of the model", c->link ? ", link" : "");
 }
 
 char *machine_hash(struct machine *machine)

@@ -28,6 +28,7 @@ struct machine_config {
     struct mmu_geometry geometry;
     bool sync_flood;         /* platform_config's */
     bool debug_exit;
+    bool link;               /* platform_config's */
     bool svm_lock;           /* firmware leaves VM_CR locked with SVM enabled (BKDG10 2.14.1); else unlocked */
     struct char_port uart, debug_console;
     struct executed *executed; /* optional, the caller's: gets what is executed of each kernel that is booted */
@@ -70,6 +71,32 @@ enum machine_stop machine_step(struct machine *machine, unsigned core);
 /* From a port or a hook: the run ends behind the current instruction, with MACHINE_STOP_HOOK. */
 void machine_pause(struct machine *machine);
 void machine_interrupt(struct machine *machine); /* async-signal-safe */
+
+/*
+ * Two machines on one link (machine_config.link), each at most the cable's latency ahead of the other. The caller keeps
+ * the structure, and says which of them has booted.
+ */
+struct machine_pair {
+    struct machine *machine[2]; /* NULL: gone */
+    bool booted[2];
+    bool stopped[2];            /* stood still by itself while the other was asked to run, as `stop` says */
+    enum machine_stop stop[2];
+    uint64_t cut_ps;            /* time of the link at which the cable is to be cut, NEVER */
+};
+/* latency_ps: LINK_LATENCY_LEAST or more; windows are its whole microseconds. Time of the link: the first machine's. */
+void machine_pair_plug(struct machine_pair *pair, struct machine *first, struct machine *second,
+                       uint64_t bits_per_s, uint64_t latency_ps);
+/* It has begun anew, at its time 0, which is the link's next boundary. */
+void machine_pair_booted(struct machine_pair *pair, struct machine *machine);
+/* At that time of the link, or as soon after it as messages are handed over. */
+void machine_pair_cut(struct machine_pair *pair, uint64_t at_ps);
+/* The machine goes away. */
+void machine_pair_leave(struct machine_pair *pair, struct machine *machine);
+/* Whether both stand at one moment: not so if one of them was restored from a snapshot of another moment. */
+bool machine_pair_is_sound(const struct machine_pair *pair);
+/* machine_run of one of them, the other keeping pace. */
+enum machine_stop machine_pair_run(struct machine_pair *pair, struct machine *machine, uint64_t until_ps,
+                                   uint64_t until_instructions);
 /* An error that a unit met, and when: the first MACHINE_CHECKS_KEPT of them, in order of time. */
 #define MACHINE_CHECKS_KEPT 10000
 struct machine_check_record {

@@ -55,6 +55,8 @@ static void slice_next(struct machine *machine, uint64_t until_ps)
     end = (now / QUANTUM_PS + 1) * QUANTUM_PS; /* the same boundaries wherever a run stopped before */
     if (all_idle(machine)) {
         end = machine->clock.next_due;
+        if (end == NEVER && until_ps != NEVER && platform_link_is_plugged(machine->platform))
+            end = MAX(until_ps, now); /* something may still come */
         if (end == NEVER) {
             schedule_stop(machine, MACHINE_STOP_HALTED);
             return;

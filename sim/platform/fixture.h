@@ -118,8 +118,8 @@ static inline struct platform_config fixture_config(struct fixture *f, unsigned 
     };
 }
 
-/* With processors of this CPUID 1 EAX. */
-static inline struct fixture *fixture_new_signature(unsigned nodes, unsigned cores, uint64_t memory, uint32_t signature)
+static inline struct fixture *fixture_new_with(unsigned nodes, unsigned cores, uint64_t memory, uint32_t signature,
+                                               bool link)
 {
     struct fixture *f = g_new0(struct fixture, 1);
     struct platform_config config = fixture_config(f, nodes, cores, memory);
@@ -130,6 +130,7 @@ static inline struct fixture *fixture_new_signature(unsigned nodes, unsigned cor
     };
 
     config.cpu_signature = signature;
+    config.link = link;
     clock_init(&f->clock);
     f->unmodelled = wiring.unmodelled = unmodelled_new();
     f->pins = (struct core_pins){ f, fixture_extint, fixture_nmi };
@@ -140,6 +141,12 @@ static inline struct fixture *fixture_new_signature(unsigned nodes, unsigned cor
     platform_connect(f->platform, &wiring);
     platform_reset(f->platform, false);
     return f;
+}
+
+/* With processors of this CPUID 1 EAX. */
+static inline struct fixture *fixture_new_signature(unsigned nodes, unsigned cores, uint64_t memory, uint32_t signature)
+{
+    return fixture_new_with(nodes, cores, memory, signature, false);
 }
 
 static inline struct fixture *fixture_new(unsigned nodes, unsigned cores, uint64_t memory)

@@ -10,6 +10,7 @@
 #include "sim/platform/hpet.h"
 #include "sim/platform/i8042.h"
 #include "sim/platform/ioapic.h"
+#include "sim/platform/link.h"
 #include "sim/platform/map.h"
 #include "sim/platform/northbridge.h"
 #include "sim/platform/pci.h"
@@ -41,6 +42,7 @@ struct platform {
     struct i8042 kbc;
     struct pm pm;
     struct system_ports system;
+    struct link_port link;
 };
 
 #endif

@@ -125,6 +125,15 @@ static void platform_build_buses(struct platform *platform)
         northbridge_init(&platform->node[node], node, &platform->config, &platform->wiring, &platform->pci);
 }
 
+static void platform_build_link(struct platform *platform, const struct irq_line *irq)
+{
+    const struct dma_port dma = platform_dma_port(platform, LINK_DEVICE << 3);
+
+    link_port_init(&platform->link, irq, &dma);
+    if (platform->config.link)
+        link_port_attach(&platform->link, &platform->ports, &platform->pci);
+}
+
 static void platform_build_devices(struct platform *platform)
 {
     const struct irq_line irq = { platform, platform_set_irq };
@@ -141,6 +150,7 @@ static void platform_build_devices(struct platform *platform)
     i8042_init(&platform->kbc, &irq, &platform->wiring, ports);
     pm_init(&platform->pm, &irq, &platform->wiring, ports);
     system_ports_init(&platform->system, &platform->config, &platform->wiring, ports);
+    platform_build_link(platform, &irq);
 }
 
 struct platform *platform_new(const struct platform_config *config, GError **error)
@@ -161,6 +171,7 @@ void platform_free(struct platform *platform)
 {
     if (!platform)
         return;
+    link_port_clear(&platform->link);
     dram_errors_free(&platform->errors);
     map_free(&platform->map);
     rom_free(&platform->rom);
@@ -188,6 +199,8 @@ void platform_connect(struct platform *platform, const struct platform_wiring *w
     cmos_connect(&platform->cmos, wiring->clock);
     uart_connect(&platform->uart, wiring->clock);
     pm_connect(&platform->pm, wiring->clock);
+    if (platform->config.link)
+        link_port_connect(&platform->link, wiring->clock, wiring->unmodelled);
 }
 
 /* RAM loses its contents, the flash does not; warm: the northbridges' banks stay, and what is wrong for good in RAM. */
@@ -211,6 +224,8 @@ void platform_reset(struct platform *platform, bool warm)
     i8042_reset(&platform->kbc);
     pm_reset(&platform->pm);
     system_ports_reset(&platform->system);
+    if (platform->config.link)
+        link_port_reset(&platform->link);
     pic_reset(&platform->pic); /* last: forgets the edges that the other resets made */
 }
 
@@ -391,6 +406,9 @@ void platform_describe(struct platform *platform, struct state *state, struct co
     state_add(state, "platform.pm", &pm_state, &platform->pm);
     state_add(state, "platform.system_ports", &system_ports_state, &platform->system);
     state_add(state, "platform.uart", &uart_state, &platform->uart);
+    if (platform->config.link)
+        state_add(state, "platform.link", &link_port_state, &platform->link);
+    counters_attach(counters, "platform", link_port_counter_rows, link_port_counter_count, &platform->link);
     counters_attach(counters, "platform", dram_error_counter_rows, dram_error_counter_count, &platform->errors);
     counters_attach(counters, "platform", platform_counters, G_N_ELEMENTS(platform_counters), platform);
 }

@@ -36,6 +36,7 @@ struct platform_config {
     unsigned mhz;
     bool sync_flood;       /* firmware lets uncorrected northbridge errors flood the links (F3x44) */
     bool debug_exit;       /* port F4h ends the run (`boot` only) */
+    bool link;             /* there is a link adapter */
     struct char_port uart; /* COM1, 3F8h */
     struct char_port debug_console; /* port E9h */
 };
@@ -90,6 +91,43 @@ void platform_attach_pci(struct platform *platform, const struct pci_function *f
 /* SKINIT: no device reaches the 64 KiB at `loader` until software clears SLDEV (F3xF4 function 4 bit 5) or resets. */
 void platform_guard_loader(struct platform *platform, spa_t loader);
 struct dma_port platform_dma_port(struct platform *platform, uint16_t device_id);
+
+/* ---- The link adapter (sim/platform/link.h), if platform_config.link is set ------------------------------- */
+
+#define LINK_FRAME_MAX 0x40000u
+#define LINK_LATENCY_LEAST PS_PER_US /* of a cable */
+
+/* What travels on a link, in order. */
+enum link_message_kind {
+    LINK_FRAME,
+    LINK_CREDIT,  /* a frame was taken from the receiver's queue */
+    LINK_ENABLED, /* the sender's adapter */
+    LINK_DISABLED,
+    LINK_MESSAGE_KINDS
+};
+struct link_message {
+    uint64_t ps; /* when it arrives, in the sender's time; once it is handed over, in the receiver's */
+    uint8_t kind;
+    uint32_t size;
+    uint8_t data[];
+};
+/* Where two linked machines stand; kept by the adapter for `machine`, so that a snapshot has it. */
+struct link_time {
+    uint64_t epoch_ps;    /* time of the link = the machine's + this (modulo 2^64) */
+    uint64_t boundary_ps; /* of the link: the next moment at which messages are handed over */
+};
+
+bool platform_has_link(const struct platform *platform);
+/* Plug in one end of a cable that carries so many bits per second; whatever was plugged in before is out. */
+void platform_link_plug(struct platform *platform, uint64_t bits_per_s, uint64_t latency_ps);
+bool platform_link_is_plugged(const struct platform *platform);
+uint64_t platform_link_latency(const struct platform *platform);
+/* The cable is cut, at a time of this machine that has not passed: what has not arrived by then is lost. */
+void platform_link_cut(struct platform *platform, uint64_t at_ps);
+/* The oldest message that goes out, NULL if none: the caller's to give to the other platform, which keeps it. */
+struct link_message *platform_link_fetch(struct platform *platform);
+void platform_link_deliver(struct platform *platform, struct link_message *message);
+struct link_time *platform_link_time(struct platform *platform);
 /* Northbridge MSRs of a node (NB_CFG, MMIO configuration base ...), shared by the node's cores. */
 /* FALSE: not DRAM, or too many. */
 bool platform_plant_error(struct platform *platform, const struct planted_error *planted, GError **error);

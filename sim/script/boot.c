@@ -133,6 +133,7 @@ static int call_boot(lua_State *L)
     if (!boot_loaded(m, arg_string(L, 1, "append", ""), firmware, &error))
         script_raise_error(L, "boot", error);
     m->booted = true;
+    script_link_booted(m);
     return 0;
 }
 

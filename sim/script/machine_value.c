@@ -29,6 +29,7 @@ static void script_machine_free(struct script_machine *m)
     if (m->machine)
         m->script->set->unmodelled += unmodelled_total(machine_unmodelled(m->machine));
     traces_free(m);
+    script_link_leave(m);
     machine_free(m->machine);
     g_array_unref(m->images);
     g_string_free(m->uart_out, TRUE);
@@ -129,6 +130,7 @@ static const struct arg_key machine_keys[] = {
     { "cores", ARG_INTEGER, "cores in each node, 1 to 6" },
     { "memory", ARG_BYTES, NULL },
     { "host_memory", ARG_BYTES, NULL },
+    { "link", ARG_BOOLEAN, "true (it has a link adapter, for link{}) or false" },
     { "debug_exit", ARG_BOOLEAN, "true (a write to port F4h ends the run) or false" },
     { "sync_flood", ARG_BOOLEAN, "true (uncorrected northbridge errors flood the links) or false" },
     { "svm_lock", ARG_BOOLEAN, "true (firmware leaves VM_CR locked) or false" },
@@ -251,6 +253,7 @@ static void read_config(lua_State *L, struct script_machine *m)
     config->memory = arg_bytes(L, 1, "memory", config->memory);
     config->host_memory = arg_bytes(L, 1, "host_memory", config->host_memory);
     config->debug_exit = arg_boolean(L, 1, "debug_exit", true);
+    config->link = arg_boolean(L, 1, "link", false);
     config->sync_flood = arg_boolean(L, 1, "sync_flood", false);
     config->svm_lock = arg_boolean(L, 1, "svm_lock", config->svm_lock);
     config->engine = m->script->options->engine;
@@ -314,11 +317,16 @@ static int call_machine(lua_State *L)
     return 1;
 }
 
+struct script_machine *script_machine_value(lua_State *L, int index)
+{
+    struct script_machine **value = luaL_testudata(L, index, MACHINE_TYPE);
+
+    return value ? *value : NULL;
+}
+
 static int call_use(lua_State *L)
 {
-    struct script_machine **value = luaL_testudata(L, 1, MACHINE_TYPE);
-
-    if (!value || !*value)
+    if (!script_machine_value(L, 1))
         script_raise(L, "use: found %s; a value that machine{} returned is right", script_push_string(L, 1));
     if (script_of(L)->current && script_of(L)->current->running)
         script_raise(L, "use: another machine is running; choose between runs");

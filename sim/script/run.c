@@ -144,7 +144,7 @@ static void run_machine(lua_State *L, struct run *run)
             raise_limit(L, run);
         if (m->script->options->progress || run->text)
             until_ps = MIN(until_ps, (machine_now_ps(m->machine) / PROGRESS_PS + 1) * PROGRESS_PS);
-        stop = machine_run(m->machine, until_ps, until_insns);
+        stop = script_run_machine(L, m, run->call, until_ps, until_insns);
         m->stop = machine_stop_name(stop);
         m->has_exit_value = stop == MACHINE_STOP_EXIT;
         report_progress(m);
@@ -279,6 +279,8 @@ static int step_instructions(lua_State *L)
 
     if (m->running)
         script_raise(L, "step: the machine is running already");
+    if (m->pair)
+        script_raise(L, "step: the machine is linked to another; run{until={insns=}} lets both keep pace");
     if (core < 0 || core >= (lua_Integer)machine_core_count(m->machine))
         script_raise(L, "step: core %" PRId64 "; the machine has cores 0 to %u", (int64_t)core,
                      machine_core_count(m->machine) - 1);

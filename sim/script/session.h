@@ -126,6 +126,7 @@ struct script_machine {
     unsigned passed_core;
     uint64_t passed_instructions, passed_address;
     GPtrArray *traces;     /* struct walk_trace, see trace.c */
+    struct machine_pair *pair; /* with the machine at the other end of its link, or NULL; see link.c */
 };
 
 /* The current machine, or an error that says to build one; `call` names who asks. */
@@ -139,6 +140,19 @@ bool script_symbol_find(const struct script_machine *m, const char *name, uint64
 const char *script_symbol_at(void *ctx, uint64_t address, uint64_t *offset);
 /* A report of the machine as it stands now; the caller frees it. */
 struct report *script_machine_report(struct script_machine *m);
+
+/* A value that machine{} gave; NULL if it is none, or its machine is gone. */
+struct script_machine *script_machine_value(lua_State *L, int index);
+
+/* ---- Links (link.c) -------------------------------------------------------------------------- */
+
+/* machine_run, with the machine at the other end of its link, if there is one. */
+enum machine_stop script_run_machine(lua_State *L, struct script_machine *m, const char *call, uint64_t until_ps,
+                                     uint64_t until_instructions);
+/* It has booted: its time is 0. */
+void script_link_booted(struct script_machine *m);
+/* The machine goes away. */
+void script_link_leave(struct script_machine *m);
 
 /* ---- Watches (watch.c) ----------------------------------------------------------------------- */
 
@@ -178,6 +192,8 @@ void script_open_state(lua_State *L);
 void script_open_report(lua_State *L);
 void script_open_trace(lua_State *L);
 void script_open_stores(lua_State *L);
+void script_open_link(lua_State *L);
+void script_open_require(lua_State *L);
 
 /* step() whose first argument is a string (include.c). */
 int script_step_shown(lua_State *L);

@@ -52,6 +52,8 @@ static int call_restore(lua_State *L)
         script_raise_error(L, "restore", error);
     }
     m->booted = true;
+    if (m->pair)
+        m->pair->booted[m->pair->machine[1] == m->machine] = true;
     m->passed_instructions = NEVER;
     return 0;
 }
