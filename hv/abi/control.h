@@ -27,7 +27,7 @@
 #define DOMCTL_GETVCPUAFFINITY 25
 #define DOMCTL_HV_BUILD 0x46310100u   /* fill a created domain from one of the loader's modules */
 #define DOMCTL_HV_MEMORY 0x46310110u  /* changes of a domain's memory map */
-#define DOMCTL_HV_MIGRATE 0x46310101u /* live, to a new domain of this machine */
+#define DOMCTL_HV_MIGRATE 0x46310101u /* live, to a new domain of this machine or of the one that it is linked to */
 
 struct domctl_createdomain {
     uint32_t ssidref;
@@ -128,12 +128,17 @@ struct domctl_hv_memory {
 #define MIGRATE_TO_SAME 0 /* the paging mode that the guest's own string asks for */
 #define MIGRATE_TO_NESTED 1
 #define MIGRATE_TO_SHADOW 2
+#define MIGRATE_HERE 0 /* to this machine */
+#define MIGRATE_LINK 1
+#define MIGRATE_REASON_MAX 80
 struct domctl_hv_migrate {
-    uint32_t new_domain;  /* out, as all but the last two */
+    uint32_t new_domain;  /* out, as all to downtime_ns */
     uint32_t rounds;      /* the last one, with the guest stopped, included */
     uint64_t pages, downtime_ns;
     uint64_t cut_after;   /* in, for tests: the link is lost after so many records; 0: never */
-    uint32_t mode, pad;   /* in: MIGRATE_TO_ */
+    uint32_t mode, where; /* in: MIGRATE_TO_; MIGRATE_HERE or MIGRATE_LINK */
+    uint32_t node, pad;   /* in, with MIGRATE_HERE: 1 + the node whose cores and memory it gets, 0: any */
+    char reason[MIGRATE_REASON_MAX]; /* out, with -EIO: what went wrong */
 };
 
 struct domctl {

@@ -4,6 +4,7 @@
 #include "hv/core/clock.h"
 #include "hv/core/console.h"
 #include "hv/core/lapic.h"
+#include "hv/core/link.h"
 #include "hv/core/memory.h"
 #include "hv/core/options.h"
 #include "hv/core/percore.h"
@@ -141,6 +142,7 @@ static void read_options(const char *options)
         .switch_bumps = option_flag(options, "asid_switch_bump", false),
         .asid_bench = number_option(options, "asid_bench", 0),
         .slice_ns = slice * CLOCK_MS,
+        .link_work = link_is_there() ? migrate_link_work : NULL,
     };
 }
 
@@ -206,6 +208,7 @@ void hv_main(uint32_t magic, uint32_t info_address)
     clock_init(tsc_per_ms);
     timer_init(ticks_per_ms);
     mask_cpuid(options);
+    link_init(percores[0].apic_id);
     read_options(options);
     guest_init(backing_limit(options));
     modules_init(info);

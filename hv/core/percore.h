@@ -32,6 +32,8 @@ static inline struct percore *percore_self(void)
     return gs_pointer();
 }
 
+/* The cores of a node, one bit each; 0: there is no such node. */
+uint64_t percore_of_node(unsigned node);
 /* On the core itself: descriptor tables, GS. */
 void percore_init(unsigned index, uint32_t apic_id);
 

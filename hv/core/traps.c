@@ -4,6 +4,7 @@
 
 #include "hv/core/console.h"
 #include "hv/core/lapic.h"
+#include "hv/core/link.h"
 #include "hv/core/percore.h"
 #include "hv/x86/cpu.h"
 
@@ -26,6 +27,11 @@ void trap_handle(struct trap_frame *frame)
     case VECTOR_UART:
         console_input_take();
         core->timer_due = true; /* so that the core's loop looks */
+        lapic_eoi();
+        return;
+    case VECTOR_LINK:
+        link_interrupt();
+        core->timer_due = true;
         lapic_eoi();
         return;
     case VECTOR_SPURIOUS:

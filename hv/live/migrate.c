@@ -2,8 +2,12 @@
 #include "hv/live/migrate.h"
 
 #include "hv/core/clock.h"
+#include "hv/core/format.h"
 #include "hv/core/memory.h"
+#include "hv/core/percore.h"
+#include "hv/core/link.h"
 #include "hv/core/text.h"
+#include "hv/live/outgoing.h"
 #include "hv/live/precopy.h"
 #include "hv/live/receive.h"
 #include "hv/live/state.h"
@@ -13,13 +17,21 @@
 #define BATCH 32
 #define ROOM_ORDER 6 /* 256 KiB: a batch, or any record of state */
 
-enum stage { STAGE_IDLE, STAGE_ROUNDS, STAGE_LAST };
+enum stage {
+    STAGE_IDLE,
+    STAGE_ROUNDS, /* the guest runs */
+    STAGE_LAST,   /* it stands still */
+    STAGE_DOUBT   /* it stands still: nobody knows whether it runs at the other end of the link */
+};
 
 static struct migration {
     enum stage stage;
     struct guest *source;
     uint16_t domid;
-    struct receive receive;
+    bool remote;
+    struct outgoing outgoing; /* remote */
+    struct receive receive;   /* not remote */
+    struct answer answer;
     struct stream_writer writer;
     void *room;
     uint64_t *bitmap;      /* frames of this round */
@@ -42,6 +54,8 @@ static bool send(void)
         job.wrong = "a record is larger than its room";
     else if (job.cut_after && ++job.records > job.cut_after)
         job.wrong = "the link was lost";
+    else if (job.remote)
+        job.wrong = outgoing_transmit(job.room, size);
     else
         job.wrong = receive_record(&job.receive, job.room, size);
     if (!job.wrong)
@@ -54,11 +68,13 @@ static void begin(enum stream_record_type type)
     stream_begin(&job.writer, job.room, (size_t)PAGE_SIZE << ROOM_ORDER, type);
 }
 
-static bool send_head(void)
+static bool send_head(uint32_t mode)
 {
     begin(STREAM_BEGIN);
     stream_put_u64(&job.writer, STREAM_MAGIC);
     stream_put_u64(&job.writer, STREAM_VERSION);
+    stream_put_u64(&job.writer, job.outgoing.job);
+    stream_put_u64(&job.writer, mode);
     if (!send())
         return false;
     begin(STREAM_GUEST);
@@ -188,10 +204,14 @@ static void release(void)
 }
 
 /* The guest goes on here as before: at the size its pages had, if it is there still. */
-static int64_t fail(bool source_is_there)
+static int64_t fail(bool source_is_there, struct domctl_hv_migrate *op)
 {
+    if (job.remote && job.stage != STAGE_DOUBT)
+        outgoing_abort(&job.outgoing);
     receive_abort(&job.receive);
     console_print("migrate domain=%u failed: %s", job.domid, job.wrong);
+    if (op)
+        format_text(op->reason, sizeof(op->reason), "%s", job.wrong);
     if (source_is_there) {
         if (job.paused_at)
             schedule_unpause(job.source);
@@ -202,16 +222,26 @@ static int64_t fail(bool source_is_there)
     return -XEN_EIO;
 }
 
-static int64_t start(struct guest *source, const struct domctl_hv_migrate *op)
+static const char *begin_where(const struct domctl_hv_migrate *op)
+{
+    if (op->where == MIGRATE_LINK) {
+        job.remote = true;
+        return outgoing_begin(&job.outgoing);
+    }
+    if (op->node && !(job.receive.cores = percore_of_node(op->node - 1)))
+        return "there is no such node";
+    return NULL;
+}
+
+static int64_t start(struct guest *source, struct domctl_hv_migrate *op)
 {
     uint64_t bytes = log_dirty_bytes(physmap_frames(source));
     int64_t result;
 
-    if (op->mode > MIGRATE_TO_SHADOW)
+    if (op->mode > MIGRATE_TO_SHADOW || op->where > MIGRATE_LINK || (op->where && op->node))
         return -XEN_EINVAL;
     job = (struct migration){ .stage = STAGE_ROUNDS, .source = source, .domid = source->domid,
-                              .cut_after = op->cut_after, .begun_at = clock_now(),
-                              .receive.mode = op->mode };
+                              .cut_after = op->cut_after, .begun_at = clock_now() };
     while ((uint64_t)PAGE_SIZE << job.bitmap_order < bytes)
         job.bitmap_order++;
     job.room = memory_pointer(memory_alloc(ROOM_ORDER));
@@ -223,44 +253,88 @@ static int64_t start(struct guest *source, const struct domctl_hv_migrate *op)
     }
     memset(job.bitmap, 0xFF, bytes);
     job.round.memory = guest_pages(source);
-    job.wrong = state_cannot_go(source);
-    if (job.wrong || !send_head())
-        return fail(true);
+    job.wrong = begin_where(op);
+    if (!job.wrong)
+        job.wrong = state_cannot_go(source);
+    if (job.wrong || !send_head(op->mode))
+        return fail(true, op);
     return 0;
 }
 
-static int64_t finish(struct domctl_hv_migrate *op)
+/* It runs at the other end, as domain `domid` there. */
+static void print_end(uint64_t domid)
+{
+    uint64_t now = clock_now();
+
+    console_print("migrate domain=%u new=%u rounds=%u pages=%lu memory=%lu downtime_ns=%lu total_ns=%lu", job.domid,
+                  (unsigned)domid, job.round.rounds, (unsigned long)job.round.total, (unsigned long)job.round.memory,
+                  (unsigned long)(now - job.paused_at), (unsigned long)(now - job.begun_at));
+}
+
+static int64_t finish(struct domctl_hv_migrate *op, uint64_t domid)
+{
+    if (op) {
+        op->new_domain = (uint32_t)domid;
+        op->rounds = job.round.rounds;
+        op->pages = job.round.total;
+        op->downtime_ns = clock_now() - job.paused_at;
+    }
+    print_end(domid);
+    job.source->line_length = 0; /* the begun line has moved */
+    guest_destroy(job.source);
+    release();
+    return 0;
+}
+
+static int64_t finish_here(struct domctl_hv_migrate *op)
 {
     struct guest *target = job.receive.guest;
-    uint64_t now;
 
     job.round.rounds++;
     print_round("end");
     console_print("migrate domain=%u new=%u map=%lx", job.domid, target->domid, (unsigned long)target->npt.root);
     target->pauses = job.source->pauses; /* ours, and whoever else's */
     guest_come_alive(target);
-    job.source->line_length = 0; /* the begun line has moved */
-    now = clock_now();
     schedule_unpause(target);
-    op->new_domain = target->domid;
-    op->rounds = job.round.rounds;
-    op->pages = job.round.total;
-    op->downtime_ns = now - job.paused_at;
-    console_print("migrate domain=%u new=%u rounds=%u pages=%lu memory=%lu downtime_ns=%lu total_ns=%lu", job.domid,
-                  target->domid, op->rounds, (unsigned long)op->pages, (unsigned long)job.round.memory,
-                  (unsigned long)op->downtime_ns, (unsigned long)(now - job.begun_at));
-    guest_destroy(job.source);
-    release();
-    return 0;
+    return finish(op, target->domid);
+}
+
+/* The other end has everything: who has the guest from now on? */
+static int64_t finish_there(struct domctl_hv_migrate *op)
+{
+    enum answer_code code;
+
+    job.round.rounds++;
+    print_round("end");
+    job.wrong = outgoing_wait_ready(&job.outgoing, &job.answer);
+    if (job.wrong)
+        return fail(true, op);
+    code = outgoing_commit(&job.outgoing, job.source->pauses - 1, &job.answer);
+    if (code == ANSWER_RUNS)
+        return finish(op, job.answer.domid);
+    job.wrong = "the other end has dropped it";
+    if (code == ANSWER_UNKNOWN)
+        return fail(true, op);
+    job.stage = STAGE_DOUBT;
+    console_print("migrate domain=%u undecided: the link was lost after the guest was released; it waits", job.domid);
+    format_text(op->reason, sizeof(op->reason), "undecided: paused until the other end answers, or unpause, or destroy");
+    return -XEN_EIO;
 }
 
 static int64_t step(struct hypercall *call, struct domctl_hv_migrate *op)
 {
     uint64_t frames = physmap_frames(job.source);
 
+    job.wrong = job.remote ? outgoing_trouble(&job.outgoing, &job.answer) : NULL;
+    if (job.wrong)
+        return fail(true, op);
+    if (job.remote && job.stage == STAGE_ROUNDS && !link_may_send()) {
+        call->again = true;
+        return 0;
+    }
     do /* the guest stands still in the last round, so that nobody else is given time then */
         if (!send_batch())
-            return fail(true);
+            return fail(true, op);
     while (job.stage == STAGE_LAST && job.position < frames);
     if (job.stage == STAGE_ROUNDS) {
         if (job.position >= frames)
@@ -270,19 +344,24 @@ static int64_t step(struct hypercall *call, struct domctl_hv_migrate *op)
     }
     job.wrong = state_cannot_go(job.source);
     if (job.wrong || !send_state())
-        return fail(true);
-    return finish(op);
+        return fail(true, op);
+    return job.remote ? finish_there(op) : finish_here(op);
+}
+
+static bool source_is_gone(void)
+{
+    return job.stage != STAGE_IDLE && guest_by_domid(job.domid) != job.source;
 }
 
 int64_t migrate_domctl(struct hypercall *call, struct guest *source, struct domctl_hv_migrate *op)
 {
     int64_t result;
 
-    if (job.stage != STAGE_IDLE && guest_by_domid(job.domid) != job.source) {
+    if (source_is_gone()) {
         job.wrong = "it was destroyed";
-        fail(false);
+        fail(false, NULL);
     }
-    if (job.stage != STAGE_IDLE && job.source != source)
+    if (job.stage == STAGE_DOUBT || (job.stage != STAGE_IDLE && job.source != source))
         return -XEN_EBUSY;
     if (job.stage == STAGE_IDLE) {
         result = start(source, op);
@@ -290,4 +369,36 @@ int64_t migrate_domctl(struct hypercall *call, struct guest *source, struct domc
             return result;
     }
     return step(call, op);
+}
+
+/* ---- Doubt ----------------------------------------------------------------------------------------------- */
+
+/* An operator who has let the guest go on has decided it. */
+static void resolve(void)
+{
+    bool answered;
+
+    if (source_is_gone() || !job.source->pauses) {
+        release();
+        return;
+    }
+    answered = incoming_answer(job.outgoing.job, &job.answer);
+    if (answered && job.answer.code == ANSWER_RUNS) {
+        finish(NULL, job.answer.domid);
+    } else if (answered && job.answer.code == ANSWER_UNKNOWN) {
+        job.wrong = "the other end does not have it";
+        fail(true, NULL);
+    } else if (link_changes() != job.outgoing.changes) {
+        job.outgoing.changes = link_changes();
+        outgoing_query(&job.outgoing);
+    }
+}
+
+void migrate_link_work(void)
+{
+    incoming_work();
+    hypercall_domctl_hold();
+    if (job.stage == STAGE_DOUBT)
+        resolve();
+    hypercall_domctl_release();
 }

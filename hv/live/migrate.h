@@ -14,6 +14,8 @@
  * domctl hv_migrate, to a new domain of this machine: one batch of pages, then the caller's VMMCALL repeats itself
  * (call->again), so that others run in between. Called with domctl's lock held; one migration at a time.
  */
+/* After an interrupt of the link. */
+void migrate_link_work(void);
 int64_t migrate_domctl(struct hypercall *call, struct guest *source, struct domctl_hv_migrate *op);
 
 #endif

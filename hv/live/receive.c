@@ -7,6 +7,7 @@
 #include "hv/core/text.h"
 #include "hv/live/state.h"
 #include "hv/vm/physmap.h"
+#include "hv/vm/schedule.h"
 
 /* ---- Records --------------------------------------------------------------------------------------------- */
 
@@ -16,12 +17,14 @@ static const char *begin(struct receive *receive, struct stream_reader *body)
         return "this is no migration stream";
     if (stream_get_u64(body) != STREAM_VERSION)
         return "the stream is of another version";
+    receive->job = stream_get_u64(body);
+    receive->mode = stream_get_u64(body);
     receive->begun = true;
-    return NULL;
+    return body->bad || receive->mode > MIGRATE_TO_SHADOW ? "the stream's head is wrong" : NULL;
 }
 
 /* The last word of a string counts. */
-static bool choose_mode(char string[GUEST_STRING_MAX], uint32_t mode)
+static bool choose_mode(char string[GUEST_STRING_MAX], uint64_t mode)
 {
     const char *word = mode == MIGRATE_TO_SHADOW ? " hap=off" : " hap=on";
     size_t length = text_length(string), more = text_length(word);
@@ -32,6 +35,30 @@ static bool choose_mode(char string[GUEST_STRING_MAX], uint32_t mode)
         return false;
     memcpy(string + length, word, more + 1);
     return true;
+}
+
+/* Cores that it had and that are not here leave it none: then all. */
+static void choose_cores(const struct receive *receive)
+{
+    for (unsigned i = 0; i < receive->guest->spec.vcpus; i++) {
+        struct vcpu *vcpu = &receive->guest->vcpus[i];
+
+        if (!schedule_set_affinity(vcpu, receive->cores ? receive->cores : vcpu->affinity))
+            schedule_set_affinity(vcpu, UINT64_MAX);
+    }
+}
+
+/* It goes on with the features that it has seen, all of which must be here. */
+static const char *adopt_features(struct receive *receive, const struct cpu_features *seen)
+{
+    char missing[RECEIVE_WHY - sizeof("not here: ")];
+
+    if (features_missing(seen, &receive->guest->features, missing, sizeof(missing))) {
+        format_text(receive->why, sizeof(receive->why), "not here: %s", missing);
+        return receive->why;
+    }
+    receive->guest->features = *seen;
+    return NULL;
 }
 
 static const char *build(struct receive *receive, struct stream_reader *body)
@@ -54,7 +81,8 @@ static const char *build(struct receive *receive, struct stream_reader *body)
     memcpy(guest->spec.name, state.name, sizeof(state.name));
     if (physmap_frames(guest) != state.frames || guest->spec.vcpus != state.vcpus || guest->spec.width != state.width)
         return "hv's options make another guest of it here";
-    return NULL;
+    choose_cores(receive);
+    return adopt_features(receive, &state.features);
 }
 
 /* One frame as the sender has it; `data`: its contents, NULL for a type without. */

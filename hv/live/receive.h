@@ -6,10 +6,11 @@
 #include "hv/live/stream.h"
 #include "hv/vm/guest.h"
 
-#define RECEIVE_WHY 80
+#define RECEIVE_WHY 96
 
 struct receive {
-    uint32_t mode;         /* MIGRATE_TO_ */
+    uint64_t job, mode;    /* as the stream says; MIGRATE_TO_ */
+    uint64_t cores;        /* that its vCPUs may run on here, 0: as its string says */
     struct guest *guest;   /* NULL: none yet, or none any more */
     uint64_t checksum;
     uint64_t vcpus_seen;   /* one bit each */

@@ -13,13 +13,13 @@
 static const struct stream_field guest_fields[] = {
     STREAM_FIELD(struct state_guest, string), STREAM_FIELD(struct state_guest, name),
     STREAM_FIELD(struct state_guest, frames), STREAM_FIELD(struct state_guest, vcpus),
-    STREAM_FIELD(struct state_guest, width),
+    STREAM_FIELD(struct state_guest, width), STREAM_FIELD(struct state_guest, features),
 };
 
 void state_put_guest(struct stream_writer *writer, const struct guest *guest)
 {
     struct state_guest state = { .frames = physmap_frames(guest), .vcpus = guest->spec.vcpus,
-                                 .width = guest->spec.width };
+                                 .width = guest->spec.width, .features = guest->features };
 
     memcpy(state.string, guest->string, sizeof(state.string));
     memcpy(state.name, guest->spec.name, sizeof(state.name));

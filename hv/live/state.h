@@ -12,6 +12,7 @@ struct state_guest {
     char name[GUEST_NAME_MAX];
     uint64_t frames;
     uint32_t vcpus, width;
+    struct cpu_features features; /* that its CPUID shows */
 };
 void state_put_guest(struct stream_writer *writer, const struct guest *guest);
 const char *state_get_guest(struct stream_reader *reader, struct state_guest *to, char *why, size_t why_size);

@@ -12,16 +12,21 @@
 #include <stdint.h>
 
 #define STREAM_MAGIC 0x5247494D48303146ull /* "F10HMIGR" */
-#define STREAM_VERSION 1u
+#define STREAM_VERSION 2u
 #define STREAM_NAME 16
 
 enum stream_record_type {
-    STREAM_BEGIN = 1, /* magic, version */
+    STREAM_BEGIN = 1, /* magic, version, job, paging mode that is asked for */
     STREAM_GUEST,     /* fields: what to build */
     STREAM_PAGES,     /* count, that many frame words, the contents of those that have any */
     STREAM_VCPU,      /* its number, fields */
     STREAM_DEVICES,   /* fields */
-    STREAM_END        /* the checksum of all bodies before */
+    STREAM_END,       /* the checksum of all bodies before */
+    /* Not of the stream: what both ends of a link say about it (incoming.h). */
+    STREAM_GO,        /* job, pauses */
+    STREAM_ABORT,     /* job */
+    STREAM_QUERY,     /* job */
+    STREAM_ANSWER     /* struct answer */
 };
 
 struct stream_record {

@@ -2,6 +2,7 @@
 /* A core's life: take a vCPU, run it until its slice is over, it blocks, or its guest ends. */
 #include "hv/vm/schedule.h"
 
+#include "hv/core/link.h"
 #include "hv/core/timer.h"
 #include "hv/migrate/mask_cores.h"
 #include "hv/vm/devices.h"
@@ -30,14 +31,17 @@ static enum exit_result enter_guest(struct svm_core *svm_core, struct vcpu *vcpu
 }
 
 /* What interrupt handlers have left to do. */
-static void run_deferred(void)
+static void run_deferred(void (*link_work)(void))
 {
     timers_run();
+    if (link_work && link_noticed())
+        link_work();
     if (console_input_noticed())
         event_raise_control(VIRQ_CONSOLE);
 }
 
-static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcpu *vcpu, uint64_t asid_bench)
+static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcpu *vcpu,
+                     const struct schedule_options *options)
 {
     enum exit_result result = EXIT_RESUME;
 
@@ -51,7 +55,7 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
         result = EXIT_BLOCK;
     while (result == EXIT_RESUME) {
         if (core->timer_due)
-            run_deferred();
+            run_deferred(options->link_work);
         interrupts_disable();
         if (core->timer_due) {
             interrupts_enable();
@@ -62,7 +66,7 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
         devices_enter(vcpu);
         if (!schedule_may_go_on(vcpu, core))
             break;
-        result = enter_guest(svm_core, vcpu, asid_bench);
+        result = enter_guest(svm_core, vcpu, options->asid_bench);
     }
     interrupts_enable();
     if (result == EXIT_BLOCK) {
@@ -96,7 +100,7 @@ void schedule_loop(const struct schedule_options *options)
         struct vcpu *vcpu;
 
         if (core->timer_due)
-            run_deferred();
+            run_deferred(options->link_work);
         mask_cores_follow(core);
         vcpu = schedule_take(core);
         if (!vcpu) {
@@ -108,7 +112,7 @@ void schedule_loop(const struct schedule_options *options)
         if (options->switch_bumps && vcpu != last)
             asid_core_bump(&svm_core->asids);
         last = vcpu;
-        run_vcpu(svm_core, core, vcpu, options->asid_bench);
+        run_vcpu(svm_core, core, vcpu, options);
     }
 }
 

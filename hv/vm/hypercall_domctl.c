@@ -305,7 +305,9 @@ static int64_t migrate(struct hypercall *call)
 
     if (!error)
         error = migrate_handler(call, guest, &op.hv_migrate);
-    return error || call->again ? error : put(call, &op);
+    if (call->again || (error && error != -XEN_EIO))
+        return error;
+    return put(call, &op) ? -XEN_EFAULT : error;
 }
 
 static int64_t memory(struct hypercall *call)
@@ -348,8 +350,18 @@ int64_t hypercall_domctl(struct hypercall *call)
         return -XEN_EFAULT;
     if (head[1] != CONTROL_INTERFACE_VERSION)
         return -XEN_EACCES;
-    lock_acquire(&control_lock);
+    hypercall_domctl_hold();
     value = hypercall_dispatch(call, HYPERCALL_ROWS(commands), head[0]);
-    lock_release(&control_lock);
+    hypercall_domctl_release();
     return value;
+}
+
+void hypercall_domctl_hold(void)
+{
+    lock_acquire(&control_lock);
+}
+
+void hypercall_domctl_release(void)
+{
+    lock_release(&control_lock);
 }

@@ -11,6 +11,7 @@ struct schedule_options {
     bool switch_bumps;    /* asid_switch_bump: a vCPU switch costs the core its ASIDs, as Xen's CR3 write did */
     uint64_t asid_bench;  /* asid_bench=N: take the vCPU's ASID away until the core has assigned N */
     uint64_t slice_ns;
+    void (*link_work)(void); /* on the core that takes the link's interrupts, after one; NULL: nobody cares */
 };
 
 /* Each core's main loop, entered after all guests are created. The core that sees the last guest end reports. */

@@ -72,6 +72,20 @@ void vmexit_cpuid_features(const struct vcpu *vcpu, struct cpu_features *feature
     *features = (struct cpu_features){ one.ecx, one.edx, extended.ecx, extended.edx };
 }
 
+/* What it has seen first, wherever that was, and no more. */
+static void keep_features(const struct vcpu *vcpu, uint32_t leaf, struct cpuid_result *r)
+{
+    const struct cpu_features *features = &vcpu->guest->features;
+
+    if (leaf == 1) {
+        r->ecx &= features->ecx1;
+        r->edx &= features->edx1;
+    } else if (leaf == 0x80000001) {
+        r->ecx &= features->ecx81;
+        r->edx &= features->edx81;
+    }
+}
+
 enum exit_result vmexit_cpuid(struct vcpu *vcpu)
 {
     uint32_t leaf = (uint32_t)vcpu->svm.vmcb->rax;
@@ -84,6 +98,7 @@ enum exit_result vmexit_cpuid(struct vcpu *vcpu)
     } else {
         r = cpuid(leaf, (uint32_t)vcpu->svm.registers.rcx);
         adapt(vcpu, leaf, &r);
+        keep_features(vcpu, leaf, &r);
     }
     svm_set_rax(&vcpu->svm, r.eax);
     vcpu->svm.registers.rbx = r.ebx;

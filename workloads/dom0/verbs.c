@@ -294,20 +294,54 @@ static void sched_credit(const struct words *w)
         say("%s: weight %u cap %u", w->word[1], op.scheduler_op.weight, op.scheduler_op.cap);
 }
 
+/* A name of this machine itself. */
+static bool is_here(const char *host)
+{
+    return text_equal(host, "127.0.0.1") || text_equal(host, "localhost");
+}
+
+/* [--live] [--node=N] DOMAIN [HOST]; false: not so. Returns where the domain's name stands. */
+static unsigned migrate_words(const struct words *w, struct domctl_hv_migrate *op)
+{
+    unsigned at = 1;
+    bool bad = false;
+
+    for (; at < w->count && w->word[at][0] == '-'; at++) {
+        if (option_is_given(w->word[at], "--node"))
+            op->node = (uint32_t)option_size(w->word[at], "--node", 0, &bad) + 1;
+        else if (!text_equal(w->word[at], "--live"))
+            return 0;
+    }
+    if (bad || at >= w->count || w->count > at + 2)
+        return 0;
+    op->where = w->count > at + 1 && !is_here(w->word[at + 1]) ? MIGRATE_LINK : MIGRATE_HERE;
+    return op->where && op->node ? 0 : at;
+}
+
+/* There is one link, and one machine at its other end, whatever it is called. */
 static void migrate(const struct words *w)
 {
     struct domctl op = { .command = 0 };
-    unsigned at = text_equal(w->word[1], "--live") ? 2 : 1;
+    unsigned at = migrate_words(w, &op.hv_migrate);
     uint16_t domain;
+    int64_t result;
 
-    if (w->count <= at) {
-        say("migrate: [--live] DOMAIN [127.0.0.1]");
+    if (!at) {
+        say("migrate: [--live] [--node=N] DOMAIN [127.0.0.1|HOST]: --node is for this machine");
         return;
     }
-    if (find(w->word[at], &domain) && fine("migrate", w->word[at], calls_domctl(DOMCTL_HV_MIGRATE, domain, &op))) {
+    if (!find(w->word[at], &domain))
+        return;
+    result = calls_domctl(DOMCTL_HV_MIGRATE, domain, &op);
+    if (result == -XEN_EIO)
+        say("migrate %s: %s", w->word[at], op.hv_migrate.reason);
+    else if (fine("migrate", w->word[at], result) && op.hv_migrate.where == MIGRATE_HERE) {
         domains_name((uint16_t)op.hv_migrate.new_domain, domains_name_of(domain));
         domains_forget(domain);
         say("%s is domain %u now", domains_name_of((uint16_t)op.hv_migrate.new_domain), op.hv_migrate.new_domain);
+    } else if (!result) {
+        say("%s is domain %u of %s now", domains_name_of(domain), op.hv_migrate.new_domain, w->word[at + 1]);
+        domains_forget(domain);
     }
 }
 
@@ -351,7 +385,7 @@ static const struct verb {
     { "help", 1, help, "" },
     { "info", 1, info, "" },
     { "list", 1, list, "" },
-    { "migrate", 2, migrate, "[--live] DOMAIN [127.0.0.1]" },
+    { "migrate", 2, migrate, "[--live] [--node=N] DOMAIN [127.0.0.1|HOST]" },
     { "pause", 2, pause, "DOMAIN" },
     { "poweroff", 1, power_off, "" },
     { "sched-credit", 2, sched_credit, "DOMAIN [weight=N] [cap=PERCENT]" },
