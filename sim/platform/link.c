@@ -351,8 +351,12 @@ void link_port_reset(struct link_port *port)
     timer_disarm(&port->arrival);
     timer_disarm(&port->cut);
     port->irq.set(port->irq.ctx, LINK_IRQ, false);
-    if (was)
-        put(port, message_new(LINK_DISABLED, 0));
+    if (was) {
+        struct link_message *gone = message_new(LINK_DISABLED, 0);
+
+        gone->ps = port->latency_ps; /* the machine's time begins at 0 again */
+        g_queue_push_tail(&port->out, gone);
+    }
 }
 
 void link_port_init(struct link_port *port, const struct irq_line *irq, const struct dma_port *dma)

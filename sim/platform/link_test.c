@@ -214,7 +214,7 @@ START_TEST(a_reset_takes_the_carrier_from_the_other_end)
 {
     struct ends e = linked();
 
-    platform_reset(e.b->platform);
+    platform_reset(e.b->platform, false);
     both_until(&e, 200 * PS_PER_US);
     ck_assert_uint_eq(get(e.a, LINK_STATUS), 0);
     set(e.b, LINK_CONTROL, LINK_CONTROL_ENABLE);
