@@ -14,6 +14,7 @@
 #include "hv/migrate/mask_cores.h"
 #include "hv/live/migrate.h"
 #include "hv/vm/interrupts.h"
+#include "hv/vm/machine_check.h"
 #include "hv/vm/modules.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/schedule.h"
@@ -173,7 +174,8 @@ static void mask_cpuid(const char *options)
 
 static void start_svm(const char *options)
 {
-    struct svm_options chosen = { .intercept_cr3_write = option_flag(options, "npt_cr3w", false) };
+    struct svm_options chosen = { .intercept_cr3_write = option_flag(options, "npt_cr3w", false),
+                                  .machine_check = machine_check_init(options) };
     struct svm_features features;
     const char *missing = svm_missing(&features);
 

@@ -25,6 +25,7 @@
 #define DEBUG_EXIT 0xF4
 
 static struct lock console_lock;
+static volatile bool lock_broken;
 static char history[CONSOLE_HISTORY]; /* console_lock */
 static uint64_t history_end;          /* bytes ever printed */
 /* One writer, the interrupt handler, and one reader at a time. */
@@ -67,9 +68,18 @@ void console_print(const char *format, ...)
     va_start(args, format);
     format_text_va(line, sizeof(line), format, args);
     va_end(args);
+    if (lock_broken) {
+        put_line(line);
+        return;
+    }
     lock_acquire(&console_lock);
     put_line(line);
     lock_release(&console_lock);
+}
+
+void console_break_lock(void)
+{
+    lock_broken = true;
 }
 
 void console_write(const char *bytes, size_t size)

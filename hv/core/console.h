@@ -26,6 +26,8 @@ void console_input_take(void);
 bool console_input_noticed(void);
 size_t console_read(char *bytes, size_t size);
 
+/* From now on console_print waits for nobody: who holds the lock may be what was interrupted for good. */
+void console_break_lock(void);
 /* Print past any lock, report failure on the debug-exit port, halt. */
 void panic(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* End of the run: 0 is success. Port F4h ends a simulated machine; a real one halts. */

@@ -24,6 +24,7 @@
 #define ICR_ASSERT 0x4000
 #define ICR_INIT 0x500
 #define ICR_STARTUP 0x600
+#define ICR_SELF 0x40000 /* shorthand: ICR_HIGH does not count */
 
 #define MASTER_8259_MASK 0x21
 #define SLAVE_8259_MASK 0xA1
@@ -141,4 +142,9 @@ void lapic_send_startup(uint32_t apic_id, uint8_t page)
 void lapic_send_fixed(uint32_t apic_id, uint8_t vector)
 {
     send(apic_id, ICR_ASSERT | vector);
+}
+
+void lapic_send_self(uint8_t vector)
+{
+    lapic_write(LAPIC_ICR_LOW, ICR_SELF | ICR_ASSERT | vector);
 }

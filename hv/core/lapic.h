@@ -20,5 +20,7 @@ void lapic_delay(unsigned microseconds, uint32_t ticks_per_ms);
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, uint8_t page);
 void lapic_send_fixed(uint32_t apic_id, uint8_t vector);
+/* To the core itself; may come between the two halves of another one's sending. */
+void lapic_send_self(uint8_t vector);
 
 #endif

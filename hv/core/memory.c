@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/core/memory.h"
 
-#include <stdbool.h>
-
 #include "hv/core/console.h"
 #include "hv/core/text.h"
 #include "hv/x86/cpu.h"
@@ -190,6 +188,21 @@ void memory_free(uint64_t address, unsigned order)
     lock_acquire(&pool_lock);
     pages_free(&pool, address, order);
     lock_release(&pool_lock);
+}
+
+bool memory_retire(uint64_t address)
+{
+    bool taken;
+
+    lock_acquire(&pool_lock);
+    taken = pages_take(&pool, address);
+    lock_release(&pool_lock);
+    return taken;
+}
+
+bool memory_is_free(uint64_t address)
+{
+    return pages_is_free(&pool, address);
 }
 
 uint64_t memory_total_frames(void)

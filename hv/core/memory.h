@@ -3,6 +3,7 @@
 #ifndef HV_CORE_MEMORY_H
 #define HV_CORE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,11 @@ uint64_t memory_alloc(unsigned order);
 /* One zeroed page; panics if there is none: hv cannot go on without its own pages. */
 void *memory_alloc_page(void);
 void memory_free(uint64_t address, unsigned order);
+/* A bad frame that nobody uses: never given out again. False: somebody uses it. */
+bool memory_retire(uint64_t address);
 uint64_t memory_free_frames(void);
+/* Whether nobody uses the frame at address. Takes no lock: in a machine check's context the answer may be a moment old. */
+bool memory_is_free(uint64_t address);
 /* Frames of the pool when it was whole, and the end of the highest memory. */
 uint64_t memory_total_frames(void);
 uint64_t memory_end(void);

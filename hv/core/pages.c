@@ -106,6 +106,43 @@ uint64_t pages_alloc(struct page_pool *pool, unsigned order)
     return frame << PAGE_SHIFT;
 }
 
+/* The head of a free block of some size covers it. */
+static bool find_block(const struct page_pool *pool, uint64_t frame, uint64_t *head, unsigned *order)
+{
+    for (*order = 0; *order < ORDER_COUNT; ++*order) {
+        *head = frame & ~((1ull << *order) - 1);
+        if (is_free_head(pool, *head, *order))
+            return true;
+    }
+    return false;
+}
+
+bool pages_take(struct page_pool *pool, uint64_t address)
+{
+    uint64_t frame = address >> PAGE_SHIFT, head;
+    unsigned order;
+
+    if (!find_block(pool, frame, &head, &order))
+        return false;
+    list_remove(pool, head, order);
+    while (order-- > 0) { /* keep the half with the frame, give back the other */
+        uint64_t half = 1ull << order;
+
+        list_push(pool, frame & half ? head : head + half, order);
+        head += frame & half;
+    }
+    pool->free_frames--;
+    return true;
+}
+
+bool pages_is_free(const struct page_pool *pool, uint64_t address)
+{
+    uint64_t head;
+    unsigned order;
+
+    return find_block(pool, address >> PAGE_SHIFT, &head, &order);
+}
+
 void pages_free(struct page_pool *pool, uint64_t address, unsigned order)
 {
     add_block(pool, address >> PAGE_SHIFT, order);

@@ -35,5 +35,9 @@ void pages_add(struct page_pool *pool, uint64_t start, uint64_t end);
 /* 2^order frames, naturally aligned; 0 if there is no such block. Contents are what was there. */
 uint64_t pages_alloc(struct page_pool *pool, unsigned order);
 void pages_free(struct page_pool *pool, uint64_t address, unsigned order);
+/* Take this one frame out of the free block that covers it. False: it is not free. */
+bool pages_take(struct page_pool *pool, uint64_t address);
+/* Whether the frame at address lies in a free block. */
+bool pages_is_free(const struct page_pool *pool, uint64_t address);
 
 #endif

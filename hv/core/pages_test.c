@@ -94,5 +94,31 @@ START_TEST(partial_pages_at_the_ends_are_not_given_out)
 }
 END_TEST
 
-UNIT_TESTS("hv pages", blocks_are_aligned_to_their_size, all_memory_can_be_had_once_and_no_block_twice,
+START_TEST(one_bad_frame_leaves_its_free_block_and_is_never_given_again)
+{
+    uint64_t bad, page;
+
+    setup();
+    pages_add(&pool, start, start + ARENA);
+    bad = start + 5 * PAGE_SIZE + (3u << 20);
+    ck_assert(pages_is_free(&pool, bad));
+    ck_assert(pages_take(&pool, bad + 0x123));
+    ck_assert(!pages_is_free(&pool, bad));
+    ck_assert(pages_is_free(&pool, bad - PAGE_SIZE));
+    ck_assert(pages_is_free(&pool, bad + PAGE_SIZE));
+    ck_assert(!pages_take(&pool, bad));
+    ck_assert_uint_eq(pool.free_frames, FRAMES - 1);
+    for (unsigned i = 0; i < FRAMES - 1; i++) {
+        page = pages_alloc(&pool, ORDER_4K);
+        ck_assert_uint_ne(page, 0);
+        ck_assert_uint_ne(page, bad);
+    }
+    ck_assert_uint_eq(pages_alloc(&pool, ORDER_4K), 0);
+    ck_assert(!pages_is_free(&pool, start));
+    teardown();
+}
+END_TEST
+
+UNIT_TESTS("hv pages", one_bad_frame_leaves_its_free_block_and_is_never_given_again,
+           blocks_are_aligned_to_their_size, all_memory_can_be_had_once_and_no_block_twice,
            freed_neighbours_join_to_the_largest_block, partial_pages_at_the_ends_are_not_given_out)

@@ -8,6 +8,15 @@
 #include "hv/core/percore.h"
 #include "hv/x86/cpu.h"
 
+#define EXC_MC 18
+
+static void (*machine_check)(void);
+
+void trap_take_machine_checks(void (*handler)(void))
+{
+    machine_check = handler;
+}
+
 void trap_handle(struct trap_frame *frame)
 {
     struct percore *core = percore_self();
@@ -34,11 +43,18 @@ void trap_handle(struct trap_frame *frame)
         core->timer_due = true;
         lapic_eoi();
         return;
+    case EXC_MC:
+        if (machine_check) {
+            machine_check();
+            return;
+        }
+        break;
     case VECTOR_SPURIOUS:
         return; /* no EOI (APM2 16.4.7) */
     default:
-        panic("core %u: vector %lu error %lx rip %lx rsp %lx cr2 %lx", core ? core->index : 0,
-              (unsigned long)frame->vector, (unsigned long)frame->error_code, (unsigned long)frame->rip,
-              (unsigned long)frame->rsp, (unsigned long)cr2_read());
+        break;
     }
+    panic("core %u: vector %lu error %lx rip %lx rsp %lx cr2 %lx", core ? core->index : 0,
+          (unsigned long)frame->vector, (unsigned long)frame->error_code, (unsigned long)frame->rip,
+          (unsigned long)frame->rsp, (unsigned long)cr2_read());
 }

@@ -12,5 +12,7 @@
 #define VECTOR_SPURIOUS 0xFF
 
 void trap_handle(struct trap_frame *frame);
+/* Who takes #MC, on its own stack, with whatever locks held by the interrupted: set once, before CR4.MCE is. */
+void trap_take_machine_checks(void (*handler)(void));
 
 #endif

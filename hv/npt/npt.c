@@ -237,6 +237,33 @@ bool npt_retype(struct npt *npt, uint64_t gpa, enum npt_type from, enum npt_type
     return true;
 }
 
+static bool find_spa_below(const uint64_t *table, unsigned level, uint64_t spa, uint64_t *gpa)
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        uint64_t value = entry_load(&table[i]), offset;
+
+        if (!value)
+            continue;
+        if (is_table(value, level) && find_spa_below(table_at(value), level - 1, spa, gpa)) {
+            *gpa |= (uint64_t)i << (12 + BITS_PER_LEVEL * level);
+            return true;
+        }
+        if (is_table(value, level) || !npt_is_present(type_of(value)) || type_of(value) == NPT_FOREIGN)
+            continue;
+        offset = spa - address_of(value, level);
+        if (offset < npt_bytes((enum npt_size)level)) {
+            *gpa = (uint64_t)i << (12 + BITS_PER_LEVEL * level) | offset;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool npt_find_spa(const struct npt *npt, uint64_t spa, uint64_t *gpa)
+{
+    return npt->root && find_spa_below(table_at(npt->root), TOP_LEVEL, spa, gpa);
+}
+
 static uint64_t retype_below(uint64_t *table, unsigned level, enum npt_type from, enum npt_type to)
 {
     uint64_t changed = 0;

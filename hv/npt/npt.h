@@ -71,6 +71,8 @@ bool npt_map(struct npt *npt, uint64_t gpa, uint64_t spa, enum npt_size size, ui
 bool npt_lookup(const struct npt *npt, uint64_t gpa, uint64_t *spa, enum npt_size *size);
 /* The same with the type, and for frames without memory too; false: nothing was ever said about gpa. */
 bool npt_find(const struct npt *npt, uint64_t gpa, struct npt_page *page);
+/* The other way: where the guest's own memory at `spa` appears to it; false: it is not this guest's. */
+bool npt_find_spa(const struct npt *npt, uint64_t spa, uint64_t *gpa);
 /* Give back every page that is mapped and the guest's own, by its order, and every table; the root too. */
 void npt_destroy(struct npt *npt, void (*give_back)(uint64_t spa, unsigned order));
 /* Largest size that fits at gpa: aligned, within [gpa, end), not above limit. */

@@ -325,7 +325,34 @@ START_TEST(pages_fit_only_aligned_and_whole)
 }
 END_TEST
 
-UNIT_TESTS("hv npt", a_256_mib_guest_takes_127_large_and_480_small_entries,
+START_TEST(a_frame_is_found_where_the_guest_has_it_unless_it_is_not_its_own)
+{
+    struct npt npt;
+    uint64_t gpa;
+
+    setup(POOL_PAGES);
+    ck_assert(npt_init(&npt, take_table));
+    ck_assert(npt_map(&npt, 0x200000, 0x40000000, NPT_2M, NPT_WRITE));
+    ck_assert(npt_map(&npt, 3 * GIB, 0x80000000, NPT_1G, NPT_WRITE));
+    ck_assert(npt_map(&npt, 0x1000, 0x7000, NPT_4K, 0));
+    ck_assert(npt_map(&npt, 0x2000, 0x9000, NPT_4K, NPT_BORROWED));
+    ck_assert(npt_find_spa(&npt, 0x7ABC, &gpa));
+    ck_assert_uint_eq(gpa, 0x1ABC);
+    ck_assert(npt_find_spa(&npt, 0x401FFFFF, &gpa));
+    ck_assert_uint_eq(gpa, 0x3FFFFF);
+    ck_assert(!npt_find_spa(&npt, 0x40200000, &gpa));
+    ck_assert(npt_find_spa(&npt, 0xBFFFFFFF, &gpa));
+    ck_assert_uint_eq(gpa, 3 * GIB + 0x3FFFFFFF);
+    ck_assert(!npt_find_spa(&npt, 0x9000, &gpa)); /* borrowed */
+    ck_assert(!npt_find_spa(&npt, 0x1000, &gpa)); /* a gPA is not an sPA */
+    ck_assert(npt_set_type(&npt, 0x1000, NPT_BALLOONED, NPT_FOR_BALLOON));
+    ck_assert(!npt_find_spa(&npt, 0x7000, &gpa));
+    ck_assert(!npt_find_spa(&npt, 0, &gpa)); /* what a ballooned entry holds is no address */
+}
+END_TEST
+
+UNIT_TESTS("hv npt", a_frame_is_found_where_the_guest_has_it_unless_it_is_not_its_own,
+           a_256_mib_guest_takes_127_large_and_480_small_entries,
            leaf_entries_are_user_writable_accessed_and_dirty, lookups_find_the_page_and_the_offset_in_it,
            a_split_changes_no_translation, destroying_gives_back_each_table_and_each_page_of_the_guests_own,
            wrong_requests_are_refused_and_change_nothing, a_type_decides_what_the_processor_lets_through,

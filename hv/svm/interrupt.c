@@ -52,6 +52,12 @@ void svm_inject_interrupt(struct svm_vcpu *vcpu, uint8_t vector)
     vcpu->vmcb->eventinj = EVENT_V | EVENT_TYPE_INTR << EVENT_TYPE_SHIFT | vector;
 }
 
+void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code, uint32_t code)
+{
+    vcpu->vmcb->eventinj = EVENT_V | (has_code ? EVENT_EV | (uint64_t)code << 32 : 0) | EVENT_TYPE_EXCEPTION << 8 |
+                           vector;
+}
+
 bool svm_has_event(const struct svm_vcpu *vcpu)
 {
     return vcpu->vmcb->eventinj & EVENT_V;

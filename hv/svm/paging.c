@@ -12,13 +12,39 @@
 #define EXC_PF 14
 #define CONTROL_REGISTERS (1u << 0 | 1u << 3 | 1u << 4)
 
+static uint64_t own_mce(const struct svm_vcpu *vcpu, uint64_t cr4)
+{
+    if (!svm_takes_machine_checks())
+        return cr4;
+    return vcpu->mce ? cr4 | CR4_MCE : cr4 & ~(uint64_t)CR4_MCE;
+}
+
 struct svm_paging svm_guest_paging(const struct svm_vcpu *vcpu)
 {
     const struct vmcb *vmcb = vcpu->vmcb;
 
     if (vcpu->shadow)
         return vcpu->own;
-    return (struct svm_paging){ vmcb->cr0, vmcb->cr3, vmcb->cr4, vmcb->efer & ~(uint64_t)EFER_SVME };
+    return (struct svm_paging){ vmcb->cr0, vmcb->cr3, own_mce(vcpu, vmcb->cr4), vmcb->efer & ~(uint64_t)EFER_SVME };
+}
+
+/*
+ * A #MC that finds CR4.MCE clear shuts the processor down, guest or not (APM2 9.3.2, 15.14.1), so that hv keeps
+ * it set and the
+ * guest's own beside it. A guest that has it set may read CR4 itself.
+ */
+static void keep_mce(struct svm_vcpu *vcpu, uint64_t cr4)
+{
+    struct vmcb *vmcb = vcpu->vmcb;
+
+    if (!svm_takes_machine_checks())
+        return;
+    vcpu->mce = cr4 & CR4_MCE;
+    vmcb->cr4 |= CR4_MCE;
+    vmcb->intercept_cr_write |= 1u << 4;
+    if (!vcpu->shadow)
+        vmcb->intercept_cr_read = (uint16_t)(vcpu->mce ? vmcb->intercept_cr_read & ~(1u << 4)
+                                                       : vmcb->intercept_cr_read | 1u << 4);
 }
 
 /*
@@ -41,6 +67,7 @@ void svm_set_guest_paging(struct svm_vcpu *vcpu, const struct svm_paging *value)
     } else {
         vmcb->cr3 = value->cr3;
     }
+    keep_mce(vcpu, value->cr4);
     vmcb->efer = efer | EFER_SVME;
 }
 

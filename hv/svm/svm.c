@@ -27,6 +27,7 @@
 #define DR7_RESET 0x00000400ull
 #define EFER_GUEST_BITS (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 #define CR0_PG (1ull << 31)
+#define EXC_MC 18
 
 uint64_t svm_world_switch(uint64_t guest_vmcb, struct svm_registers *registers, uint64_t host_vmcb);
 
@@ -131,11 +132,17 @@ static void set_intercepts(struct vmcb *vmcb)
                         INTERCEPT_SHUTDOWN;
     vmcb->intercept_2 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD | INTERCEPT_VMSAVE | INTERCEPT_STGI |
                         INTERCEPT_CLGI | INTERCEPT_SKINIT | INTERCEPT_MONITOR | INTERCEPT_MWAIT;
+    vmcb->intercept_exceptions = 1u << EXC_MC;
     if (options_chosen.intercept_cr3_write)
         vmcb->intercept_cr_write = 1u << 3;
     vmcb->iopm_base_pa = iopm;
     vmcb->msrpm_base_pa = msrpm;
     vmcb->v_intr = V_INTR_MASKING;
+}
+
+bool svm_takes_machine_checks(void)
+{
+    return options_chosen.machine_check;
 }
 
 /* The guest's PAT MSR is hv's business: the processor's stays hv's. */
@@ -158,6 +165,14 @@ static void set_flat_state(struct vmcb *vmcb)
     vmcb->dr7 = DR7_RESET;
     vmcb->rflags = RFLAGS_FIXED;
     vmcb->g_pat = G_PAT_RESET;
+}
+
+/* CR0, CR3 and CR4 as set_flat_state left them, with what hv wants to be set in them. */
+static void set_flat_paging(struct svm_vcpu *vcpu)
+{
+    struct svm_paging flat = { .cr0 = CR0_RESET };
+
+    svm_set_guest_paging(vcpu, &flat);
 }
 
 static void *zeroed_page(void)
@@ -192,6 +207,7 @@ bool svm_vcpu_init(struct svm_vcpu *vcpu, uint64_t n_cr3)
     set_flat_state(vcpu->vmcb);
     vcpu->vmcb->np_enable = 1;
     vcpu->vmcb->n_cr3 = n_cr3;
+    set_flat_paging(vcpu);
     return true;
 }
 
@@ -316,12 +332,6 @@ void svm_set_rflags(struct svm_vcpu *vcpu, uint64_t value)
     vcpu->vmcb->rflags = value | RFLAGS_FIXED;
 }
 
-void svm_inject_exception(struct svm_vcpu *vcpu, unsigned vector, bool has_code, uint32_t code)
-{
-    vcpu->vmcb->eventinj = EVENT_V | (has_code ? EVENT_EV | (uint64_t)code << 32 : 0) | EVENT_TYPE_EXCEPTION << 8 |
-                           vector;
-}
-
 bool svm_set_guest_efer(struct svm_vcpu *vcpu, uint64_t value, bool long_mode_allowed)
 {
     struct svm_paging now = svm_guest_paging(vcpu);
@@ -349,6 +359,7 @@ const char *svm_exit_name(uint64_t exitcode)
     NAME(VMEXIT_CR4_WRITE);
     NAME(VMEXIT_CR8_WRITE);
     NAME(VMEXIT_EXCP_PF);
+    NAME(VMEXIT_EXCP_MC);
     NAME(VMEXIT_INTR);
     NAME(VMEXIT_NMI);
     NAME(VMEXIT_INIT);

@@ -41,6 +41,7 @@ struct svm_vcpu {
     bool in_guest, flush_wanted; /* atomic; flush.c */
     bool shadow;                 /* the VMCB's CR0, CR3, CR4 and EFER are hv's; the guest's are these: */
     struct svm_paging own;
+    bool mce;                    /* the guest's own CR4.MCE; the VMCB's is hv's */
     bool context_new;            /* svm_set_context gave it others: tables are to be found for them */
     uint32_t apic_id;            /* of the core it is on while in_guest */
 };
@@ -49,6 +50,7 @@ struct svm_vcpu {
 const char *svm_missing(struct svm_features *features);
 /* Bitmaps shared by all guests. */
 struct svm_options {
+    bool machine_check;       /* hv takes #MC: CR4.MCE stays set while a guest runs, whatever the guest's own says */
     bool intercept_cr3_write; /* npt_cr3w=: as Xen through 3.4, so that both can be measured */
 };
 void svm_init(const struct svm_options *options);
@@ -107,6 +109,8 @@ void svm_set_guest_paging(struct svm_vcpu *vcpu, const struct svm_paging *value)
 void svm_use_shadow(struct svm_vcpu *vcpu);
 /* For svm_use_shadow. */
 void svm_shadow_msrs(struct svm_vcpu *vcpu);
+/* Of svm_options, for svm_set_guest_paging. */
+bool svm_takes_machine_checks(void);
 /* CR3 for the processor; another one means a new ASID. */
 void svm_set_shadow_root(struct svm_vcpu *vcpu, uint64_t cr3);
 /* hv's own PAT: every memory type has an index, and index 0 is write-back, which hv itself uses. */

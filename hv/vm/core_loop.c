@@ -8,6 +8,7 @@
 #include "hv/vm/devices.h"
 #include "hv/vm/event_channel.h"
 #include "hv/vm/interrupts.h"
+#include "hv/vm/machine_check.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/report.h"
 #include "hv/vm/schedule_queue.h"
@@ -31,13 +32,22 @@ static enum exit_result enter_guest(struct svm_core *svm_core, struct vcpu *vcpu
 }
 
 /* What interrupt handlers have left to do. */
-static void run_deferred(void (*link_work)(void))
+static void run_deferred(struct percore *core, void (*link_work)(void))
 {
+    if (core->machine_check_due)
+        machine_check_run(core);
+    if (!core->timer_due)
+        return;
     timers_run();
     if (link_work && link_noticed())
         link_work();
     if (console_input_noticed())
         event_raise_control(VIRQ_CONSOLE);
+}
+
+static bool has_deferred(const struct percore *core)
+{
+    return core->timer_due || core->machine_check_due;
 }
 
 static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcpu *vcpu,
@@ -54,10 +64,10 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
     if (vcpu->halted && exit_halts(vcpu))
         result = EXIT_BLOCK;
     while (result == EXIT_RESUME) {
-        if (core->timer_due)
-            run_deferred(options->link_work);
+        if (has_deferred(core))
+            run_deferred(core, options->link_work);
         interrupts_disable();
-        if (core->timer_due) {
+        if (has_deferred(core)) {
             interrupts_enable();
             continue;
         }
@@ -81,7 +91,7 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
 static void wait_for_work(struct percore *core)
 {
     interrupts_disable();
-    if (!core->reschedule && !core->timer_due)
+    if (!core->reschedule && !has_deferred(core))
         interrupts_wait();
     __atomic_store_n(&core->idle, false, __ATOMIC_RELEASE);
     interrupts_enable();
@@ -94,13 +104,14 @@ void schedule_loop(const struct schedule_options *options)
     const struct vcpu *last = NULL;
 
     svm_core_init(svm_core, options->asids);
+    machine_check_core_begin();
     schedule_begin(core->index, options->slice_ns);
     interrupts_enable();
     for (;;) {
         struct vcpu *vcpu;
 
-        if (core->timer_due)
-            run_deferred(options->link_work);
+        if (has_deferred(core))
+            run_deferred(core, options->link_work);
         mask_cores_follow(core);
         vcpu = schedule_take(core);
         if (!vcpu) {

@@ -4,6 +4,7 @@
 #include "hv/vm/devices.h"
 #include "hv/vm/hypercall.h"
 #include "hv/vm/interrupts.h"
+#include "hv/vm/machine_check.h"
 #include "hv/vm/paging_shadow.h"
 #include "hv/vm/physmap.h"
 
@@ -146,6 +147,8 @@ enum exit_result exit_handle(struct vcpu *vcpu)
         return vmexit_invlpg(vcpu);
     case VMEXIT_EXCP_PF:
         return vmexit_page_fault(vcpu);
+    case VMEXIT_EXCP_MC:
+        return vmexit_machine_check(vcpu);
     case VMEXIT_TASK_SWITCH: /* it would load CR3 */
         return exit_crash(vcpu, "a task switch, which hv does not carry out under shadow paging");
     case VMEXIT_CPUID:
@@ -162,6 +165,7 @@ enum exit_result exit_handle(struct vcpu *vcpu)
         return vmexit_hlt(vcpu);
     case VMEXIT_IRET: /* carried out at the next entry */
         interrupts_iret(vcpu);
+        machine_check_iret(vcpu);
         return EXIT_RESUME;
     case VMEXIT_INVD: /* the guest's caches are the machine's: nothing that may be thrown away */
         exit_skip(vcpu, INSTRUCTION_INVD);

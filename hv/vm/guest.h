@@ -86,6 +86,11 @@ struct vcpu {
     uint64_t apic_due;         /* clock_now() of the local APIC's next timer interrupt; VTIME_NEVER */
     bool halted;               /* in HLT: only an interrupt or vcpu_op ends it */
     bool nmi_pending, nmi_blocked; /* blocked: from its injection to the handler's IRET */
+    bool machine_check_pending; /* atomic: #MC is to be injected */
+    bool machine_check_active;  /* from its injection to the handler's IRET */
+    bool held;                  /* took an error that is not resolved; the scheduler's lock guards it */
+    uint64_t affinity_before;   /* the machine check moved it: where it may run otherwise; 0: it did not */
+    uint32_t machine_check_record; /* that was sent last */
     bool cr8_armed;            /* generation 1: the next CR8 write exits */
 };
 
@@ -124,6 +129,7 @@ struct guest {
     char line[CONSOLE_LINE / 2];
     unsigned line_length;
     uint64_t grant_frames; /* spa of the grant table, 0: not asked for */
+    bool mca_driver, mca_ready; /* hvm_register was called; with ready=1 */
     uint64_t nb_cfg;     /* MSRC001_001F as the guest wrote it */
     struct vdev vdev;
     struct lock vdev_lock;

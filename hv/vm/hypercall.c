@@ -94,6 +94,7 @@ static const struct hypercall_row hypercalls[] = {
     { HYPERCALL_EVENT_CHANNEL_OP, "event_channel_op", hypercall_event_channel_op, CALLER_ANY },
     { HYPERCALL_HVM_OP, "hvm_op", hypercall_hvm_op, CALLER_ANY },
     { HYPERCALL_SYSCTL, "sysctl", hypercall_sysctl, CALLER_ANY },
+    { HYPERCALL_MCA, "mca", hypercall_mca, CALLER_ANY },
     { HYPERCALL_DOMCTL, "domctl", hypercall_domctl, CALLER_CONTROL },
 };
 

@@ -50,6 +50,7 @@ int64_t hypercall_event_channel_op(struct hypercall *call);
 int64_t hypercall_hvm_op(struct hypercall *call);
 int64_t hypercall_sysctl(struct hypercall *call);
 int64_t hypercall_domctl(struct hypercall *call);
+int64_t hypercall_mca(struct hypercall *call);
 /* What carries out domctl's hv_migrate; set once, before any guest runs. */
 struct domctl_hv_migrate;
 typedef int64_t hypercall_migrate(struct hypercall *call, struct guest *source, struct domctl_hv_migrate *op);

@@ -10,6 +10,7 @@
 #include "hv/vm/control_memory.h"
 #include "hv/vm/domain_info.h"
 #include "hv/vm/hypercall.h"
+#include "hv/vm/machine_check_case.h"
 #include "hv/vm/modules.h"
 #include "hv/vm/schedule.h"
 
@@ -135,6 +136,7 @@ static int64_t destroy(struct hypercall *call)
     int64_t error = get_other(call, &op, &guest);
 
     if (!error) {
+        machine_check_operation("destroydomain", guest, MACHINE_CHECK_ALL_FRAMES, 0, true);
         guest_destroy(guest);
         return 0;
     }
@@ -152,9 +154,11 @@ static int64_t pause(struct hypercall *call)
     struct guest *guest;
     int64_t error = get_other(call, &op, &guest);
 
-    if (!error)
-        schedule_pause(guest);
-    return error;
+    if (error)
+        return error;
+    schedule_pause(guest);
+    machine_check_operation("pausedomain", guest, MACHINE_CHECK_ALL_FRAMES, 0, false);
+    return 0;
 }
 
 static int64_t unpause(struct hypercall *call)
@@ -168,6 +172,7 @@ static int64_t unpause(struct hypercall *call)
     if (!guest->pauses)
         return -XEN_EINVAL;
     schedule_unpause(guest);
+    machine_check_operation("unpausedomain", guest, MACHINE_CHECK_ALL_FRAMES, 0, false);
     return 0;
 }
 

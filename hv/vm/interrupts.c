@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/vm/interrupts.h"
 
+#include "hv/core/lapic.h"
+#include "hv/core/traps.h"
 #include "hv/vm/event_channel.h"
+
+#define EXC_MC 18
 
 static enum cr8_generation generation = CR8_NEVER;
 
@@ -33,7 +37,7 @@ void interrupts_leave(struct vcpu *vcpu)
  */
 static void enter_nmi(struct vcpu *vcpu)
 {
-    if (!vcpu->nmi_pending || vcpu->nmi_blocked || svm_has_event(&vcpu->svm))
+    if (!vcpu->nmi_pending || vcpu->nmi_blocked || vcpu->machine_check_active || svm_has_event(&vcpu->svm))
         return;
     vcpu->nmi_pending = false;
     vcpu->nmi_blocked = true;
@@ -41,8 +45,31 @@ static void enter_nmi(struct vcpu *vcpu)
     svm_intercept_iret(&vcpu->svm, true);
 }
 
+/*
+ * Machine check over NMI, never itself (priorities none < NMI < MCE): it may come in an NMI's handler, whose IRET then is the
+ * second one. An event that waits in EVENTINJ goes first; the interrupt that hv sends itself ends the guest's run behind it.
+ */
+static void enter_machine_check(struct vcpu *vcpu)
+{
+    if (!vcpu->machine_check_pending || vcpu->machine_check_active)
+        return;
+    if (svm_has_event(&vcpu->svm)) {
+        lapic_send_self(VECTOR_FLUSH);
+        return;
+    }
+    __atomic_store_n(&vcpu->machine_check_pending, false, __ATOMIC_RELEASE);
+    vcpu->machine_check_active = true;
+    svm_inject_exception(&vcpu->svm, EXC_MC, false, 0);
+    svm_intercept_iret(&vcpu->svm, true);
+}
+
 void interrupts_iret(struct vcpu *vcpu)
 {
+    if (vcpu->machine_check_active) {
+        vcpu->machine_check_active = false;
+        svm_intercept_iret(&vcpu->svm, vcpu->nmi_blocked);
+        return;
+    }
     vcpu->nmi_blocked = false;
     svm_intercept_iret(&vcpu->svm, false);
 }
@@ -97,6 +124,7 @@ void interrupts_enter(struct vcpu *vcpu)
     bool masked, extint = has_extint(vcpu), called = is_called(vcpu), can_take;
     int vector = next_vector(apic, &masked);
 
+    enter_machine_check(vcpu);
     enter_nmi(vcpu);
     can_take = svm_can_take_interrupt(&vcpu->svm);
     if (can_take && called) {
@@ -128,6 +156,8 @@ bool interrupts_wake(struct vcpu *vcpu)
     bool masked;
     int vector = next_vector(&vcpu->apic, &masked);
 
+    if (vcpu->machine_check_pending && !vcpu->machine_check_active)
+        return true;
     if (vcpu->nmi_pending && !vcpu->nmi_blocked)
         return true;
     return svm_interrupts_enabled(&vcpu->svm) && ((vector != VLAPIC_NONE && !masked) || has_extint(vcpu) || is_called(vcpu));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the three generations arrange in the VMCB before an entry. */
+#include "hv/core/lapic.h"
+#include "hv/core/traps.h"
 #include "hv/vm/event_channel.h"
 #include "hv/vm/interrupts.h"
 
@@ -29,6 +31,14 @@ bool event_is_due(struct vcpu *vcpu)
 {
     ck_assert_ptr_eq(vcpu->guest, &guest);
     return event_due;
+}
+
+static unsigned sent_to_itself;
+
+void lapic_send_self(uint8_t vector)
+{
+    ck_assert_uint_eq(vector, VECTOR_FLUSH);
+    sent_to_itself++;
 }
 
 static struct vcpu vcpu_at(unsigned level, bool request)
@@ -275,7 +285,57 @@ START_TEST(events_come_by_the_callback_vector_before_all_others)
 }
 END_TEST
 
-UNIT_TESTS("interrupts", events_come_by_the_callback_vector_before_all_others,
+/* Priorities none < NMI < MCE (hypervisor-features.md A6.4): #MC in an NMI's handler, not the other way, never in its own. */
+START_TEST(a_machine_check_comes_over_an_nmi_and_blocks_what_is_below_until_its_iret)
+{
+    struct vcpu vcpu = vcpu_at(0, false);
+
+    interrupts_init(CR8_NEVER);
+    vcpu.nmi_pending = true;
+    interrupts_enter(&vcpu);
+    vmcb.eventinj = 0;
+    vcpu.machine_check_pending = true;
+    ck_assert(interrupts_wake(&vcpu));
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, EVENT_V | EVENT_TYPE_EXCEPTION << 8 | 18);
+    ck_assert(!vcpu.machine_check_pending);
+    vmcb.eventinj = 0;
+    vcpu.machine_check_pending = vcpu.nmi_pending = true;
+    ck_assert(!interrupts_wake(&vcpu));
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, 0);
+    ck_assert(vcpu.machine_check_pending);
+    interrupts_iret(&vcpu); /* the machine check's: the NMI's handler goes on, and IRET is still wanted */
+    ck_assert(vmcb.intercept_1 & INTERCEPT_IRET);
+    ck_assert(vcpu.nmi_blocked);
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, EVENT_V | EVENT_TYPE_EXCEPTION << 8 | 18);
+    vmcb.eventinj = 0;
+    interrupts_iret(&vcpu);
+    interrupts_iret(&vcpu);
+    ck_assert(!(vmcb.intercept_1 & INTERCEPT_IRET));
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, EVENT_V | EVENT_TYPE_NMI << 8 | 2);
+}
+END_TEST
+
+START_TEST(a_machine_check_behind_another_event_ends_the_guests_run_right_after_it)
+{
+    struct vcpu vcpu = vcpu_at(0, false);
+
+    interrupts_init(CR8_NEVER);
+    sent_to_itself = 0;
+    vmcb.eventinj = EVENT_V | 0x55;
+    vcpu.machine_check_pending = true;
+    interrupts_enter(&vcpu);
+    ck_assert_uint_eq(vmcb.eventinj, EVENT_V | 0x55);
+    ck_assert_uint_eq(sent_to_itself, 1);
+    ck_assert(vcpu.machine_check_pending);
+}
+END_TEST
+
+UNIT_TESTS("interrupts", a_machine_check_comes_over_an_nmi_and_blocks_what_is_below_until_its_iret,
+           a_machine_check_behind_another_event_ends_the_guests_run_right_after_it, events_come_by_the_callback_vector_before_all_others,
            generation_0_intercepts_reads_and_writes_always,
            generation_1_intercepts_writes_while_tpr_masks_a_request, generation_1_disarms_when_the_write_let_it_in,
            generation_1_leaves_what_if_blocks_to_the_window,

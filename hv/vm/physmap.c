@@ -215,6 +215,21 @@ int64_t physmap_set_type(struct guest *guest, uint64_t gpa, enum npt_type type)
     return done ? 0 : -XEN_ENOMEM;
 }
 
+int64_t physmap_break(struct guest *guest, uint64_t gpa)
+{
+    struct npt_page page;
+    bool done = false;
+
+    gpa = page_of(gpa);
+    lock_acquire(&guest->memory_lock);
+    if (npt_find(&guest->npt, gpa, &page) && is_own(page.type))
+        done = npt_place(&guest->npt, gpa, 0, NPT_BALLOONED, NPT_FOR_RETIREMENT);
+    if (done)
+        paging_lowered(guest, gpa, PAGE_SIZE);
+    lock_release(&guest->memory_lock);
+    return done ? 0 : -XEN_EINVAL;
+}
+
 int64_t physmap_retire(struct guest *guest, uint64_t gpa)
 {
     struct npt_page page;

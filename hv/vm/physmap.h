@@ -34,6 +34,8 @@ int64_t physmap_back(struct guest *guest, uint64_t gpa);
 int64_t physmap_share(struct guest *guest, uint64_t gpa, uint64_t spa);
 /* The frame's accesses are emulated from now on (what was there goes back to hv), its writes dropped, or all is RAM. */
 int64_t physmap_set_type(struct guest *guest, uint64_t gpa, enum npt_type type);
+/* The frame is bad: the guest has nothing there any more, and nobody gets it again. */
+int64_t physmap_break(struct guest *guest, uint64_t gpa);
 /* Move the data to another frame; the old one is used by nobody any more. Pauses the guest, which is not the caller. */
 int64_t physmap_retire(struct guest *guest, uint64_t gpa);
 

@@ -4,6 +4,7 @@
 #include "hv/core/format.h"
 #include "hv/core/percore.h"
 #include "hv/vm/guest.h"
+#include "hv/vm/machine_check_counts.h"
 #include "hv/vm/map_counts.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/schedule.h"
@@ -133,6 +134,7 @@ void report_and_stop(void)
         failed += guests[i].outcome != GUEST_FINISHED;
     }
     print_totals();
+    machine_check_report();
     for (unsigned i = 0; i < percore_count; i++)
         console_print("asid core=%u assignments=%lu flushes=%lu", i, (unsigned long)schedule_asid_assignments(i),
                       (unsigned long)schedule_asid_flushes(i));

@@ -223,6 +223,22 @@ void schedule_unpause(struct guest *guest)
     lock_release(&schedule_lock);
 }
 
+void schedule_hold(struct vcpu *vcpu, bool hold)
+{
+    lock_acquire(&schedule_lock);
+    vcpu->held = hold;
+    if (hold)
+        kick(vcpu, VECTOR_FLUSH);
+    else if (vcpu->state == VCPU_RUNNABLE)
+        find_core(vcpu);
+    lock_release(&schedule_lock);
+}
+
+struct vcpu *schedule_running(unsigned core)
+{
+    return __atomic_load_n(&running[core], __ATOMIC_ACQUIRE);
+}
+
 uint64_t schedule_set_affinity(struct vcpu *vcpu, uint64_t cores)
 {
     cores &= (1ull << percore_count) - 1;
@@ -243,7 +259,7 @@ uint64_t schedule_set_affinity(struct vcpu *vcpu, uint64_t cores)
 static bool can_run(const struct vcpu *vcpu, unsigned core)
 {
     return vcpu->state == VCPU_RUNNABLE && vcpu->guest->outcome == GUEST_RUNS && !vcpu->guest->pauses &&
-           !vcpu->credit.parked && allows(vcpu, core);
+           !vcpu->held && !vcpu->credit.parked && allows(vcpu, core);
 }
 
 /* Who has yielded comes last; then by priority; then by how long it has waited. */
@@ -324,8 +340,8 @@ struct vcpu *schedule_take(struct percore *core)
 
 bool schedule_may_go_on(const struct vcpu *vcpu, const struct percore *core)
 {
-    return !core->reschedule && !vcpu->down_wanted && vcpu->guest->outcome == GUEST_RUNS && !vcpu->guest->pauses &&
-           !stopping;
+    return !core->reschedule && !vcpu->down_wanted && !vcpu->held && vcpu->guest->outcome == GUEST_RUNS &&
+           !vcpu->guest->pauses && !stopping;
 }
 
 /* ---- Leaving -------------------------------------------------------------------------------------------- */

@@ -33,6 +33,10 @@ void schedule_wake(struct vcpu *vcpu);
 /* Each pause wants its unpause. When schedule_pause returns, no core runs a vCPU of the guest, not the caller's own. */
 void schedule_pause(struct guest *guest);
 void schedule_unpause(struct guest *guest);
+/* This one vCPU is not entered, until it is let go. Does not wait for it to leave. */
+void schedule_hold(struct vcpu *vcpu, bool hold);
+/* Whom a core is working for; NULL: nobody. Takes no lock. */
+struct vcpu *schedule_running(unsigned core);
 /* The cores that the vCPU may run on, of those there are; returns them, 0 (and no change): none is there. */
 uint64_t schedule_set_affinity(struct vcpu *vcpu, uint64_t cores);
 /* Time spent running, waiting for a core, blocked, offline. */

@@ -120,6 +120,7 @@ static inline void cr3_write(uint64_t value)
     __asm__ volatile("movq %0, %%cr3" : : "r"(value) : "memory");
 }
 
+#define CR4_MCE (1u << 6)
 #define CR4_OSFXSR (1u << 9)
 
 static inline uint64_t cr4_read(void)
