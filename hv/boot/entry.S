@@ -5,6 +5,7 @@
  * 2 MiB pages; hv_main adds what memory lies above.
  */
 #include "hv/core/multiboot.h"
+#include "hv/x86/pv_layout.h"
 #include "hv/x86/selectors.h"
 
 #define CR0_PE 0x00000001
@@ -16,7 +17,7 @@
 #define MSR_EFER 0xC0000080
 #define EFER_LME_NXE 0x900
 #define PTE_TABLE 0x63    /* present, writable, accessed, dirty */
-#define PTE_2M 0x1E3      /* and page size, global */
+#define PTE_2M 0x0E3      /* and page size; not global: paravirtual guests use the same addresses */
 #define FIRST_STACK_SIZE 0x4000
 
         .section .multiboot, "a"
@@ -37,6 +38,7 @@ entry32:
 
         /* Tables: one PML4, one PDPT, four page directories of 2 MiB pages. */
         movl $(boot_pdpt + PTE_TABLE), boot_pml4
+        movl $(boot_pdpt + PTE_TABLE), boot_pml4 + 8 * PV_SLOT_ALIAS
         movl $(boot_directories + PTE_TABLE), %eax
         xorl %ecx, %ecx
 1:      movl %eax, boot_pdpt(, %ecx, 8)

@@ -11,7 +11,7 @@
 #define MAPPED_AT_ENTRY (4ull << 30)
 #define TABLE_ENTRIES 512
 #define PTE_TABLE 0x63ull  /* present, writable, accessed, dirty */
-#define PTE_2M 0x1E3ull    /* and page size, global */
+#define PTE_2M 0x0E3ull    /* and page size; not global: paravirtual guests use the same addresses */
 
 struct range {
     uint64_t start, end;

@@ -2,6 +2,7 @@
 #include "hv/core/percore.h"
 
 #include "hv/core/memory.h"
+#include "hv/core/text.h"
 
 struct percore percores[CORES_MAX];
 unsigned percore_count;
@@ -18,10 +19,14 @@ uint64_t percore_of_node(unsigned node)
 void percore_init(unsigned index, uint32_t apic_id)
 {
     struct percore *core = &percores[index];
+    char *fault_stack = memory_alloc_page();
 
     core->self = core;
     core->index = index;
     core->apic_id = apic_id;
-    descriptors_load(&core->tables, (uintptr_t)memory_alloc_page() + PAGE_SIZE);
+    /* At the stack's end: whose it is, for who comes in while GS is a guest's (hv/x86/pv_entry.S). */
+    memcpy(fault_stack + PAGE_SIZE - 8, &core, sizeof(core));
+    descriptors_load(&core->tables, (uintptr_t)fault_stack + PAGE_SIZE - 16,
+                     (uintptr_t)memory_alloc_page() + PAGE_SIZE);
     msr_write(MSR_GS_BASE, (uintptr_t)core);
 }

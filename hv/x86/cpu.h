@@ -9,7 +9,13 @@
 #define MSR_APIC_BASE 0x0000001B
 #define MSR_PAT 0x00000277
 #define MSR_EFER 0xC0000080
+#define MSR_STAR 0xC0000081
+#define MSR_LSTAR 0xC0000082
+#define MSR_CSTAR 0xC0000083
+#define MSR_SFMASK 0xC0000084
+#define MSR_FS_BASE 0xC0000100
 #define MSR_GS_BASE 0xC0000101
+#define MSR_KERNEL_GS_BASE 0xC0000102
 #define MSR_BU_CFG2 0xC001102A
 #define MSR_VM_CR 0xC0010114
 #define MSR_VM_HSAVE_PA 0xC0010117
@@ -99,6 +105,21 @@ static inline void port_write32(uint16_t port, uint32_t value)
     __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
 
+#define CR0_TS (1u << 3)
+
+static inline uint64_t cr0_read(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("movq %%cr0, %0" : "=r"(value));
+    return value;
+}
+
+static inline void cr0_write(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%cr0" : : "r"(value) : "memory");
+}
+
 static inline uint64_t cr2_read(void)
 {
     uint64_t value;
@@ -122,6 +143,7 @@ static inline void cr3_write(uint64_t value)
 
 #define CR4_MCE (1u << 6)
 #define CR4_OSFXSR (1u << 9)
+#define CR4_OSXMMEXCPT (1u << 10)
 
 static inline uint64_t cr4_read(void)
 {
@@ -147,6 +169,31 @@ static inline void breakpoints_write(const uint64_t address[4])
 {
     __asm__ volatile("movq %0, %%dr0; movq %1, %%dr1; movq %2, %%dr2; movq %3, %%dr3"
                      : : "r"(address[0]), "r"(address[1]), "r"(address[2]), "r"(address[3]));
+}
+
+static inline uint64_t dr6_read(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("movq %%dr6, %0" : "=r"(value));
+    return value;
+}
+
+static inline void dr6_write(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%dr6" : : "r"(value));
+}
+
+static inline void dr7_write(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%dr7" : : "r"(value));
+}
+
+/* DS, ES, FS and GS as selectors. */
+static inline void selectors_read(uint16_t *ds, uint16_t *es, uint16_t *fs, uint16_t *gs)
+{
+    __asm__ volatile("movw %%ds, %0; movw %%es, %1; movw %%fs, %2; movw %%gs, %3"
+                     : "=r"(*ds), "=r"(*es), "=r"(*fs), "=r"(*gs));
 }
 
 /* x87, MMX and SSE registers, 512 bytes on a 16-byte boundary. hv itself uses none of them. */

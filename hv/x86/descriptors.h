@@ -3,6 +3,7 @@
 #ifndef HV_X86_DESCRIPTORS_H
 #define HV_X86_DESCRIPTORS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What the stubs of traps.S leave on the stack. */
@@ -28,7 +29,17 @@ struct descriptor_tables {
 
 /* Once: the IDT that all cores share. */
 void descriptors_init(void);
-/* On each core: its own GDT and TSS (fault_stack for #DF, NMI and #MC), the shared IDT. */
-void descriptors_load(struct descriptor_tables *tables, uint64_t fault_stack);
+/* On each core: its own GDT and TSS (fault_stack for #DF, NMI and #MC; debug_stack for a guest's #DB), the shared IDT. */
+void descriptors_load(struct descriptor_tables *tables, uint64_t fault_stack, uint64_t debug_stack);
+/* The IDT whose gates work under a paravirtual guest's tables, or hv's own. GIF=0. */
+void descriptors_use_pv(bool pv);
+/* hv's own GDT, IDT and selectors again, after a paravirtual guest's. GIF=0. */
+void descriptors_reload(struct descriptor_tables *tables);
+
+/* pv_entry.S, for hv/pv alone. */
+struct pv_vcpu;
+void pv_enter(struct pv_vcpu *vcpu, uint64_t cr3);
+void pv_back(void);
+extern char pv_syscall64[], pv_syscall32[];
 
 #endif
