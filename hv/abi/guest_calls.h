@@ -60,6 +60,7 @@ struct xenver_feature_info {
     uint32_t submap_index, submap;
 };
 #define XENFEAT_AUTO_TRANSLATED 2
+#define XENFEAT_PAE_PGDIR_ABOVE_4GB 4
 #define XENFEAT_CALLBACK_VECTOR 8
 #define XENFEAT_SAFE_PVCLOCK 9
 

@@ -26,13 +26,8 @@
 #define HYPERCALL_PHYSDEV_OP 33
 #define HYPERCALL_COUNT 64
 
-/* ELF notes, name "Xen". */
-#define XEN_ELFNOTE_ENTRY 1
-#define XEN_ELFNOTE_HYPERCALL_PAGE 2
-#define XEN_ELFNOTE_VIRT_BASE 3
-#define XEN_ELFNOTE_PADDR_OFFSET 4
 
-/* Linear addresses that belong to hv: entries 256-271 of every L4. The machine-to-physical table lies at their start. */
+/* Linear addresses that belong to hv: entries 256-271 of every L4. The machine-to-physical table lies first. */
 #define PV_RESERVED_FIRST 256
 #define PV_RESERVED_END 272
 #define PV_RESERVED_START 0xFFFF800000000000ull
@@ -51,7 +46,7 @@
 #define SIF_INITDOMAIN 2u
 #define SIF_MOD_START_PFN 8u
 
-struct start_info {
+struct pv_start_info {
     char magic[32];
     uint64_t nr_pages;
     uint64_t shared_info; /* machine address */
@@ -67,7 +62,8 @@ struct start_info {
     char cmd_line[1024];
     uint64_t first_p2m_pfn, nr_p2m_frames;
 };
-_Static_assert(offsetof(struct start_info, pt_base) == 88 && offsetof(struct start_info, cmd_line) == 128, "start_info");
+_Static_assert(offsetof(struct pv_start_info, pt_base) == 88 && offsetof(struct pv_start_info, cmd_line) == 128,
+               "start_info");
 
 struct pv_trap_info {
     uint8_t vector;

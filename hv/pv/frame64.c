@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is particular to 64-bit kernels: they run at CPL 3 like their user code, on an L4 and a GS of their own. A trap's
- * frame on the kernel's stack says by RPL 0 in CS that it came from the kernel.
+ * What is particular to 64-bit kernels: they run at CPL 3 like their user code, on an L4 and a GS of their own. A
+ * trap's frame on the kernel's stack says by RPL 0 in CS that it came from the kernel.
  */
 #include "hv/core/memory.h"
 #include "hv/core/text.h"

@@ -63,7 +63,6 @@ void pv_run(struct pv_vcpu *vcpu)
 {
     struct percore *core = percore_self();
     struct table_pointer gdt = { GDT_BYTES - 1, PV_TABLES_START + vcpu->id * VCPU_BYTES };
-    uint64_t cr0 = cr0_read();
 
     gif_clear();
     __atomic_store_n(&vcpu->in_guest, true, __ATOMIC_SEQ_CST);
@@ -72,7 +71,7 @@ void pv_run(struct pv_vcpu *vcpu)
     msr_write(MSR_GS_BASE, alias_of(core));
     load_debug(vcpu);
     if (vcpu->ts)
-        cr0_write(cr0 | CR0_TS);
+        task_switched_write(true);
     gdt_load(&gdt);
     descriptors_use_pv(true);
     pv_enter(vcpu, pv_root(vcpu));
@@ -84,7 +83,7 @@ void pv_run(struct pv_vcpu *vcpu)
     msr_write(MSR_GS_BASE, (uintptr_t)core);
     store_debug(vcpu);
     if (vcpu->ts)
-        cr0_write(cr0);
+        task_switched_write(false);
     __atomic_store_n(&vcpu->in_guest, false, __ATOMIC_SEQ_CST);
     gif_set();
 }

@@ -10,6 +10,7 @@
 #include "hv/vm/interrupts.h"
 #include "hv/vm/machine_check.h"
 #include "hv/vm/paging.h"
+#include "hv/vm/pv_guest.h"
 #include "hv/vm/report.h"
 #include "hv/vm/schedule_queue.h"
 
@@ -19,6 +20,8 @@ static enum exit_result enter_guest(struct svm_core *svm_core, struct vcpu *vcpu
 {
     uint64_t tsc;
 
+    if (vcpu->pv)
+        return pv_guest_run(vcpu);
     interrupts_enter(vcpu);
     vcpu->guest->paging->enter(vcpu);
     counts_handled(&vcpu->counts, tsc_read());
@@ -55,7 +58,10 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
 {
     enum exit_result result = EXIT_RESUME;
 
-    svm_arrive(&vcpu->svm);
+    if (vcpu->pv)
+        pv_arrive(vcpu->pv);
+    else
+        svm_arrive(&vcpu->svm);
     schedule_publish_runstate(vcpu);
     if (vcpu->halted_since) {
         vcpu->counts.halted_cycles += tsc_read() - vcpu->halted_since;
@@ -83,7 +89,10 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
         vcpu->halted_since = tsc_read();
         counts_handled(&vcpu->counts, vcpu->halted_since);
     }
-    svm_leave(&vcpu->svm);
+    if (vcpu->pv)
+        pv_leave(vcpu->pv);
+    else
+        svm_leave(&vcpu->svm);
     schedule_give_back(vcpu, result);
 }
 

@@ -27,7 +27,7 @@ void domain_info_vcpu(const struct vcpu *vcpu, struct domctl_getvcpuinfo *info)
 
 static uint32_t life_flags(const struct guest *guest)
 {
-    uint32_t flags = DOMINF_HVM | (guest->paging == &paging_nested ? DOMINF_HAP : 0);
+    uint32_t flags = guest->pv ? 0 : DOMINF_HVM | (guest->paging == &paging_nested ? DOMINF_HAP : 0);
 
     if (guest->life == GUEST_DYING)
         flags |= DOMINF_DYING;

@@ -16,6 +16,9 @@ enum exit_result {
 enum exit_result exit_handle(struct vcpu *vcpu);
 
 enum exit_result vmexit_cpuid(struct vcpu *vcpu);
+struct cpuid_result;
+/* What the guest sees of a leaf. */
+struct cpuid_result exit_cpuid(const struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf);
 /* What the guest sees of the processor at present. */
 void vmexit_cpuid_features(const struct vcpu *vcpu, struct cpu_features *features);
 enum exit_result vmexit_ioio(struct vcpu *vcpu);

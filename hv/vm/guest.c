@@ -13,6 +13,7 @@
 #include "hv/vm/map_counts.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/physmap.h"
+#include "hv/vm/pv_guest.h"
 #include "hv/vm/pvh.h"
 #include "hv/vm/report.h"
 #include "hv/vm/schedule.h"
@@ -121,7 +122,7 @@ bool guest_populate(struct guest *guest, uint64_t gpa)
     enum npt_size size;
     bool ok;
 
-    if (!ram_stretch(guest, gpa, &start, &end))
+    if (guest->pv || !ram_stretch(guest, gpa, &start, &end))
         return false;
     lock_acquire(&guest->memory_lock);
     ok = npt_find(&guest->npt, gpa, &page); /* another vCPU may have been faster */
@@ -300,7 +301,7 @@ static bool write_boot_information(struct guest *guest)
 
 /* ---- Life ------------------------------------------------------------------------------------------------ */
 
-static bool create_vcpus(struct guest *guest)
+bool guest_create_vcpus(struct guest *guest)
 {
     uint64_t room = memory_alloc(VCPUS_ORDER);
 
@@ -364,7 +365,7 @@ static const char *load(struct guest *guest, const struct multiboot_module *modu
         wrong = "the guest's command line is too long";
     if (wrong)
         return wrong;
-    if (!create_vcpus(guest))
+    if (!guest_create_vcpus(guest))
         return "not enough memory for the vCPUs";
     (pvh ? pvh_enter : enter_multiboot)(&guest->vcpus[0], entry);
     guest->vcpus[0].initialised = true;
@@ -434,6 +435,7 @@ static void free_guest(struct guest *guest)
     if (guest->paging)
         guest->paging->guest_end(guest);
     map_counts_retire(guest);
+    pv_guest_end(guest);
     npt_destroy(&guest->npt, give_back);
     physmap_free(guest);
     __atomic_store_n(&guest->life, GUEST_FREE, __ATOMIC_RELEASE);
@@ -450,7 +452,7 @@ static const char *begin(struct guest *guest)
         return "vcpus= is more than the domain may have";
     if (guest->memory_allowed && guest->spec.memory > guest->memory_allowed)
         return "memory= is more than the domain may have";
-    guest->paging = paging_of(guest->spec.hap);
+    guest->paging = guest->spec.type == GUEST_PV ? &paging_pv : paging_of(guest->spec.hap);
     devices_begin(guest);
     return npt_init(&guest->npt, alloc_table) && guest->paging->guest_begin(guest) ? NULL
                                                                                    : "not enough memory for the guest";
@@ -462,6 +464,8 @@ static const char *build(struct guest *guest, const struct multiboot_module *mod
 
     if (wrong)
         return wrong;
+    if (guest->spec.type == GUEST_PV)
+        return pv_guest_build(guest, module);
     if (!guest->spec.on_demand && !populate_all(guest))
         return "not enough memory for the guest";
     return load(guest, module);
@@ -474,7 +478,9 @@ static const char *build_empty(struct guest *guest)
 
     if (wrong)
         return wrong;
-    return create_vcpus(guest) ? NULL : "not enough memory for the vCPUs";
+    if (guest->spec.type == GUEST_PV)
+        return "a paravirtual guest cannot be made without its kernel";
+    return guest_create_vcpus(guest) ? NULL : "not enough memory for the vCPUs";
 }
 
 const char *guest_build_empty(struct guest *guest, const char *string)

@@ -20,6 +20,7 @@
 #include "hv/migrate/features.h"
 #include "hv/npt/log_dirty.h"
 #include "hv/npt/npt.h"
+#include "hv/pv/pv.h"
 #include "hv/shadow/shadow.h"
 #include "hv/svm/svm.h"
 #include "hv/vdev/vdev.h"
@@ -55,7 +56,8 @@ struct paging_progress {
 };
 
 struct vcpu {
-    struct svm_vcpu svm;
+    struct svm_vcpu svm;       /* of a paravirtual vCPU never run */
+    struct pv_vcpu *pv;        /* NULL: an HVM vCPU */
     struct guest *guest;
     unsigned id;
     enum vcpu_state state;     /* the scheduler's lock guards it */
@@ -104,7 +106,8 @@ struct guest {
     volatile unsigned pauses;  /* above 0: no vCPU is entered; the scheduler's lock guards it */
     unsigned wakers;           /* atomic: armed timers, bound event channels ... that may end a HLT */
     struct guest_spec spec;
-    const struct paging *paging; /* nested or shadow */
+    const struct paging *paging; /* nested, shadow, paravirtual */
+    struct pv_guest *pv;       /* NULL: an HVM guest */
     char string[GUEST_STRING_MAX]; /* the module's; also the guest's command line */
     struct credit_guest share;
     struct cpu_features features; /* that its CPUID shows */
@@ -158,6 +161,8 @@ const char *guest_build(struct guest *guest, const struct multiboot_module *modu
  */
 const char *guest_build_empty(struct guest *guest, const char *string);
 void guest_come_alive(struct guest *guest);
+/* For those who build one: its vCPUs, shared page, events; false: no memory. */
+bool guest_create_vcpus(struct guest *guest);
 /* An alive guest by number, NULL: none. */
 struct guest *guest_by_domid(unsigned domid);
 static inline bool guest_is_alive(const struct guest *guest)

@@ -80,6 +80,19 @@ static const char *parse_cores(struct guest_spec *spec, const char *string)
     return guest_spec_cores(text, &spec->cores) ? NULL : "cpus= wants a list of cores: 0,2-3,^2 or all";
 }
 
+static const char *parse_type(struct guest_spec *spec, const char *string)
+{
+    char text[8] = "hvm";
+
+    option_text(string, "type", text, sizeof(text));
+    spec->type = text_equal(text, "pv") ? GUEST_PV : GUEST_HVM;
+    if (spec->type == GUEST_HVM && !text_equal(text, "hvm"))
+        return "type= must be hvm or pv";
+    if (spec->type == GUEST_PV && (spec->width != 64 || spec->on_demand))
+        return "type=pv wants width=64 and populate=boot";
+    return NULL;
+}
+
 const char *guest_spec_parse(struct guest_spec *spec, const char *string, unsigned index, enum npt_size limit)
 {
     char text[8] = "boot";
@@ -116,5 +129,5 @@ const char *guest_spec_parse(struct guest_spec *spec, const char *string, unsign
     spec->on_demand = text_equal(text, "demand");
     if (!spec->on_demand && !text_equal(text, "boot"))
         return "populate= must be boot or demand";
-    return NULL;
+    return parse_type(spec, string);
 }

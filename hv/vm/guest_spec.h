@@ -15,8 +15,11 @@
 #define GUEST_MEMORY_MIN (4ull << 20)
 #define GUEST_MEMORY_MAX (512ull << 30) /* one nested PML4 entry */
 
+enum guest_type { GUEST_HVM, GUEST_PV };
+
 struct guest_spec {
     char name[GUEST_NAME_MAX];
+    enum guest_type type;   /* type=hvm|pv */
     unsigned width;         /* 64; 32 hides long mode from the guest */
     unsigned vcpus;
     uint64_t memory;        /* bytes */

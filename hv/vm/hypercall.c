@@ -17,6 +17,8 @@ bool exit_linear(struct vcpu *vcpu, uint64_t linear, uint64_t *gpa)
     struct svm_paging registers = svm_guest_paging(&vcpu->svm);
     struct linear_paging paging = { registers.cr0, registers.cr3, registers.cr4, registers.efer };
 
+    if (vcpu->pv)
+        return pv_walk(pv_root(vcpu->pv), linear, true, gpa);
     return linear_to_gpa(&paging, read_gpa, vcpu->guest, linear, gpa);
 }
 
@@ -26,6 +28,8 @@ static bool copy(const struct hypercall *call, uint64_t linear, void *data, uint
     struct guest *guest = call->vcpu->guest;
     char *bytes = data;
 
+    if (call->vcpu->pv)
+        return out ? pv_copy_out(call->vcpu->pv, linear, data, size) : pv_copy_in(call->vcpu->pv, data, linear, size);
     while (size) {
         uint64_t piece = PAGE_SIZE - (linear & (PAGE_SIZE - 1)), gpa;
 

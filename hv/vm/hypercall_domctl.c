@@ -284,11 +284,19 @@ static int64_t scheduler(struct hypercall *call)
 
 /* ---- Memory ---------------------------------------------------------------------------------------------- */
 
+/* A paravirtual guest's map is its own tables, which hv does not rewrite behind its back. */
+static int64_t get_translated(const struct hypercall *call, struct domctl *op, struct guest **guest)
+{
+    int64_t error = get_other(call, op, guest);
+
+    return error ? error : (*guest)->pv ? -XEN_EOPNOTSUPP : 0;
+}
+
 static int64_t shadow(struct hypercall *call)
 {
     struct domctl op;
     struct guest *guest;
-    int64_t error = get_other(call, &op, &guest);
+    int64_t error = get_translated(call, &op, &guest);
 
     if (!error)
         error = control_shadow_op(call, guest, &op.shadow_op);
@@ -306,7 +314,7 @@ static int64_t migrate(struct hypercall *call)
 {
     struct domctl op;
     struct guest *guest;
-    int64_t error = get_other(call, &op, &guest);
+    int64_t error = get_translated(call, &op, &guest);
 
     if (!error)
         error = migrate_handler(call, guest, &op.hv_migrate);
@@ -319,7 +327,7 @@ static int64_t memory(struct hypercall *call)
 {
     struct domctl op;
     struct guest *guest;
-    int64_t error = get_other(call, &op, &guest);
+    int64_t error = get_translated(call, &op, &guest);
 
     if (!error)
         error = control_hv_memory(guest, &op.hv_memory);

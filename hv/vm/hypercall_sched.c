@@ -5,6 +5,7 @@
 #include "hv/vm/event_channel.h"
 #include "hv/vm/interrupts.h"
 #include "hv/vm/schedule.h"
+#include "hv/vm/shared_info.h"
 #include "hv/vm/vcpu_timer.h"
 
 static int64_t yield(struct hypercall *call)
@@ -15,6 +16,10 @@ static int64_t yield(struct hypercall *call)
 
 static int64_t block(struct hypercall *call)
 {
+    struct vcpu_info_64 *info = shared_info_vcpu(call->vcpu);
+
+    if (call->vcpu->pv && info)
+        info->evtchn_upcall_mask = 0; /* as STI before HLT */
     if (!event_is_due(call->vcpu) && !interrupts_wake(call->vcpu))
         call->result = EXIT_BLOCK;
     return 0;

@@ -4,6 +4,7 @@
 
 #include "hv/core/clock.h"
 #include "hv/core/memory.h"
+#include "hv/vm/pv_guest.h"
 #include "hv/vm/schedule.h"
 #include "hv/vm/shared_info.h"
 #include "hv/vm/vcpu_timer.h"
@@ -40,10 +41,12 @@ static void set_context_64(struct vcpu *vcpu, const struct vcpu_hvm_x86_64 *c)
                                                   .rsi = c->rsi, .rdi = c->rdi };
 }
 
-static int64_t initialise(const struct hypercall *call, struct vcpu *target)
+static int64_t initialise(struct hypercall *call, struct vcpu *target)
 {
     struct vcpu_hvm_context context;
 
+    if (target->pv)
+        return pv_initialise(call, target);
     if (!hypercall_copy_in(call, &context, call->argument[2], sizeof(context)))
         return -XEN_EFAULT;
     if (context.mode != VCPU_HVM_MODE_32B && (context.mode != VCPU_HVM_MODE_64B || target->guest->spec.width != 64))
@@ -109,7 +112,7 @@ static int64_t register_runstate(struct hypercall *call)
         return -XEN_EFAULT;
     if (linear % PAGE_SIZE > PAGE_SIZE - sizeof(struct vcpu_runstate_info))
         return -XEN_EINVAL;
-    if (!exit_linear(call->vcpu, linear, &gpa))
+    if (!exit_linear(call->vcpu, linear, &gpa) || !pv_hold_writable(call->vcpu, gpa))
         return -XEN_EFAULT;
     target_of(call)->runstate_gpa = gpa;
     schedule_publish_runstate(target_of(call));
@@ -153,6 +156,8 @@ static int64_t register_info(struct hypercall *call)
     if (!hypercall_copy_in(call, &op, call->argument[2], sizeof(op)))
         return -XEN_EFAULT;
     if (op.gfn >= GUEST_MEMORY_MAX / PAGE_SIZE || op.offset >= PAGE_SIZE)
+        return -XEN_EINVAL;
+    if (!pv_hold_writable(call->vcpu, op.gfn * PAGE_SIZE))
         return -XEN_EINVAL;
     return shared_info_register(target_of(call), op.gfn * PAGE_SIZE + op.offset) ? 0 : -XEN_EINVAL;
 }

@@ -27,7 +27,7 @@ static int64_t extra_version(struct hypercall *call)
 
 static int64_t capabilities(struct hypercall *call)
 {
-    return put_text(call, "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ", 1024);
+    return put_text(call, "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ", 1024);
 }
 
 static int64_t changeset(struct hypercall *call)
@@ -42,6 +42,7 @@ static int64_t get_features(struct hypercall *call)
     if (!hypercall_copy_in(call, &info, call->argument[1], sizeof(info)))
         return -XEN_EFAULT;
     info.submap = info.submap_index != 0 ? 0
+                  : call->vcpu->pv       ? 1u << XENFEAT_PAE_PGDIR_ABOVE_4GB
                                          : 1u << XENFEAT_AUTO_TRANSLATED | 1u << XENFEAT_CALLBACK_VECTOR |
                                                1u << XENFEAT_SAFE_PVCLOCK;
     return hypercall_copy_out(call, call->argument[1], &info, sizeof(info)) ? 0 : -XEN_EFAULT;

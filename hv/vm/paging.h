@@ -10,7 +10,7 @@
 #include "hv/vm/guest.h"
 
 struct paging {
-    const char *name; /* nested, shadow */
+    const char *name; /* nested, shadow, paravirtual */
     /* At a guest's creation, before its memory is backed; false: no memory. At its end, whether it began or not. */
     bool (*guest_begin)(struct guest *guest);
     void (*guest_end)(struct guest *guest);
@@ -23,7 +23,7 @@ struct paging {
     void (*written)(struct guest *guest, uint64_t gpa, uint64_t bytes);
 };
 
-extern const struct paging paging_nested, paging_shadow;
+extern const struct paging paging_nested, paging_shadow, paging_pv;
 
 /* From hv's options and the processor's features; prints which. Before any guest is made. */
 void paging_init(const char *options, bool processor);

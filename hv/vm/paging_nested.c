@@ -48,3 +48,14 @@ const struct paging paging_nested = {
     .lowered = lowered,
     .written = written,
 };
+
+/* A paravirtual guest's own tables are the processor's; guest->npt only says what frames it has. */
+const struct paging paging_pv = {
+    .name = "paravirtual",
+    .guest_begin = guest_begin,
+    .guest_end = guest_end,
+    .vcpu_begin = vcpu_begin,
+    .enter = enter,
+    .lowered = written,
+    .written = written,
+};

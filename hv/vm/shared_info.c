@@ -6,12 +6,12 @@
 #include "hv/core/text.h"
 #include "hv/vm/paging.h"
 
-static void unmask(struct vcpu *vcpu)
+static void begin_mask(struct vcpu *vcpu)
 {
     struct vcpu_info_64 *info = shared_info_vcpu(vcpu);
 
     if (info)
-        info->evtchn_upcall_mask = 0; /* an HVM vCPU has RFLAGS.IF for that */
+        info->evtchn_upcall_mask = vcpu->guest->spec.type == GUEST_PV; /* an HVM vCPU has RFLAGS.IF for that */
 }
 
 bool shared_info_begin(struct guest *guest)
@@ -23,7 +23,7 @@ bool shared_info_begin(struct guest *guest)
     guest->shared_info = text_zero(memory_pointer(page), PAGE_SIZE);
     guest->shared_info_32 = guest->spec.width == 32;
     for (unsigned i = 0; i < guest->spec.vcpus; i++) {
-        unmask(&guest->vcpus[i]);
+        begin_mask(&guest->vcpus[i]);
         shared_info_stamp(&guest->vcpus[i]);
     }
     return true;

@@ -36,6 +36,15 @@ static struct cpuid_result xen_leaf(const struct vcpu *vcpu, uint32_t leaf)
     }
 }
 
+/* VME, PSE, SEP, PGE are for who owns the processor; 8000_0001 says some of them again, and 1G pages. */
+static void adapt_pv(uint32_t leaf, struct cpuid_result *r)
+{
+    if (leaf == 1)
+        r->edx &= ~(1u << 1 | 1u << 3 | 1u << 11 | 1u << 13);
+    if (leaf == 0x80000001)
+        r->edx &= ~(1u << 1 | 1u << 3 | 1u << 13 | 1u << 26);
+}
+
 static void adapt(const struct vcpu *vcpu, uint32_t leaf, struct cpuid_result *r)
 {
     switch (leaf) {
@@ -61,6 +70,8 @@ static void adapt(const struct vcpu *vcpu, uint32_t leaf, struct cpuid_result *r
     default:
         break;
     }
+    if (vcpu->guest->spec.type == GUEST_PV)
+        adapt_pv(leaf, r);
 }
 
 void vmexit_cpuid_features(const struct vcpu *vcpu, struct cpu_features *features)
@@ -86,6 +97,18 @@ static void keep_features(const struct vcpu *vcpu, uint32_t leaf, struct cpuid_r
     }
 }
 
+struct cpuid_result exit_cpuid(const struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_result r;
+
+    if (leaf >= LEAF_XEN && leaf <= LEAF_XEN_MAX)
+        return vcpu->guest->spec.xen ? xen_leaf(vcpu, leaf) : (struct cpuid_result){ 0 };
+    r = cpuid(leaf, subleaf);
+    adapt(vcpu, leaf, &r);
+    keep_features(vcpu, leaf, &r);
+    return r;
+}
+
 enum exit_result vmexit_cpuid(struct vcpu *vcpu)
 {
     uint32_t leaf = (uint32_t)vcpu->svm.vmcb->rax;
@@ -93,13 +116,7 @@ enum exit_result vmexit_cpuid(struct vcpu *vcpu)
 
     if (!exit_skip(vcpu, INSTRUCTION_CPUID))
         return EXIT_RESUME;
-    if (leaf >= LEAF_XEN && leaf <= LEAF_XEN_MAX) {
-        r = vcpu->guest->spec.xen ? xen_leaf(vcpu, leaf) : (struct cpuid_result){ 0 };
-    } else {
-        r = cpuid(leaf, (uint32_t)vcpu->svm.registers.rcx);
-        adapt(vcpu, leaf, &r);
-        keep_features(vcpu, leaf, &r);
-    }
+    r = exit_cpuid(vcpu, leaf, (uint32_t)vcpu->svm.registers.rcx);
     svm_set_rax(&vcpu->svm, r.eax);
     vcpu->svm.registers.rbx = r.ebx;
     vcpu->svm.registers.rcx = r.ecx;

@@ -105,19 +105,13 @@ static inline void port_write32(uint16_t port, uint32_t value)
     __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
 
-#define CR0_TS (1u << 3)
-
-static inline uint64_t cr0_read(void)
+/* CR0.TS: the next x87, MMX or SSE instruction raises #NM. */
+static inline void task_switched_write(bool ts)
 {
     uint64_t value;
 
     __asm__ volatile("movq %%cr0, %0" : "=r"(value));
-    return value;
-}
-
-static inline void cr0_write(uint64_t value)
-{
-    __asm__ volatile("movq %0, %%cr0" : : "r"(value) : "memory");
+    __asm__ volatile("movq %0, %%cr0" : : "r"((value & ~8ull) | (uint64_t)ts << 3) : "memory");
 }
 
 static inline uint64_t cr2_read(void)
