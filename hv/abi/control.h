@@ -169,6 +169,7 @@ _Static_assert(offsetof(struct domctl_getdomaininfo, cpu_time_ns) == 56, "struct
 #define SYSCTL_SCHED_ID 4
 #define SYSCTL_PERFC_OP 5
 #define SYSCTL_GETDOMAININFOLIST 6
+#define SYSCTL_PAGE_OFFLINE 14
 #define SYSCTL_HV_MODULE 0x46310200u /* the string of one of the loader's modules */
 
 struct sysctl_readconsole {
@@ -210,6 +211,14 @@ struct sysctl_getdomaininfolist {
     uint64_t buffer; /* guest pointer, of struct domctl_getdomaininfo */
     uint32_t count, pad2; /* out */
 };
+/* Frames start to end; one status word for each (PAGE_STATUS_ bits; owner in bits 31:16). */
+struct sysctl_page_offline_op {
+    uint32_t command, start, end, pad;
+    uint64_t status; /* guest pointer of uint32_t */
+};
+#define PAGE_OFFLINE 1u
+#define PAGE_ONLINE 2u
+#define PAGE_QUERY 3u
 struct sysctl_hv_module {
     uint32_t index, size; /* size: in: room; out: length and the final zero */
     uint64_t string;      /* guest pointer */
@@ -223,6 +232,7 @@ struct sysctl {
         struct sysctl_sched_id sched_id;
         struct sysctl_perfc_op perfc_op;
         struct sysctl_getdomaininfolist getdomaininfolist;
+        struct sysctl_page_offline_op page_offline;
         struct sysctl_hv_module hv_module;
         uint8_t room[128];
     };

@@ -169,7 +169,8 @@ static void add_names(GPtrArray *names, const char *directory, const char *below
 
         if (g_str_has_suffix(name, ".lua"))
             g_ptr_array_add(names, below ? g_build_filename(below, name, NULL) : g_strdup(name));
-        else if (!below && g_file_test(full, G_FILE_TEST_IS_DIR) && strcmp(name, "baselines") != 0)
+        else if (!below && g_file_test(full, G_FILE_TEST_IS_DIR) && strcmp(name, "baselines") != 0 &&
+                 strcmp(name, "lib") != 0)
             add_names(names, directory, name);
     }
 }

@@ -38,7 +38,6 @@ static int script_main(lua_State *L)
     script_open_sandbox(L);
     script_open_machine(L);
     script_open_boot(L);
-    script_open_include(L);
     script_open_inject(L);
     script_open_run(L);
     script_open_watch(L);

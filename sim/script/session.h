@@ -183,7 +183,6 @@ void script_open_strings(lua_State *L);
 void script_open_patterns(lua_State *L);
 void script_open_machine(lua_State *L);
 void script_open_boot(lua_State *L);
-void script_open_include(lua_State *L);
 void script_open_inject(lua_State *L);
 void script_open_run(lua_State *L);
 void script_open_watch(lua_State *L);
@@ -195,7 +194,7 @@ void script_open_stores(lua_State *L);
 void script_open_link(lua_State *L);
 void script_open_require(lua_State *L);
 
-/* step() whose first argument is a string (include.c). */
+/* step() whose first argument is a string (step.c). */
 int script_step_shown(lua_State *L);
 
 /* The script's text as Lua reads it (source.c). */

@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What COM1 writes as an event, included files, steps that somebody follows. */
+/* What COM1 writes as an event, steps that somebody follows. */
 #include "sim/script/test_images.h"
-
-static void write_text(const char *name, const char *text)
-{
-    g_autofree char *path = g_build_filename(directory, name, NULL);
-
-    ck_assert(g_file_set_contents(path, text, -1, NULL));
-}
 
 START_TEST(a_line_of_output_is_an_event)
 {
@@ -23,37 +16,6 @@ START_TEST(a_line_of_output_is_an_event)
          "run{until = {output = 'line'}, limit = '1ms'}",
          "t.lua:2: run: what it waits for has not come within 1000 us of machine time; raise limit=, or is the guest "
          "stuck?");
-}
-END_TEST
-
-static void includes(const char *text, enum script_status status, const char *output)
-{
-    struct test_run run;
-
-    make_images();
-    write_text("part.lua", "log('once', param.size) local n = 0 return {next = function() n = n + 1 return n end}\n");
-    write_text("loop.lua", "include('loop.lua')\n");
-    write_text("bad.lua", "x =\n");
-    run = run_text(text, ENGINE_FAST);
-    ck_assert_msg(status == SCRIPT_OK ? strcmp(run.output->str, output) == 0 : g_str_has_suffix(run.message, output),
-                  "%s%s", run.output->str, run.message);
-    ck_assert_int_eq(run.status, status);
-    test_run_free(&run);
-    remove_images();
-}
-
-START_TEST(an_included_file_runs_once_and_gives_what_it_returned)
-{
-    g_autofree char *missing = NULL;
-
-    includes("local a, b = include('part.lua'), include('part.lua') log(a == b, a.next(), b.next())", SCRIPT_OK,
-             "once nil\ntrue 1 2\n");
-    includes("include('../part.lua')", SCRIPT_USER,
-             "t.lua:1: include: found ../part.lua; the name of a .lua file beside the scenario or below is right");
-    includes("include('/etc/passwd')", SCRIPT_USER,
-             "t.lua:1: include: found /etc/passwd; the name of a .lua file beside the scenario or below is right");
-    includes("include('loop.lua')", SCRIPT_USER, "loop.lua:1: include: loop.lua includes itself");
-    includes("include('bad.lua')", SCRIPT_USER, "bad.lua:2: unexpected symbol near <eof>");
 }
 END_TEST
 
@@ -86,5 +48,5 @@ START_TEST(registers_of_a_bank_are_told_in_words)
 }
 END_TEST
 
-UNIT_TESTS("steps", a_line_of_output_is_an_event, an_included_file_runs_once_and_gives_what_it_returned,
+UNIT_TESTS("steps", a_line_of_output_is_an_event,
            steps_are_shown_to_who_follows, registers_of_a_bank_are_told_in_words)

@@ -3,6 +3,7 @@
 
 #include "hv/abi/guest_calls.h"
 #include "hv/abi/xen.h"
+#include "workloads/dom0/mca.h"
 #include "workloads/lib/guest.h"
 #include "workloads/lib/instructions.h"
 
@@ -15,7 +16,7 @@ static int64_t call(uintptr_t number, uintptr_t a, uintptr_t b, uintptr_t c)
     return hypercall3(number, a, b, c);
 }
 
-static uint32_t bind(uint32_t virq)
+uint32_t calls_bind(uint32_t virq)
 {
     struct evtchn_bind_virq op = { .virq = virq };
 
@@ -31,8 +32,8 @@ void calls_begin(void)
 
     if (call(HYPERCALL_MEMORY_OP, MEMORY_ADD_TO_PHYSMAP, (uintptr_t)&op, 0))
         guest_fail("dom0: no shared page");
-    console_port = bind(VIRQ_CONSOLE);
-    domain_port = bind(VIRQ_DOM_EXC);
+    console_port = calls_bind(VIRQ_CONSOLE);
+    domain_port = calls_bind(VIRQ_DOM_EXC);
 }
 
 /* A pending bit is taken before what it announces is looked at, so that nothing is missed. */
@@ -41,14 +42,37 @@ static void take(uint32_t port)
     __atomic_fetch_and(&shared.evtchn_pending[port / 64], ~(1ull << port % 64), __ATOMIC_SEQ_CST);
 }
 
+void calls_close(uint32_t port)
+{
+    struct evtchn_port op = { port };
+
+    call(HYPERCALL_EVENT_CHANNEL_OP, EVTCHNOP_CLOSE, (uintptr_t)&op, 0);
+}
+
+bool calls_came(uint32_t port)
+{
+    bool came = port && (__atomic_load_n(&shared.evtchn_pending[port / 64], __ATOMIC_SEQ_CST) >> port % 64 & 1);
+
+    if (came)
+        take(port);
+    return came;
+}
+
 void calls_wait(bool for_domain_too)
 {
-    uint32_t ports[2] = { console_port, domain_port };
-    struct sched_poll_64 op = { .ports = (uintptr_t)ports, .nr_ports = for_domain_too ? 2 : 1 };
+    uint32_t ports[3] = { console_port };
+    struct sched_poll_64 op = { .ports = (uintptr_t)ports, .nr_ports = 1 };
 
+    if (for_domain_too)
+        ports[op.nr_ports++] = domain_port;
+    if (mca_port())
+        ports[op.nr_ports++] = mca_port();
     call(HYPERCALL_SCHED_OP, SCHEDOP_POLL, (uintptr_t)&op, 0);
-    for (unsigned i = 0; i < op.nr_ports; i++)
-        take(ports[i]);
+    take(console_port);
+    if (for_domain_too)
+        take(domain_port);
+    if (calls_came(mca_port()))
+        mca_event();
 }
 
 void calls_write(const char *text, size_t size)
@@ -91,6 +115,13 @@ int64_t calls_platform(uint32_t command, struct platform_op *op)
     op->command = command;
     op->interface_version = PLATFORM_INTERFACE_VERSION;
     return call(HYPERCALL_PLATFORM_OP, (uintptr_t)op, 0, 0);
+}
+
+int64_t calls_page_offline(struct sysctl *op, uint32_t command, uint64_t frame, uint32_t *status)
+{
+    op->page_offline = (struct sysctl_page_offline_op){ .command = command, .start = (uint32_t)frame,
+                                                     .end = (uint32_t)frame, .status = (uintptr_t)status };
+    return calls_sysctl(SYSCTL_PAGE_OFFLINE, op);
 }
 
 int64_t calls_remote_shutdown(uint16_t domain, uint32_t reason)

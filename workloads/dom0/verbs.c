@@ -9,6 +9,7 @@
 #include "workloads/dom0/calls.h"
 #include "workloads/dom0/create.h"
 #include "workloads/dom0/domains.h"
+#include "workloads/dom0/mca.h"
 
 #define WORDS_MAX 16
 #define MIB_PAGES 256
@@ -362,6 +363,11 @@ static void create(const struct words *w)
     create_domain(w->count - 1, w->word + 1);
 }
 
+static void mca(const struct words *w)
+{
+    mca_verb(w->count, w->word);
+}
+
 static void power_off(const struct words *w)
 {
     (void)w;
@@ -385,6 +391,7 @@ static const struct verb {
     { "help", 1, help, "" },
     { "info", 1, info, "" },
     { "list", 1, list, "" },
+    { "mca", 1, mca, "handlers [event] [trap] | answer [notify] [OPERATION] [dwell=US] | fetch, notify ... (doc/mca.md)" },
     { "migrate", 2, migrate, "[--live] [--node=N] DOMAIN [127.0.0.1|HOST]" },
     { "pause", 2, pause, "DOMAIN" },
     { "poweroff", 1, power_off, "" },

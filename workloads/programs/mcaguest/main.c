@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mcaguest: a guest that a machine check may hit. It sums a page of known words over and over and says now and then how it
+ * is; an error in that page is met by its loads. With a handler it moves off the page and goes on.
+ *
+ *     driver=0|1    it speaks hypercall 48: registers (0)
+ *     handler=0|1   and has a handler of vector 18 (0)
+ *     beats=N       ends behind the N-th message (1000000)
+ *     calls=0|1     makes the calls that hv must refuse to a guest, once, at the start (0)
+ *
+ * A message is "beat N traps=T fetch=RESULT moved=0|1". The victim lies at VICTIM, guest-physical, and in memory of its own.
+ */
+#include "workloads/lib/guest.h"
+#include "workloads/lib/mca.h"
+
+#define VICTIM 0x800000u  /* scenarios/mce know it */
+#define SPARE 0x900000u
+#define WORDS 512u        /* of 64 bits: one page */
+#define SUMS_PER_BEAT 64u /* about 150 us at 2.3 GHz */
+#define WORD(i) ((i) * 0x9E3779B97F4A7C15ull)
+
+static volatile uint64_t *page = (volatile uint64_t *)(uintptr_t)VICTIM;
+static volatile uint32_t traps;
+static volatile bool moved;
+static const char *volatile fetched = "-";
+static struct mca_call in_handler, in_program;
+
+static void fill(volatile uint64_t *to)
+{
+    for (uint64_t i = 0; i < WORDS; i++)
+        to[i] = WORD(i);
+}
+
+/* WORD's sum over a page, times 2 to get rid of the halves. */
+static bool sum_is_right(void)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < WORDS; i++)
+        sum += page[i];
+    return 2 * sum == WORDS * (WORDS - 1) * 0x9E3779B97F4A7C15ull;
+}
+
+/* The page's contents are known, so that it can be made anew elsewhere: self-healing. */
+__attribute__((interrupt)) static void trap(struct interrupt_frame *frame)
+{
+    const struct mca_bank_v1 *bank;
+    int64_t error = mca_fetch(&in_handler, MCA_INTERFACE_V1, MCA_V1_TRAP);
+
+    (void)frame;
+    traps++;
+    fetched = mca_result(error, in_handler.fetch_v1.flags);
+    bank = error ? NULL : mca_record(&in_handler.fetch_v1.info, MCA_RECORD_BANK);
+    guest_print("trap 18: fetch=%s bank=%u status=%lx addr=%lx", fetched, bank ? bank->bank : 0,
+                (unsigned long)(bank ? bank->status : 0), (unsigned long)(bank ? bank->addr : 0));
+    fill((volatile uint64_t *)(uintptr_t)SPARE);
+    page = (volatile uint64_t *)(uintptr_t)SPARE;
+    moved = true;
+}
+
+/* Without a trap there must be nothing to fetch. */
+static void beat(uint32_t number, bool driver)
+{
+    const char *result = "-";
+
+    if (driver) {
+        int64_t error = mca_fetch(&in_program, MCA_INTERFACE_V1, MCA_V1_TRAP);
+
+        result = mca_result(error, in_program.fetch_v1.flags);
+    }
+    guest_print("beat %u traps=%u fetch=%s moved=%u", number, traps, result, moved);
+}
+
+/* R2, R3 and R6 of doc/mca.md, R1 and R4. */
+static void refused_calls(void)
+{
+    int64_t error = mca_fetch(&in_program, 0x12345678, MCA_V1_TRAP);
+
+    guest_print("R1 fetch=%s", mca_result(error, in_program.fetch_v1.flags));
+    error = mca_fetch(&in_program, MCA_INTERFACE_V1, MCA_V1_CORRECTABLE);
+    guest_print("R2 fetch=%s", mca_result(error, in_program.fetch_v1.flags));
+    error = mca_fetch(&in_program, MCA_INTERFACE_V1, 0x80);
+    guest_print("R3 fetch=%s", mca_result(error, in_program.fetch_v1.flags));
+    error = mca_fetch(&in_program, MCA_INTERFACE_V1, MCA_V1_TRAP);
+    guest_print("R4 fetch=%s", mca_result(error, in_program.fetch_v1.flags));
+    error = mca_notify(&in_program, 1, 0, 0, MCA_V1_TRAP);
+    guest_print("R6 notify=%s", mca_result(error, in_program.notify_v1.flags));
+}
+
+static uint32_t number(const char *name, uint32_t fallback)
+{
+    bool bad = false;
+    uint32_t value = (uint32_t)option_size(guest_options, name, fallback, &bad);
+
+    if (bad)
+        guest_fail("mcaguest: %s= wants a number", name);
+    return value;
+}
+
+void guest_main(void)
+{
+    bool handler = number("handler", 0), driver = number("driver", 0) || handler;
+    uint32_t beats = number("beats", 1000000);
+
+    fill(page);
+    if (handler)
+        mca_trap(trap);
+    if (driver) {
+        int64_t error = mca_register(handler);
+
+        if (error)
+            guest_print("register: %s", mca_result(error, 0));
+    }
+    if (number("calls", 0))
+        refused_calls();
+    for (uint32_t n = 1; n <= beats; n++) {
+        for (unsigned i = 0; i < SUMS_PER_BEAT; i++)
+            if (!sum_is_right())
+                guest_fail("mcaguest: the sum is wrong");
+        beat(n, driver);
+    }
+}
