@@ -2,7 +2,7 @@
 # Sourced by ./run and ./test: packages of Debian 12, configure, make. Silent when there is nothing to do.
 
 SETUP_RUN="gcc make autoconf automake pkg-config libglib2.0-dev liblua5.4-dev libjson-glib-dev libcapstone-dev"
-SETUP_TEST="$SETUP_RUN check clang libclang-rt-14-dev xz-utils"
+SETUP_TEST="$SETUP_RUN bmake check clang libclang-rt-14-dev xz-utils"
 
 # setup_packages run|test: install what dpkg does not know as installed.
 setup_packages() {

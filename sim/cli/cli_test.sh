@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/sh
 # SPDX-License-Identifier: MIT
 # The program as its users start it: exit status and the one line that says what is wrong.
 set -u

@@ -16,6 +16,15 @@
 
 #include "sim/cpu/core.h"
 
+/* Memory that 32-bit code reaches: where there is no flag for it, a hint. */
+#ifdef MAP_32BIT
+#define NATIVE_LOW MAP_32BIT
+#define NATIVE_LOW_HINT NULL
+#else
+#define NATIVE_LOW 0
+#define NATIVE_LOW_HINT ((void *)0x20000000)
+#endif
+
 /* Lies behind the code, so that the code reaches it relative to rip, or by its 32-bit address. */
 struct native_state {
     uint64_t gpr[GPR_COUNT];
@@ -56,9 +65,9 @@ static inline bool native_open(struct native_code *n)
     __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(NATIVE_DS));
     if (stack_memory == MAP_FAILED || sigaltstack(&stack, NULL) != 0)
         return false;
-    n->code = mmap(NULL, 2 * NATIVE_CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-    if (n->code == MAP_FAILED)
+    n->code = mmap(NATIVE_LOW_HINT, 2 * NATIVE_CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+                   MAP_PRIVATE | MAP_ANONYMOUS | NATIVE_LOW, -1, 0);
+    if (n->code == MAP_FAILED || (uintptr_t)n->code > UINT32_MAX)
         return false;
     n->in = (struct native_state *)(n->code + NATIVE_CODE_BYTES);
     n->out = n->in + 1;

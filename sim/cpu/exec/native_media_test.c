@@ -379,7 +379,7 @@ static bool open_native(void)
 {
     s = setup_new();
     scratch = mmap((void *)(uintptr_t)SCRATCH, SCRATCH_BYTES, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* a hint: elsewhere if taken */
     native.media = true;
     if (scratch == (void *)(uintptr_t)SCRATCH && native_open(&native))
         return true;

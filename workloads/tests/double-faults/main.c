@@ -25,7 +25,7 @@
 #define PF_WRITE 2u         /* the error code of a push */
 
 WORLD_FRAGMENT(divide, "divl %ecx") WORLD_FRAGMENT(icebp, ".byte 0xF1") WORLD_FRAGMENT(int3, "int3")
-WORLD_FRAGMENT(into, "into") WORLD_FRAGMENT(bound, "boundl %eax, (%ebx)") WORLD_FRAGMENT(ud2, "ud2")
+WORLD_FRAGMENT(into, "into") WORLD_FRAGMENT(bound, "bound %eax, (%ebx)") WORLD_FRAGMENT(ud2, "ud2")
 WORLD_FRAGMENT(fnop, "fnop") WORLD_FRAGMENT(load_ds, "movl %edx, %ds") WORLD_FRAGMENT(load_ss, "movl %edx, %ss")
 WORLD_FRAGMENT(hlt, "hlt") WORLD_FRAGMENT(touch, "movl (%esi), %eax") WORLD_FRAGMENT(odd, "movl 1(%ebx), %eax")
 WORLD_FRAGMENT(int_n, "int $0x90")

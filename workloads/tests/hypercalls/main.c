@@ -100,7 +100,7 @@ static void set_svme(void *unused)
 static void use_vmrun(void *unused)
 {
     (void)unused;
-    __asm__ volatile("vmrun %0" : : "a"(0x1000));
+    __asm__ volatile("vmrun %0" : : "a"(0x1000ull));
 }
 
 /* 66h and REX.W in front: hv must step over the whole instruction. */

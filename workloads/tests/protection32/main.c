@@ -142,7 +142,7 @@ static void bound(void *index)
 {
     static const int32_t bounds[2] = { -5, 5 };
 
-    __asm__ volatile("boundl %0, %1" : : "r"((int32_t)(intptr_t)index), "m"(bounds));
+    __asm__ volatile("bound %0, %1" : : "r"((int32_t)(intptr_t)index), "m"(bounds));
 }
 
 static void legacy_instructions(void)

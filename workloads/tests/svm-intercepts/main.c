@@ -43,10 +43,10 @@ SVM_CODE64(iret, "iretq") SVM_CODE64(intn, "int $0x80") SVM_CODE64(invd, "invd")
 SVM_CODE64(hlt, "hlt") SVM_CODE64(invlpg, "invlpg (%rdx)") SVM_CODE64(invlpga, "invlpga %rax, %ecx")
 SVM_CODE64(vmrun, "vmrun %rax") SVM_CODE64(vmload, "vmload %rax") SVM_CODE64(vmsave, "vmsave %rax")
 SVM_CODE64(stgi, "stgi") SVM_CODE64(clgi, "clgi") SVM_CODE64(skinit, "skinit %eax") SVM_CODE64(rdtscp, "rdtscp")
-SVM_CODE64(icebp, ".byte 0xF1") SVM_CODE64(wbinvd, "wbinvd") SVM_CODE64(monitor, "monitor %rax, %ecx, %edx")
-SVM_CODE64(mwait, "mwait %eax, %ecx") SVM_CODE64(nop, "nop")
-SVM_CODE64(armed, "monitor %rax, %ecx, %edx\nat_armed_mwait: mwait %eax, %ecx")
-SVM_CODE64(disarmed, "monitor %rax, %ecx, %edx\nmovl $1, (%rax)\nmwait %eax, %ecx")
+SVM_CODE64(icebp, ".byte 0xF1") SVM_CODE64(wbinvd, "wbinvd") SVM_CODE64(monitor, "monitor")
+SVM_CODE64(mwait, "mwait") SVM_CODE64(nop, "nop")
+SVM_CODE64(armed, "monitor\nat_armed_mwait: mwait")
+SVM_CODE64(disarmed, "monitor\nmovl $1, (%rax)\nmwait")
 extern const char at_armed_mwait[];
 
 struct row {
