@@ -17,7 +17,8 @@ result() { # result STATUS NAME
 build() {
     name=$1
     shift
-    mkdir -p "$name" && (cd "$name" && { [ -f Makefile ] || MAKE=bmake "$top/configure" -q "$@"; } && bmake -s -j2 images) \
+    mkdir -p "$name" && (cd "$name" && { [ Makefile -nt "$top/Makefile.in" ] || MAKE=bmake "$top/configure" -q "$@"; } &&
+        bmake -s -j2 images) \
         >"$name.out" 2>&1 && ! grep -i warning "$name.out" >&2 || { sed 's/^/# /' "$name.out" | tail -n 20; return 1; }
 }
 
