@@ -34,6 +34,14 @@ uint64_t world64_segment(uint32_t base, uint32_t limit, unsigned access, unsigne
            (uint64_t)(limit >> 16 & 0xF) << 48 | (uint64_t)flags << 52 | (uint64_t)(base >> 24) << 56;
 }
 
+uint64_t world64_target(enum world64_kind kind, bool conforming, bool present, unsigned dpl)
+{
+    static const uint8_t flags[WORLD64_KINDS] = { GRANULAR_64, GRANULAR_32, GRANULAR_64 | GRANULAR_32, GRANULAR_32 };
+    unsigned access = kind == WORLD64_IS_DATA ? 0x12 : conforming ? 0x1E : 0x1A;
+
+    return world64_segment(0, 0xFFFFFFFF, access | dpl << 5 | (present ? 0x80 : 0), flags[kind]);
+}
+
 uint64_t world64_handler(unsigned vector)
 {
     return (uintptr_t)world64_stubs + vector * STUB_SIZE;

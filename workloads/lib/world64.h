@@ -60,6 +60,9 @@ struct world64_state world64_state_at(const void *code, bool wide, unsigned cpl)
 const struct world64_event *world64_run(const struct world64_state *state);
 /* The lower half of a descriptor. `access` is the byte with P, DPL, S and type, `flags` the nibble G D L AVL. */
 uint64_t world64_segment(uint32_t base, uint32_t limit, unsigned access, unsigned flags);
+/* A flat segment as the target of a transfer: code of either width, code with L and D, which is illegal, or data. */
+enum world64_kind { WORLD64_IS_CODE64, WORLD64_IS_CODE32, WORLD64_IS_L_AND_D, WORLD64_IS_DATA, WORLD64_KINDS };
+uint64_t world64_target(enum world64_kind kind, bool conforming, bool present, unsigned dpl);
 /* A 16-byte gate; `low` comes in the byte of IST and parameter count. */
 void world64_gate(uint64_t *at, uint16_t selector, uint64_t offset, unsigned access, unsigned low);
 /* Where the handler of a vector begins. */

@@ -47,9 +47,6 @@ static struct {
 static const struct world64_event *e;
 static unsigned cases, wrong;
 
-/* What a descriptor of code says; the kinds of target. */
-enum kind { CODE64, CODE32, CODE_L_AND_D, DATA, KINDS };
-
 struct subject {
     bool wide, call, present, conforming, target_present;
     unsigned kind, dpl, rpl, cpl, target_dpl;
@@ -63,11 +60,7 @@ struct want {
 
 static void write_target(const struct subject *s)
 {
-    static const uint8_t flags[KINDS] = { 0xA, 0xC, 0xE, 0xC };
-    unsigned access = s->kind == DATA ? 0x12 : s->conforming ? 0x1E : 0x1A;
-
-    world64_gdt[TARGET / 8] = world64_segment(0, 0xFFFFFFFF, access | s->target_dpl << 5 | (s->target_present ? P : 0),
-                                              flags[s->kind]);
+    world64_gdt[TARGET / 8] = world64_target(s->kind, s->conforming, s->target_present, s->target_dpl);
 }
 
 static struct world64_state state_of(const struct subject *s, const char *code)
@@ -97,7 +90,7 @@ static struct want gate_rule(const struct subject *s)
         return (struct want){ EXC_GP, GATE, 0 };
     if (!s->present)
         return (struct want){ EXC_NP, GATE, 0 };
-    if (s->kind != CODE64 || !reaches)
+    if (s->kind != WORLD64_IS_CODE64 || !reaches)
         return (struct want){ EXC_GP, TARGET, 0 };
     if (!s->target_present)
         return (struct want){ EXC_NP, TARGET, 0 };
@@ -342,7 +335,7 @@ static void what_stays(void)
 
 static struct want direct_rule(const struct subject *s)
 {
-    if (s->kind == DATA || s->kind == CODE_L_AND_D ||
+    if (s->kind == WORLD64_IS_DATA || s->kind == WORLD64_IS_L_AND_D ||
         (s->conforming ? s->target_dpl > s->cpl : s->target_dpl != s->cpl || s->rpl > s->cpl))
         return (struct want){ EXC_GP, TARGET, 0 };
     if (!s->target_present)
@@ -416,7 +409,7 @@ static void write_frame(const struct form *form, uint64_t rip, uint16_t cs, uint
 
 static struct want return_rule(const struct subject *s)
 {
-    if (s->rpl < s->cpl || s->kind == DATA || s->kind == CODE_L_AND_D ||
+    if (s->rpl < s->cpl || s->kind == WORLD64_IS_DATA || s->kind == WORLD64_IS_L_AND_D ||
         (s->conforming ? s->target_dpl > s->rpl : s->target_dpl != s->rpl))
         return (struct want){ EXC_GP, TARGET, 0 };
     if (!s->target_present)
