@@ -147,6 +147,7 @@ boot_gdt_pointer:
         .globl boot_pml4, boot_pdpt
 boot_pml4:        .skip 0x1000
 boot_pdpt:        .skip 0x1000
+        .globl boot_directories
 boot_directories: .skip 4 * 0x1000
 first_stack:      .skip FIRST_STACK_SIZE
 first_stack_end:

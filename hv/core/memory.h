@@ -20,7 +20,22 @@ void memory_free(uint64_t address, unsigned order);
 /* A bad frame that nobody uses: never given out again. False: somebody uses it. */
 bool memory_retire(uint64_t address);
 uint64_t memory_free_frames(void);
-/* Whether nobody uses the frame at address. Takes no lock: in a machine check's context the answer may be a moment old. */
+/* Once, before cores start: a copy of hv's text and constants, so that a page of them can be replaced. */
+void memory_keep_text(void);
+/* Whether the frame at address is the one that such a page lies in, and there is a copy of it. */
+bool memory_is_text(uint64_t address);
+/*
+ * Put the copy of this page into a frame from the pool, which hv sees at the page's address from then on. False: no
+ * memory. Other cores may hold the old translation until they have called memory_follow.
+ */
+bool memory_replace_text(uint64_t address);
+/* On each core, in its loop: forget translations that a replacement made old. */
+void memory_follow(unsigned core);
+bool memory_settled(unsigned cores);
+/*
+ * Whether nobody uses the frame at address. Takes no lock: in a machine check's context the answer may be a
+ * moment old.
+ */
 bool memory_is_free(uint64_t address);
 /* Frames of the pool when it was whole, and the end of the highest memory. */
 uint64_t memory_total_frames(void);

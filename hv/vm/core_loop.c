@@ -3,6 +3,7 @@
 #include "hv/vm/schedule.h"
 
 #include "hv/core/link.h"
+#include "hv/core/memory.h"
 #include "hv/core/timer.h"
 #include "hv/migrate/mask_cores.h"
 #include "hv/vm/devices.h"
@@ -78,6 +79,7 @@ static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcp
             continue;
         }
         mask_cores_follow(core);
+        memory_follow(core->index);
         vcpu->woken = false; /* whatever woke it is looked at now */
         devices_enter(vcpu);
         if (!schedule_may_go_on(vcpu, core))
@@ -122,6 +124,7 @@ void schedule_loop(const struct schedule_options *options)
         if (has_deferred(core))
             run_deferred(core, options->link_work);
         mask_cores_follow(core);
+        memory_follow(core->index);
         vcpu = schedule_take(core);
         if (!vcpu) {
             if (schedule_is_over())

@@ -23,6 +23,8 @@ void frame_owner_find(uint64_t spa, struct frame_owner *owner)
     } else if (memory_is_free(spa)) {
         owner->kind = MCA_OWNER_FREE;
         owner->content = MCA_HOLDS_NOTHING;
+    } else if (memory_is_text(spa)) {
+        owner->content = MCA_HOLDS_TEXT;
     }
 }
 

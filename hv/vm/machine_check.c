@@ -410,6 +410,8 @@ bool machine_check_init(const char *options)
     heals_without_dom0 = option_flag(options, "mce_heal_without_dom0", false);
     machine_check_case_init(milliseconds(options, "mce_dom0_deadline_ms", DEADLINE_MS));
     machine_check_poll_init(&poll);
+    if (enabled)
+        memory_keep_text();
     return enabled;
 }
 
