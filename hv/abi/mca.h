@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hypercall 48 (__HYPERVISOR_mca; Xen's public xen-mca.h in both its interface versions), as hv speaks it. One argument:
+ * Hypercall 48 (__HYPERVISOR_mca; Xen's public xen-mca.h in both its interface versions), as hv speaks it. One
+ * argument:
  * a pointer to struct mca_call. `interface_version` chooses the layout of all that follows; both may be used by turns.
  *
  *   version 1 (03000001h, 2008): records come inside the call, fetch_idx names one, notifydomain tells a DomU.
@@ -228,6 +229,29 @@ _Static_assert(sizeof(struct mca_fetch_v1) == 776 && sizeof(struct mca_fetch_v2)
 _Static_assert(sizeof(struct mca_notify_v1) == 12 && sizeof(struct mca_notify_v2) == 8, "notifydomain");
 _Static_assert(sizeof(struct mca_physcpuinfo) == 16 && sizeof(struct mca_physcpu) == 304, "physcpuinfo");
 _Static_assert(offsetof(struct mca_msrinject, msr) == 16, "msrinject");
+
+/* ---- sysctl page_offline_op: the status word of a frame --------------------------------------------------------- */
+
+/* Of offline (command 1). Owner's domain in bits 31:16 with PAGE_STATUS_OWNED. */
+#define PAGE_STATUS_OFFLINED 0x0002u
+#define PAGE_STATUS_PENDING 0x0004u  /* leaves when its owner gives it back */
+#define PAGE_STATUS_FAILED 0x0008u
+#define PAGE_STATUS_XENPAGE 0x0100u
+#define PAGE_STATUS_DOM0PAGE 0x0200u
+#define PAGE_STATUS_ANONYMOUS 0x0400u
+#define PAGE_STATUS_NOT_RAM 0x0800u
+#define PAGE_STATUS_OWNED 0x1000u
+#define PAGE_STATUS_BROKEN 0x2000u
+#define PAGE_STATUS_OWNER_SHIFT 16
+/* Of online (command 2). */
+#define PAGE_ONLINE_FAILED 0x0001u
+#define PAGE_ONLINE_ONLINED 0x0002u
+#define PAGE_ONLINE_BROKEN 0x0004u
+/* Of query (command 3). */
+#define PAGE_QUERY_OFFLINED 0x0002u
+#define PAGE_QUERY_ONLINE 0x0004u
+#define PAGE_QUERY_PENDING 0x0008u
+#define PAGE_QUERY_BROKEN 0x0010u
 
 /* ---- What a panic leaves behind ---------------------------------------------------------------------------- */
 

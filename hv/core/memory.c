@@ -190,14 +190,29 @@ void memory_free(uint64_t address, unsigned order)
     lock_release(&pool_lock);
 }
 
-bool memory_retire(uint64_t address)
+unsigned memory_offline(uint64_t address, bool broken)
 {
-    bool taken;
+    unsigned marks;
 
     lock_acquire(&pool_lock);
-    taken = pages_take(&pool, address);
+    marks = pages_offline(&pool, address, broken);
     lock_release(&pool_lock);
-    return taken;
+    return marks;
+}
+
+bool memory_online(uint64_t address)
+{
+    bool done;
+
+    lock_acquire(&pool_lock);
+    done = pages_online(&pool, address);
+    lock_release(&pool_lock);
+    return done;
+}
+
+unsigned memory_marks(uint64_t address)
+{
+    return pages_marks(&pool, address);
 }
 
 bool memory_is_free(uint64_t address)

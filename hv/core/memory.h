@@ -17,8 +17,10 @@ uint64_t memory_alloc(unsigned order);
 /* One zeroed page; panics if there is none: hv cannot go on without its own pages. */
 void *memory_alloc_page(void);
 void memory_free(uint64_t address, unsigned order);
-/* A bad frame that nobody uses: never given out again. False: somebody uses it. */
-bool memory_retire(uint64_t address);
+/* pages_offline, pages_online, pages_marks of hv's pool. */
+unsigned memory_offline(uint64_t address, bool broken);
+bool memory_online(uint64_t address);
+unsigned memory_marks(uint64_t address);
 uint64_t memory_free_frames(void);
 /* Once, before cores start: a copy of hv's text and constants, so that a page of them can be replaced. */
 void memory_keep_text(void);

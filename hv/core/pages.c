@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #define STATE_FREE 0x80u
+#define STATE_MARKED 0x40u
 
 static struct free_block *block_at(uint64_t frame)
 {
@@ -117,9 +118,10 @@ static bool find_block(const struct page_pool *pool, uint64_t frame, uint64_t *h
     return false;
 }
 
-bool pages_take(struct page_pool *pool, uint64_t address)
+/* One frame out of the free block that covers it. */
+static bool take(struct page_pool *pool, uint64_t frame)
 {
-    uint64_t frame = address >> PAGE_SHIFT, head;
+    uint64_t head;
     unsigned order;
 
     if (!find_block(pool, frame, &head, &order))
@@ -135,6 +137,52 @@ bool pages_take(struct page_pool *pool, uint64_t address)
     return true;
 }
 
+static uint8_t *mark_of(const struct page_pool *pool, uint64_t frame)
+{
+    return frame - pool->first_frame < pool->frame_count ? &pool->state[frame - pool->first_frame] : NULL;
+}
+
+unsigned pages_marks(const struct page_pool *pool, uint64_t address)
+{
+    const uint8_t *mark = mark_of(pool, address >> PAGE_SHIFT);
+
+    return mark && *mark & STATE_MARKED && !(*mark & STATE_FREE) ? *mark & ~STATE_MARKED : 0;
+}
+
+unsigned pages_offline(struct page_pool *pool, uint64_t address, bool broken)
+{
+    uint64_t frame = address >> PAGE_SHIFT;
+    uint8_t *mark = mark_of(pool, frame);
+    unsigned marks = pages_marks(pool, address);
+
+    if (!mark)
+        return 0;
+    if (!marks && take(pool, frame))
+        marks = PAGE_OFFLINED;
+    if (!marks) {
+        marks = PAGE_PENDING;
+        pool->pending++;
+    }
+    if (broken)
+        marks |= PAGE_BROKEN;
+    *mark = (uint8_t)(STATE_MARKED | marks);
+    return marks;
+}
+
+bool pages_online(struct page_pool *pool, uint64_t address)
+{
+    unsigned marks = pages_marks(pool, address);
+
+    if (!marks || marks & PAGE_BROKEN)
+        return false;
+    *mark_of(pool, address >> PAGE_SHIFT) = 0;
+    if (marks & PAGE_PENDING)
+        pool->pending--;
+    else
+        add_block(pool, address >> PAGE_SHIFT, 0);
+    return true;
+}
+
 bool pages_is_free(const struct page_pool *pool, uint64_t address)
 {
     uint64_t head;
@@ -143,7 +191,35 @@ bool pages_is_free(const struct page_pool *pool, uint64_t address)
     return find_block(pool, address >> PAGE_SHIFT, &head, &order);
 }
 
+/* A block with frames that are to be offlined goes back in single frames, without them. */
+static void free_without_pending(struct page_pool *pool, uint64_t frame, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        uint8_t *mark = &pool->state[frame + i - pool->first_frame];
+
+        if (*mark & STATE_MARKED && !(*mark & STATE_FREE)) {
+            *mark = (uint8_t)((*mark & ~PAGE_PENDING) | PAGE_OFFLINED);
+            pool->pending--;
+        } else {
+            add_block(pool, frame + i, 0);
+        }
+    }
+}
+
+static bool has_pending(const struct page_pool *pool, uint64_t frame, uint64_t count)
+{
+    for (uint64_t i = 0; pool->pending && i < count; i++)
+        if (pages_marks(pool, (frame + i) << PAGE_SHIFT))
+            return true;
+    return false;
+}
+
 void pages_free(struct page_pool *pool, uint64_t address, unsigned order)
 {
-    add_block(pool, address >> PAGE_SHIFT, order);
+    uint64_t frame = address >> PAGE_SHIFT;
+
+    if (has_pending(pool, frame, 1ull << order))
+        free_without_pending(pool, frame, 1ull << order);
+    else
+        add_block(pool, frame, order);
 }

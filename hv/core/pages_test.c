@@ -102,11 +102,12 @@ START_TEST(one_bad_frame_leaves_its_free_block_and_is_never_given_again)
     pages_add(&pool, start, start + ARENA);
     bad = start + 5 * PAGE_SIZE + (3u << 20);
     ck_assert(pages_is_free(&pool, bad));
-    ck_assert(pages_take(&pool, bad + 0x123));
+    ck_assert_uint_eq(pages_offline(&pool, bad + 0x123, true), PAGE_OFFLINED | PAGE_BROKEN);
     ck_assert(!pages_is_free(&pool, bad));
     ck_assert(pages_is_free(&pool, bad - PAGE_SIZE));
     ck_assert(pages_is_free(&pool, bad + PAGE_SIZE));
-    ck_assert(!pages_take(&pool, bad));
+    ck_assert_uint_eq(pages_offline(&pool, bad, false), PAGE_OFFLINED | PAGE_BROKEN);
+    ck_assert(!pages_online(&pool, bad));
     ck_assert_uint_eq(pool.free_frames, FRAMES - 1);
     for (unsigned i = 0; i < FRAMES - 1; i++) {
         page = pages_alloc(&pool, ORDER_4K);
@@ -119,6 +120,38 @@ START_TEST(one_bad_frame_leaves_its_free_block_and_is_never_given_again)
 }
 END_TEST
 
-UNIT_TESTS("hv pages", one_bad_frame_leaves_its_free_block_and_is_never_given_again,
+START_TEST(an_offlined_frame_comes_back_an_owned_one_leaves_when_it_is_freed)
+{
+    uint64_t block, page;
+
+    setup();
+    page = start + 7 * PAGE_SIZE;
+    pages_add(&pool, start, start + ARENA);
+    ck_assert(!pages_online(&pool, page));
+    ck_assert_uint_eq(pages_marks(&pool, page), 0);
+    ck_assert_uint_eq(pages_offline(&pool, page, false), PAGE_OFFLINED);
+    ck_assert_uint_eq(pages_marks(&pool, page), PAGE_OFFLINED);
+    ck_assert(pages_online(&pool, page));
+    ck_assert_uint_eq(pool.free_frames, FRAMES);
+    block = pages_alloc(&pool, ORDER_2M);
+    page = block + 100 * PAGE_SIZE;
+    ck_assert_uint_eq(pages_offline(&pool, page, false), PAGE_PENDING);
+    ck_assert_uint_eq(pages_offline(&pool, page, true), PAGE_PENDING | PAGE_BROKEN);
+    ck_assert_uint_eq(pages_offline(&pool, page + PAGE_SIZE, false), PAGE_PENDING);
+    ck_assert(pages_online(&pool, page + PAGE_SIZE));
+    pages_free(&pool, block, ORDER_2M);
+    ck_assert_uint_eq(pages_marks(&pool, page), PAGE_OFFLINED | PAGE_BROKEN);
+    ck_assert_uint_eq(pool.free_frames, FRAMES - 1);
+    ck_assert_uint_eq(pool.pending, 0);
+    for (unsigned i = 0; i < FRAMES - 1; i++)
+        ck_assert_uint_ne(pages_alloc(&pool, ORDER_4K), page);
+    ck_assert_uint_eq(pages_alloc(&pool, ORDER_4K), 0);
+    ck_assert_uint_eq(pages_offline(&pool, start + ARENA, false), 0);
+    teardown();
+}
+END_TEST
+
+UNIT_TESTS("hv pages", an_offlined_frame_comes_back_an_owned_one_leaves_when_it_is_freed,
+           one_bad_frame_leaves_its_free_block_and_is_never_given_again,
            blocks_are_aligned_to_their_size, all_memory_can_be_had_once_and_no_block_twice,
            freed_neighbours_join_to_the_largest_block, partial_pages_at_the_ends_are_not_given_out)

@@ -8,8 +8,10 @@
 #include "hv/core/text.h"
 #include "hv/vm/domain_info.h"
 #include "hv/vm/hypercall.h"
+#include "hv/vm/machine_check_counts.h"
 #include "hv/vm/map_counts.h"
 #include "hv/vm/modules.h"
+#include "hv/vm/page_offline.h"
 #include "hv/vm/report.h"
 
 static bool get(const struct hypercall *call, struct sysctl *op)
@@ -24,22 +26,28 @@ static int64_t put(const struct hypercall *call, const struct sysctl *op)
 
 /* ---- perfc_op: hv's own counts, for comparison with the simulator's --------------------------------------- */
 
-/* Counters come by number: exit reasons, then what changed in the guests' memory maps. */
-#define COUNTERS (EXIT_COUNT_REASONS + MAP_COUNTS)
+/* Counters come by number: exit reasons, what changed in the memory maps, machine checks. */
+#define MAP_FIRST EXIT_COUNT_REASONS
+#define MACHINE_CHECK_FIRST (MAP_FIRST + MAP_COUNTS)
+#define COUNTERS (MACHINE_CHECK_FIRST + MACHINE_CHECK_COUNTERS)
 
 static uint64_t counter_value(unsigned index)
 {
     if (index < EXIT_COUNT_REASONS)
         return report_total(index).count;
-    return map_count_total((enum map_count)(index - EXIT_COUNT_REASONS));
+    if (index >= MACHINE_CHECK_FIRST)
+        return machine_check_counter((enum machine_check_counter)(index - MACHINE_CHECK_FIRST));
+    return map_count_total((enum map_count)(index - MAP_FIRST));
 }
 
 static void name_counter(unsigned index, char *name, size_t size)
 {
     const char *exit = index < EXIT_COUNT_REASONS ? svm_exit_name(counts_exitcode(index)) : NULL;
 
-    if (index >= EXIT_COUNT_REASONS)
-        format_text(name, size, "%s", map_count_names[index - EXIT_COUNT_REASONS]);
+    if (index >= MACHINE_CHECK_FIRST)
+        machine_check_counter_name((enum machine_check_counter)(index - MACHINE_CHECK_FIRST), name, (unsigned)size);
+    else if (index >= MAP_FIRST)
+        format_text(name, size, "%s", map_count_names[index - MAP_FIRST]);
     else if (exit)
         format_text(name, size, "vmexits %s", exit);
     else
@@ -197,6 +205,7 @@ static const struct hypercall_row commands[] = {
     { SYSCTL_SCHED_ID, "sched_id", scheduler_id, CALLER_CONTROL },
     { SYSCTL_PERFC_OP, "perfc_op", perfc, CALLER_ANY },
     { SYSCTL_GETDOMAININFOLIST, "getdomaininfolist", domain_list, CALLER_CONTROL },
+    { SYSCTL_PAGE_OFFLINE, "page_offline_op", sysctl_page_offline, CALLER_CONTROL },
     { SYSCTL_HV_MODULE, "hv_module", module_text, CALLER_CONTROL },
 };
 

@@ -22,7 +22,7 @@ bool machine_check_heal(const struct mca_heal_row *row, const struct frame_owner
 {
     switch (row->heal) {
     case MCA_H1:
-        return memory_retire(spa);
+        return memory_offline(spa, true) & PAGE_OFFLINED;
     case MCA_H4:
         return replace_text(spa);
     case MCA_H3:
