@@ -10,9 +10,9 @@
 
 #define EXC_MC 18
 
-static void (*machine_check)(void);
+static void (*machine_check)(const struct trap_frame *frame);
 
-void trap_take_machine_checks(void (*handler)(void))
+void trap_take_machine_checks(void (*handler)(const struct trap_frame *frame))
 {
     machine_check = handler;
 }
@@ -45,7 +45,7 @@ void trap_handle(struct trap_frame *frame)
         return;
     case EXC_MC:
         if (machine_check) {
-            machine_check();
+            machine_check(frame);
             return;
         }
         break;

@@ -13,6 +13,6 @@
 
 void trap_handle(struct trap_frame *frame);
 /* Who takes #MC, on its own stack, with whatever locks held by the interrupted: set once, before CR4.MCE is. */
-void trap_take_machine_checks(void (*handler)(void));
+void trap_take_machine_checks(void (*handler)(const struct trap_frame *frame));
 
 #endif

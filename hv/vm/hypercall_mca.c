@@ -195,7 +195,7 @@ static int64_t hvm_register(struct hypercall *call)
 
     if (!get(call, &op, sizeof(op)))
         return -XEN_EFAULT;
-    if (op.ready > 1)
+    if (op.ready > 1 || guest->pv)
         return -XEN_EINVAL;
     guest->mca_driver = true;
     guest->mca_ready = op.ready;

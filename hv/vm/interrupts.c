@@ -156,6 +156,8 @@ bool interrupts_wake(struct vcpu *vcpu)
     bool masked;
     int vector = next_vector(&vcpu->apic, &masked);
 
+    if (vcpu->pv) /* events are the caller's to look for */
+        return pv_priority_due(vcpu->pv) != PV_PRIORITY_NONE;
     if (vcpu->machine_check_pending && !vcpu->machine_check_active)
         return true;
     if (vcpu->nmi_pending && !vcpu->nmi_blocked)

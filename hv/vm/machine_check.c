@@ -356,10 +356,10 @@ static void take(enum mca_via via)
     }
 }
 
-/* From IDT entry 18: hv was interrupted, wherever. */
-static void exception(void)
+/* From IDT entry 18: hv was interrupted, wherever, or a paravirtual guest, which runs at CPL 3. */
+static void exception(const struct trap_frame *frame)
 {
-    take(MCA_VIA_MC);
+    take(frame->cs & 3 ? MCA_VIA_EXIT : MCA_VIA_MC);
     lapic_send_self(VECTOR_FLUSH); /* out of a halt, or of the guest that is just being entered */
 }
 

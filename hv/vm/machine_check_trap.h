@@ -6,7 +6,10 @@
 #include "hv/mca/decide.h"
 #include "hv/vm/guest.h"
 
-/* Whether the vCPU has a handler of vector 18: an HVM guest has said so (hvm_register), and has CR4.MCE set. */
+/*
+ * Whether the vCPU has a handler of vector 18: in a paravirtual guest's trap table; an HVM guest has said so
+ * (hvm_register), and has CR4.MCE set.
+ */
 bool machine_check_can_trap(const struct vcpu *vcpu);
 enum mca_domu machine_check_domu_kind(const struct vcpu *vcpu);
 /*

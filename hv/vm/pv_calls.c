@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Hypercalls of paravirtual kernels: SYSCALL, number in EAX, arguments in RDI RSI RDX R10 R8 R9. */
+#include "hv/vm/machine_check.h"
 #include "hv/vm/pv_guest.h"
 
 #include "hv/core/clock.h"
@@ -387,8 +388,10 @@ static int64_t multicall(struct hypercall *call)
 
 static enum exit_result iret(struct vcpu *vcpu)
 {
-    if (pv64_iret(vcpu->pv, shared_info_vcpu(vcpu)))
+    if (pv64_iret(vcpu->pv, shared_info_vcpu(vcpu))) {
+        machine_check_iret(vcpu);
         return EXIT_RESUME;
+    }
     return pv_crash(vcpu, "hypercall iret without a frame that can be returned by");
 }
 
