@@ -24,7 +24,7 @@
 #define MCA_PHYSCPUINFO 3  /* v2 */
 #define MCA_MSRINJECT 4    /* v2 */
 #define MCA_MCEINJECT 5    /* v2 */
-#define MCA_HVM_REGISTER 0x100 /* hv's own, both versions: an HVM guest has (ready=1) or lacks (0) a handler of vector 18 */
+#define MCA_HVM_REGISTER 0x100 /* hv's own, both versions: an HVM guest has (ready=1) a handler of vector 18, or not */
 
 #define MCA_VCPU_INVALID 0xFFFFu
 #define MCA_TRAP 18 /* vector, and number in a PV guest's trap table */

@@ -4,12 +4,10 @@
 #include "hv/core/console.h"
 #include "hv/core/ioapic.h"
 #include "hv/core/memory.h"
+#include "hv/core/pci_config.h"
 #include "hv/core/traps.h"
 #include "hv/x86/cpu.h"
 
-#define PCI_ADDRESS 0xCF8
-#define PCI_DATA 0xCFC
-#define PCI_ENABLE 0x80000000u
 #define DEVICE 5u
 #define VENDOR_DEVICE 0x0001F10Fu
 #define BAR0 0x10
@@ -37,8 +35,7 @@ static bool noticed;     /* atomic */
 
 static uint32_t config_read(unsigned reg)
 {
-    port_write32(PCI_ADDRESS, PCI_ENABLE | DEVICE << 11 | reg);
-    return port_read32(PCI_DATA);
+    return pci_config_read(DEVICE, 0, reg);
 }
 
 static uint32_t get(unsigned reg)

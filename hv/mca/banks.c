@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/mca/banks.h"
 
+#include "hv/core/pci_config.h"
 #include "hv/core/percore.h"
 #include "hv/mca/poll.h"
 #include "hv/x86/cpu.h"
@@ -20,13 +21,47 @@
 /* All ones but the bits that Xen 3.3 left off at the northbridge, sync flooding among them. */
 #define NB_CTL 0x02C3C008FFFFFFFFull
 
+#define NB_CONFIG 0x44 /* F3x44 */
+#define NB_MCA_TO_MASTER (1u << 27)
+
 static struct mca_interposed interposed[CORES_MAX]; /* each core's own */
+
+static bool is_family_10h(void)
+{
+    uint32_t eax = cpuid(1, 0).eax;
+
+    return (eax >> 8 & 0xF) + (eax >> 20 & 0xFF) == 0x10;
+}
 
 static unsigned bank_count(void)
 {
     unsigned count = msr_read(MSR_MCG_CAP) & MCG_CAP_COUNT;
 
     return count < MCA_BANKS ? count : MCA_BANKS;
+}
+
+/*
+ * The northbridge's errors go to the core that asked, not to the node's first one, which may be in the middle of
+ * anything:
+ * whom they concern is who consumed them.
+ */
+static void report_to_source(unsigned node)
+{
+    uint32_t config = pci_config_read(PCI_NORTHBRIDGE(node), 3, NB_CONFIG);
+
+    if (config & NB_MCA_TO_MASTER)
+        pci_config_write(PCI_NORTHBRIDGE(node), 3, NB_CONFIG, config & ~NB_MCA_TO_MASTER);
+}
+
+/* Whether this core is the first of its node, and its number there. */
+static unsigned place_in_node(void)
+{
+    const struct percore *self = percore_self();
+    unsigned place = 0;
+
+    for (unsigned i = 0; i < CORES_MAX && percores[i].self; i++)
+        place += percores[i].node == self->node && percores[i].apic_id < self->apic_id;
+    return place;
 }
 
 bool mca_banks_begin(void)
@@ -41,6 +76,8 @@ bool mca_banks_begin(void)
         msr_write(MSR_MC_CTL(bank), bank == MCA_BANK_NB ? NB_CTL : ~0ull);
         msr_write(MSR_MC_STATUS(bank), 0);
     }
+    if (bank_count() > MCA_BANK_NB && is_family_10h())
+        report_to_source(percore_self()->node);
     if (bank_count() > MCA_BANK_NB)
         msr_write(MSR_MC_MISC(MCA_BANK_NB), mca_block_restart(msr_read(MSR_MC_MISC(MCA_BANK_NB))));
     cr4_write(cr4_read() | CR4_MCE);
@@ -74,6 +111,20 @@ static void collect_bank(struct mca_error *error, unsigned number, uint64_t stat
         error->extra[i] = msr_read(MSR_MC4_MISC1 + i);
 }
 
+/*
+ * All cores of a node see its bank 4: a poll asks it on the first one, a #MC leaves alone what another core's #MC
+ * is about.
+ * An uncorrected error is never a poll's, unless it raises no #MC.
+ */
+static bool is_ours(unsigned bank, uint64_t status, bool poll)
+{
+    if (poll && bank == MCA_BANK_NB && place_in_node() != 0)
+        return false;
+    if (poll)
+        return !(status & MCA_UC && status & MCA_EN);
+    return bank != MCA_BANK_NB || mca_may_concern(status, place_in_node());
+}
+
 void mca_banks_collect(struct mca_error *error, bool corrected)
 {
     unsigned count = bank_count();
@@ -84,7 +135,7 @@ void mca_banks_collect(struct mca_error *error, bool corrected)
     for (unsigned bank = 0; bank < count; bank++) {
         uint64_t status = read(MSR_MC_STATUS(bank));
 
-        if (status & MCA_VAL && !(corrected && status & MCA_UC && status & MCA_EN))
+        if (status & MCA_VAL && is_ours(bank, status, corrected))
             collect_bank(error, bank, status);
     }
     if (!corrected)

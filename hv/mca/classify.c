@@ -25,6 +25,12 @@ static bool is_nested(const struct mca_error *error, const struct mca_bank *bank
     return error->nested;
 }
 
+static bool is_remote(const struct mca_error *error, const struct mca_bank *bank)
+{
+    (void)error;
+    return mca_is_remote(bank);
+}
+
 /* assumed: RIPV=0 counts as PCC here, or nobody could go back; in idle it does not, because I7 names it. */
 static bool is_hv_lost(const struct mca_error *error, const struct mca_bank *bank)
 {
@@ -96,6 +102,7 @@ static const struct {
     { MCA_I1, is_invalid, MCA_IMPACT_NOBODY },
     { MCA_I2, is_corrected, BY_OWNER },
     { MCA_I3, is_nested, MCA_IMPACT_XEN },
+    { MCA_REMOTE, is_remote, MCA_IMPACT_NOBODY },
     { MCA_I4, is_hv_lost, MCA_IMPACT_XEN },
     { MCA_I5, is_xens, MCA_IMPACT_XEN },
     { MCA_I6, is_dom0s, MCA_IMPACT_DOM0 },

@@ -13,7 +13,8 @@
 
 #include "hv/mca/error.h"
 
-enum mca_class { MCA_I1 = 1, MCA_I2, MCA_I3, MCA_I4, MCA_I5, MCA_I6, MCA_I7, MCA_I8, MCA_I9, MCA_I10, MCA_I11 };
+enum mca_class { MCA_I1 = 1, MCA_I2, MCA_I3, MCA_I4, MCA_I5, MCA_I6, MCA_I7, MCA_I8, MCA_I9, MCA_I10, MCA_I11,
+                 MCA_REMOTE /* the core that asked has a record of its own */ };
 enum mca_impact { MCA_IMPACT_NOBODY, MCA_IMPACT_DOMU, MCA_IMPACT_DOM0, MCA_IMPACT_XEN, MCA_IMPACTS }; /* ascending */
 extern const char *const mca_impact_names[MCA_IMPACTS];
 

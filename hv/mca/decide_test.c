@@ -247,6 +247,39 @@ START_TEST(what_a_poll_finds_interrupted_nobody)
 }
 END_TEST
 
+/*
+ * Bank 4 of the node whose DRAM another node's core read: 0A13h is BUS RES RD MEM LG (BKDG10 table of NB error
+ * codes).
+ */
+START_TEST(what_another_nodes_core_consumed_concerns_that_core)
+{
+    struct mca_error error = two_banks(MCA_OWNER_DOMU, 3, UE, MCA_OWNER_XEN, 0, 0xB600200000080A13);
+    struct mca_verdict verdict;
+
+    ck_assert(mca_is_remote(&error.bank[1]));
+    ck_assert(!mca_is_final(&error));
+    mca_classify(&error, &verdict);
+    ck_assert_int_eq(verdict.impact, DOMU);
+    ck_assert_int_eq(verdict.first, MCA_I8);
+    error.bank[0] = error.bank[1];
+    error.context = MCA_IN_HV;
+    error.mcg_status = 0;
+    ck_assert(!mca_is_final(&error));
+    mca_classify(&error, &verdict);
+    ck_assert_int_eq(verdict.impact, MCA_IMPACT_NOBODY);
+    ck_assert_int_eq(verdict.first, MCA_REMOTE);
+    error.bank[0].status = 0xB400210000080A13; /* the scrubber's: nobody asked */
+    ck_assert(!mca_is_remote(&error.bank[0]));
+    error.bank[0].status = 0xB600200000080813; /* SRC: a core of this node */
+    ck_assert(!mca_is_remote(&error.bank[0]));
+    ck_assert(mca_may_concern(0xB600200000080813, 2));
+    ck_assert(mca_may_concern(0xB600200400080813, 2));  /* ErrCpu one-hot: core 2 */
+    ck_assert(!mca_may_concern(0xB600200400080813, 1));
+    ck_assert(mca_may_concern(0xB700200200080813, 2));  /* revision D: bit 56, a number */
+    ck_assert(!mca_may_concern(0xB700200000080813, 2));
+}
+END_TEST
+
 /* BKDG10 signatures: what ADDR holds by bank and code (fact sheet 5.5). */
 static const struct {
     unsigned bank;
@@ -313,5 +346,6 @@ UNIT_TESTS("machine check decisions",
            the_first_test_that_matches_gives_class_and_impact,
            of_several_banks_the_highest_decides_and_every_domu_is_a_victim,
            what_a_poll_finds_interrupted_nobody,
+           what_another_nodes_core_consumed_concerns_that_core,
            an_address_counts_where_it_names_memory,
            what_the_frame_holds_and_whether_it_was_consumed_decides_the_healing)

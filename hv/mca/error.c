@@ -9,6 +9,8 @@ const char *const mca_via_names[MCA_VIA_COUNT] = { "mc", "exit", "poll", "thresh
 #define LEVEL(code) ((code) & 3)
 #define OPERATION(code) ((code) >> 4 & 0xF)
 #define LEVEL_2 2
+#define PARTICIPATION(code) ((code) >> 9 & 3)
+#define PARTICIPATION_RES 1
 #define OPERATION_SCRUB 0
 #define OPERATION_SNOOP 8
 
@@ -49,12 +51,37 @@ bool mca_has_frame(unsigned bank, uint64_t status)
     }
 }
 
+bool mca_may_concern(uint64_t status, unsigned place)
+{
+    unsigned cpu = status >> 32 & 0xF;
+
+    if (status & MCA_ERR_CPU_VAL)
+        return cpu == place;
+    return !cpu || cpu >> place & 1;
+}
+
+bool mca_is_remote(const struct mca_bank *bank)
+{
+    unsigned code = MCA_CODE(bank->status);
+
+    return bank->number == MCA_BANK_NB && IS_BUS(code) && PARTICIPATION(code) == PARTICIPATION_RES &&
+           bank->status & MCA_UC && bank->status & MCA_PCC && !(bank->status & MCA_SCRUB);
+}
+
+bool mca_is_all_remote(const struct mca_error *error)
+{
+    for (unsigned i = 0; i < error->count; i++)
+        if (!mca_is_remote(&error->bank[i]))
+            return false;
+    return error->count;
+}
+
 bool mca_is_final(const struct mca_error *error)
 {
     for (unsigned i = 0; i < error->count; i++)
-        if (error->bank[i].status & MCA_PCC)
+        if (error->bank[i].status & MCA_PCC && !mca_is_remote(&error->bank[i]))
             return true;
-    return mca_interrupted(error) && !(error->mcg_status & MCG_RIPV);
+    return mca_interrupted(error) && !mca_is_all_remote(error) && !(error->mcg_status & MCG_RIPV);
 }
 
 bool mca_interrupted(const struct mca_error *error)

@@ -19,6 +19,8 @@
 #define MCA_MISCV (1ull << 59)
 #define MCA_ADDRV (1ull << 58)
 #define MCA_PCC (1ull << 57)
+#define MCA_ERR_CPU_VAL (1ull << 56)
+#define MCA_SCRUB (1ull << 40)
 #define MCA_CODE(status) ((unsigned)((status) & 0xFFFF))
 #define MCA_EXT_CODE(status) ((unsigned)((status) >> 16 & 0x1F))
 
@@ -66,6 +68,15 @@ struct mca_error {
  * signatures).
  */
 bool mca_has_frame(unsigned bank, uint64_t status);
+/*
+ * Whether bank 4's error may be that of core `place` of the node: ErrCpu names it or nobody. One bit for each
+ * core up to
+ * revision C, a number where bit 56 is set.
+ */
+bool mca_may_concern(uint64_t status, unsigned place);
+/* A northbridge's answer to another node's core: that core has the error in a bank of its own, and its own #MC. */
+bool mca_is_remote(const struct mca_bank *bank);
+bool mca_is_all_remote(const struct mca_error *error);
 /* It came as a #MC: somebody was interrupted. */
 bool mca_interrupted(const struct mca_error *error);
 /* Whether some bank has PCC, or RIPV is clear: what was interrupted cannot simply go on. */

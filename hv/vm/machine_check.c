@@ -236,9 +236,11 @@ static void handle_others(struct handling *h)
     const struct mca_row *row;
 
     if (h->verdict.impact == MCA_IMPACT_NOBODY) { /* I9: retired if it could be; nobody stops */
-        machine_check_say_decided(h->error, &h->verdict, &h->inputs, NULL, h->heal, "I9");
+        bool remote = h->verdict.first == MCA_REMOTE;
+
+        machine_check_say_decided(h->error, &h->verdict, &h->inputs, NULL, h->heal, remote ? "remote" : "I9");
         commit(h, NULL);
-        if (h->inputs.dom0_trap)
+        if (h->inputs.dom0_trap && !remote)
             trap_dom0(h);
         else
             dump_and_release(h);
@@ -255,7 +257,7 @@ static void heal(struct handling *h)
 {
     enum mca_content content = MCA_HOLDS_OTHER;
 
-    if (h->verdict.corrected || h->verdict.impact == MCA_IMPACT_DOMU)
+    if (h->verdict.corrected || h->verdict.impact == MCA_IMPACT_DOMU || h->verdict.first == MCA_REMOTE)
         return;
     if (h->verdict.bank->owner != MCA_OWNER_NONE) {
         frame_owner_find(h->verdict.bank->addr, &h->owner);

@@ -79,12 +79,12 @@ void machine_check_say_decided(const struct mca_error *error, const struct mca_v
 {
     const struct mca_bank *bank = victim && victim->bank ? victim->bank : verdict->bank;
     bool frame = bank->owner != MCA_OWNER_NONE, domain = victim || verdict->impact == MCA_IMPACT_DOM0;
-    char owner[WORD], frame_text[WORD], domid[WORD], vcpu[WORD], healed[WORD];
+    char class[WORD], owner[WORD], frame_text[WORD], domid[WORD], vcpu[WORD], healed[WORD];
 
     machine_check_say(error->record, machine_check_step_of(verdict), "decide",
-                      "class=I%u impacts=%s domain=%s vcpu=%s frame=%s owner=%s heal=%s healed=%u dom0_event=%u "
+                      "class=%s impacts=%s domain=%s vcpu=%s frame=%s owner=%s heal=%s healed=%u dom0_event=%u "
                       "dom0_trap=%u domu=%s row=%s",
-                      verdict->first, mca_impact_names[verdict->impact],
+                      number_text(class, "I%lu", verdict->first, verdict->first != MCA_REMOTE), mca_impact_names[verdict->impact],
                       number_text(domid, "%lu", victim ? victim->domid : DOMID_CONTROL, domain),
                       number_text(vcpu, "%lu", victim ? victim->vcpu : 0, domain),
                       number_text(frame_text, "%lx", bank->addr >> PAGE_SHIFT, frame), owner_text(bank, owner),

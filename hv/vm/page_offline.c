@@ -49,8 +49,11 @@ static uint32_t query(uint64_t address)
 {
     unsigned marks = memory_marks(address);
 
-    return (marks & PAGE_OFFLINED ? PAGE_QUERY_OFFLINED : marks & PAGE_PENDING ? PAGE_QUERY_PENDING : PAGE_QUERY_ONLINE) |
-           (marks & PAGE_BROKEN ? PAGE_QUERY_BROKEN : 0);
+    uint32_t broken = marks & PAGE_BROKEN ? PAGE_QUERY_BROKEN : 0;
+
+    if (marks & PAGE_OFFLINED)
+        return PAGE_QUERY_OFFLINED | broken;
+    return (marks & PAGE_PENDING ? PAGE_QUERY_PENDING : PAGE_QUERY_ONLINE) | broken;
 }
 
 uint32_t page_offline_one(uint32_t command, uint64_t frame)
