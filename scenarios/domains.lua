@@ -104,6 +104,7 @@ end
 expect(compared, { at_least = 10, name = "reasons compared" })
 answers("create beta", "beta is domain %d+\n", "the places can be used again")
 answers("destroy beta", "guest name=beta outcome=destroyed", "destroyed while it runs")
+run("5ms") -- the core that it ran on gives them back, after destroy has answered
 expect(free_pages(), { equals = free, name = "and every page is back again" })
 
 -- Moved while it runs, to a new domain of this machine, it goes on where it was.

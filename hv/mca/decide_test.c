@@ -181,7 +181,8 @@ static struct mca_error two_banks(enum mca_owner a, uint16_t a_domid, uint64_t a
                                   uint16_t b_domid, uint64_t b_status)
 {
     return (struct mca_error){ .via = MCA_VIA_EXIT, .context = MCA_IN_GUEST, .mcg_status = MCG_RIPV,
-                               .domid = 3, .vcpu = 2, .count = 2, .bank = { { .number = 3, .status = a_status, .owner = a, .domid = a_domid },
+                               .domid = 3, .vcpu = 2, .count = 2,
+                               .bank = { { .number = 3, .status = a_status, .owner = a, .domid = a_domid },
                                          { .number = 4, .status = b_status, .owner = b, .domid = b_domid } } };
 }
 

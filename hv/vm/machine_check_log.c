@@ -84,7 +84,8 @@ void machine_check_say_decided(const struct mca_error *error, const struct mca_v
     machine_check_say(error->record, machine_check_step_of(verdict), "decide",
                       "class=%s impacts=%s domain=%s vcpu=%s frame=%s owner=%s heal=%s healed=%u dom0_event=%u "
                       "dom0_trap=%u domu=%s row=%s",
-                      number_text(class, "I%lu", verdict->first, verdict->first != MCA_REMOTE), mca_impact_names[verdict->impact],
+                      number_text(class, "I%lu", verdict->first, verdict->first != MCA_REMOTE),
+                      mca_impact_names[verdict->impact],
                       number_text(domid, "%lu", victim ? victim->domid : DOMID_CONTROL, domain),
                       number_text(vcpu, "%lu", victim ? victim->vcpu : 0, domain),
                       number_text(frame_text, "%lx", bank->addr >> PAGE_SHIFT, frame), owner_text(bank, owner),
