@@ -394,11 +394,24 @@ static void resolve(void)
     }
 }
 
+static void retry(void *ctx)
+{
+    (void)ctx;
+    migrate_link_work();
+}
+
 void migrate_link_work(void)
 {
+    static struct timer timer = { .fire = retry };
+
     incoming_work();
-    hypercall_domctl_hold();
-    if (job.stage == STAGE_DOUBT)
-        resolve();
-    hypercall_domctl_release();
+    if (job.stage != STAGE_DOUBT)
+        return;
+    if (hypercall_domctl_try_hold()) {
+        if (job.stage == STAGE_DOUBT)
+            resolve();
+        hypercall_domctl_release();
+    } else {
+        timer_set(&timer, clock_now() + CLOCK_MS);
+    }
 }

@@ -150,6 +150,7 @@ struct state_devices {
     uint8_t reset_control, callback;
     uint32_t kick;
     uint64_t time; /* of the devices */
+    uint64_t nb_cfg;
     uint64_t hvm_params[HVM_PARAMS];
     char line[CONSOLE_LINE / 2]; /* what the console has of a line */
     uint32_t line_length;
@@ -161,7 +162,8 @@ static const struct stream_field device_fields[] = {
     STREAM_FIELD(struct state_devices, pm), STREAM_FIELD(struct state_devices, uart),
     STREAM_FIELD(struct state_devices, pic_intr), STREAM_FIELD(struct state_devices, reset_control),
     STREAM_FIELD(struct state_devices, callback), STREAM_FIELD(struct state_devices, kick),
-    STREAM_FIELD(struct state_devices, time), STREAM_FIELD(struct state_devices, hvm_params),
+    STREAM_FIELD(struct state_devices, time), STREAM_FIELD(struct state_devices, nb_cfg),
+    STREAM_FIELD(struct state_devices, hvm_params),
     STREAM_FIELD(struct state_devices, line), STREAM_FIELD(struct state_devices, line_length),
 };
 
@@ -171,7 +173,7 @@ void state_put_devices(struct stream_writer *writer, const struct guest *guest)
         .pics = guest->vdev.pics, .pit = guest->vdev.pit, .ioapic = guest->vdev.ioapic, .rtc = guest->vdev.rtc,
         .pm = guest->vdev.pm, .uart = guest->vdev.uart, .pic_intr = guest->vdev.pic_intr,
         .reset_control = guest->vdev.reset_control, .callback = guest->callback_vector, .kick = guest->vdev.kick,
-        .time = devices_time(guest), .line_length = guest->line_length,
+        .time = devices_time(guest), .nb_cfg = guest->nb_cfg, .line_length = guest->line_length,
     };
 
     memcpy(state.hvm_params, guest->hvm_params, sizeof(state.hvm_params));
@@ -201,6 +203,7 @@ const char *state_get_devices(struct stream_reader *reader, struct guest *guest,
     guest->vdev.reset_control = state.reset_control;
     guest->vdev.kick = state.kick;
     guest->callback_vector = state.callback;
+    guest->nb_cfg = state.nb_cfg;
     memcpy(guest->hvm_params, state.hvm_params, sizeof(state.hvm_params));
     memcpy(guest->line, state.line, sizeof(state.line));
     guest->line_length = state.line_length;

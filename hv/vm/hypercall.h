@@ -55,8 +55,11 @@ int64_t hypercall_mca(struct hypercall *call);
 struct domctl_hv_migrate;
 typedef int64_t hypercall_migrate(struct hypercall *call, struct guest *source, struct domctl_hv_migrate *op);
 void hypercall_domctl_init(hypercall_migrate *migrate);
-/* For who does what domctl does: no command runs in between. */
-void hypercall_domctl_hold(void);
+/*
+ * For who does what domctl does: no command runs in between. False: one runs now. It may wait for this core's vCPU to
+ * leave, so that nobody waits for it here.
+ */
+bool hypercall_domctl_try_hold(void);
 void hypercall_domctl_release(void);
 /* DOMID_SELF or a number; NULL: there is no such guest, or the caller has no business with it. */
 struct guest *hypercall_guest(const struct hypercall *call, uint16_t domid);

@@ -363,15 +363,15 @@ int64_t hypercall_domctl(struct hypercall *call)
         return -XEN_EFAULT;
     if (head[1] != CONTROL_INTERFACE_VERSION)
         return -XEN_EACCES;
-    hypercall_domctl_hold();
+    lock_acquire(&control_lock);
     value = hypercall_dispatch(call, HYPERCALL_ROWS(commands), head[0]);
-    hypercall_domctl_release();
+    lock_release(&control_lock);
     return value;
 }
 
-void hypercall_domctl_hold(void)
+bool hypercall_domctl_try_hold(void)
 {
-    lock_acquire(&control_lock);
+    return lock_try(&control_lock);
 }
 
 void hypercall_domctl_release(void)

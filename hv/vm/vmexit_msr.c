@@ -7,6 +7,7 @@
 #include "hv/x86/cpu.h"
 
 #define MSR_TSC 0x10
+#define MSR_EBC_FREQUENCY 0x2A /* an Intel processor's */
 #define MSR_PATCH_LEVEL 0x8B
 #define MSR_HWCR 0xC0010015
 #define MSR_NB_CFG 0xC001001F
@@ -40,7 +41,8 @@ static bool read_msr(const struct vcpu *vcpu, uint32_t msr, uint64_t *value)
     case MSR_NB_CFG:
         *value = vcpu->guest->nb_cfg;
         return true;
-    case MSR_INT_PENDING: /* no C1E */
+    case MSR_EBC_FREQUENCY: /* a guest that began on another vendor's processor goes on, as under Xen */
+    case MSR_INT_PENDING:   /* no C1E */
         *value = 0;
         return true;
     case MSR_PAT:

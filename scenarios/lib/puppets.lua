@@ -6,8 +6,8 @@
 local P = {}
 
 P.MAILBOX = 0x300000
-P.EXIT, P.HYPERCALL, P.STORE, P.LOAD, P.CHURN, P.CR8_WRITE, P.CR8_READ, P.FLUSH, P.STORE32, P.LOAD32, P.REGISTERS =
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+P.EXIT, P.HYPERCALL, P.STORE, P.LOAD, P.CHURN, P.CR8_WRITE, P.CR8_READ, P.FLUSH, P.STORE32, P.LOAD32, P.REGISTERS, P.CPUID =
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 P.ADDRESS, P.PS, P.FRAME = 0x000ffffffffff000, 1 << 7, 4096
 local ADDRESS, PS, FRAME, MAILBOX = P.ADDRESS, P.PS, P.FRAME, P.MAILBOX
 
@@ -53,13 +53,10 @@ end
 
 -- ---- Guests that do what they are asked ----------------------------------------------------------------------
 
--- Boots hv with these modules on the machine that is current; the guests by name, each ready. `late`: modules that
--- the control domain starts itself.
-function P.boot(list, append, late)
-    local here, guests, modules = use(P.current), {}, {}
-    table.move(list, 1, #list, 1, modules)
-    table.move(late or {}, 1, #(late or {}), #modules + 1, modules)
-    boot{ kernel = "hv.elf", append = append or "", modules = modules }
+-- Boots hv with these modules on P.current; the guests by name, each ready. `warm`: once more, after a reset.
+function P.boot(list, append, warm)
+    local here, guests = use(P.current), {}
+    boot{ kernel = "hv.elf", append = append or "", modules = list, warm = warm }
     uart{ expect = "cores" }
     for name, domain, root in uart{}:gmatch("guest (%w+):.- domain (%d+), map (%x+)") do
         guests[name] = { name = name, domain = tonumber(domain), root = tonumber(root, 16), requests = 0, machine = here }
@@ -101,12 +98,13 @@ function P.answered(guest)
     return peek(guest, MAILBOX + 8) == guest.requests
 end
 
-function P.wait(guest)
+-- Looks each 5 us of the machine's time, or each `step`.
+function P.wait(guest, step)
     for _ = 1, 20000 do
         if P.answered(guest) then
             return peek(guest, MAILBOX + 56)
         end
-        run("5us")
+        run(step or "5us")
     end
     error(guest.name .. " does not answer", 0)
 end

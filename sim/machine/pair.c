@@ -71,10 +71,7 @@ void machine_pair_leave(struct machine_pair *pair, struct machine *machine)
 
 bool machine_pair_is_sound(const struct machine_pair *pair)
 {
-    const struct link_time *first = link_time(pair->machine[0]), *second = link_time(pair->machine[1]);
-
-    return first->boundary_ps == second->boundary_ps && platform_link_is_plugged(pair->machine[0]->platform) ==
-           platform_link_is_plugged(pair->machine[1]->platform);
+    return link_time(pair->machine[0])->boundary_ps == link_time(pair->machine[1])->boundary_ps;
 }
 
 /* ---- Running --------------------------------------------------------------------------------------------- */

@@ -35,7 +35,8 @@ enum request {
     REQUEST_FLUSH,     /* CR3 written: what the TLB holds of this guest is gone */
     REQUEST_STORE32,   /* at, value: one 32-bit MOV */
     REQUEST_LOAD32,    /* at */
-    REQUEST_REGISTERS  /* a sum over registers that a migration must carry */
+    REQUEST_REGISTERS, /* a sum over registers that a migration must carry */
+    REQUEST_CPUID      /* leaf: ECX in the high half, EDX in the low one */
 };
 
 struct mailbox {
@@ -142,11 +143,13 @@ static void cr8_write(uint64_t value)
 #define MSR_KERNEL_GS_BASE 0xC0000102
 #define MSR_SYSENTER_EIP 0x176
 #define MSR_PAT 0x277
+#define MSR_EBC_FREQUENCY 0x2A /* an Intel processor's: a guest that began there may read it */
 
 /* What lies in the VMCB, in what VMLOAD switches, and in what neither does. */
 static uint64_t registers(void)
 {
-    static const uint32_t msrs[] = { MSR_EFER, MSR_LSTAR, MSR_KERNEL_GS_BASE, MSR_SYSENTER_EIP, MSR_PAT };
+    static const uint32_t msrs[] = { MSR_EFER, MSR_LSTAR, MSR_KERNEL_GS_BASE, MSR_SYSENTER_EIP, MSR_PAT,
+                                     MSR_EBC_FREQUENCY };
     uint64_t sum = cr0_read(), xmm;
     uintptr_t dr0;
 
@@ -201,6 +204,11 @@ static uint64_t answer(uint64_t request)
         return load32((uintptr_t)a[0]);
     case REQUEST_REGISTERS:
         return registers();
+    case REQUEST_CPUID: {
+        struct cpuid_result found = cpuid((uint32_t)a[0], 0);
+
+        return (uint64_t)found.ecx << 32 | found.edx;
+    }
     default:
         guest_exit((uint32_t)a[0]);
     }
