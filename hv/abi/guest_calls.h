@@ -81,6 +81,7 @@ struct xenver_feature_info {
 #define VCPUOP_SET_SINGLESHOT_TIMER 8
 #define VCPUOP_STOP_SINGLESHOT_TIMER 9
 #define VCPUOP_REGISTER_VCPU_INFO 10
+#define VCPUOP_SEND_NMI 11
 
 struct vcpu_runstate_info {
     uint32_t state, pad; /* now: RUNSTATE_ */

@@ -59,6 +59,13 @@ static void store_debug(struct pv_vcpu *vcpu)
     vcpu->dr6 = dr6_read();
 }
 
+static void store_segments(struct pv_vcpu *vcpu)
+{
+    selectors_read(&vcpu->ds, &vcpu->es, &vcpu->fs, &vcpu->gs);
+    vcpu->fs_base = msr_read(MSR_FS_BASE);
+    vcpu->gs_base = msr_read(MSR_KERNEL_GS_BASE);
+}
+
 void pv_run(struct pv_vcpu *vcpu)
 {
     struct percore *core = percore_self();
@@ -76,9 +83,8 @@ void pv_run(struct pv_vcpu *vcpu)
     descriptors_use_pv(true);
     pv_enter(vcpu, pv_root(vcpu));
     vcpu->cr2 = cr2_read();
-    selectors_read(&vcpu->ds, &vcpu->es, &vcpu->fs, &vcpu->gs);
-    vcpu->fs_base = msr_read(MSR_FS_BASE);
-    vcpu->gs_base = msr_read(MSR_KERNEL_GS_BASE);
+    if (vcpu->frame.vector != PV_VECTOR_NOT_ENTERED) /* else what was to be loaded stays */
+        store_segments(vcpu);
     descriptors_reload(&core->tables);
     msr_write(MSR_GS_BASE, (uintptr_t)core);
     store_debug(vcpu);

@@ -149,6 +149,16 @@ static int64_t stop_periodic(struct hypercall *call)
     return 0;
 }
 
+/* An HVM guest has its local APIC for that. */
+static int64_t send_nmi(struct hypercall *call)
+{
+    if (!target_of(call)->pv)
+        return -XEN_EOPNOTSUPP;
+    pv_raise_nmi(target_of(call)->pv);
+    schedule_wake(target_of(call));
+    return 0;
+}
+
 static int64_t register_info(struct hypercall *call)
 {
     struct vcpu_register_info op;
@@ -172,6 +182,7 @@ static const struct hypercall_row vcpu_commands[] = {
     { VCPUOP_STOP_PERIODIC_TIMER, "stop_periodic_timer", stop_periodic, CALLER_ANY },
     { VCPUOP_SET_SINGLESHOT_TIMER, "set_singleshot_timer", set_singleshot, CALLER_ANY },
     { VCPUOP_STOP_SINGLESHOT_TIMER, "stop_singleshot_timer", stop_singleshot, CALLER_ANY },
+    { VCPUOP_SEND_NMI, "send_nmi", send_nmi, CALLER_ANY },
     { VCPUOP_REGISTER_VCPU_INFO, "register_vcpu_info", register_info, CALLER_ANY },
 };
 

@@ -52,6 +52,7 @@ static enum exit_result software_interrupt(struct vcpu *vcpu, unsigned vector)
 {
     const struct pv_trap_info *trap = &vcpu->pv->traps[vector];
 
+    vcpu->pv->counts.int_n++;
     if (!trap->address || TRAP_INFO_DPL(trap->flags) < (vcpu->pv->kernel ? 1u : 3u))
         return pv_trap(vcpu, EXC_GP, true, vcpu->pv->frame.error_code);
     vcpu->pv->frame.rip += INT_BYTES;

@@ -29,6 +29,9 @@ bool pv_emulate(struct vcpu *vcpu, enum exit_result *result);
 /* CPUID with the prefix that asks hv for it: UD2, "xen". */
 bool pv_forced_cpuid(struct vcpu *vcpu);
 
+/* Its counts, a line for each kind (pv_report.c). */
+void pv_report(const struct vcpu *vcpu);
+
 /* SYSCALL of the kernel (pv_calls.c). */
 enum exit_result pv_hypercall(struct vcpu *vcpu);
 int64_t pv_mmu_update(struct hypercall *call);

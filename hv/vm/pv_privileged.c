@@ -7,6 +7,7 @@
 
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
+#include "hv/vm/event_channel.h"
 #include "hv/vm/shared_info.h"
 #include "hv/x86/cpu.h"
 
@@ -110,7 +111,7 @@ static bool write_cr(struct vcpu *vcpu, unsigned number, uint64_t value)
         lock_release(&pv->guest->lock);
         return !error;
     case 4:
-        if (value & ~(CR4_OF_HV | CR4_GUEST))
+        if ((value ^ CR4_OF_HV) & ~CR4_GUEST)
             return false;
         pv->cr4 = value & CR4_GUEST;
         return true;
@@ -245,8 +246,9 @@ static bool two_byte(struct vcpu *vcpu, struct privileged *p)
 static bool one_byte(struct vcpu *vcpu, struct privileged *p, enum exit_result *result)
 {
     switch (p->opcode) {
-    case 0xF4: /* HLT, as sched_op block without STI */
-        *result = EXIT_BLOCK;
+    case 0xF4: /* HLT, as sched_op block */
+        ((struct vcpu_info_64 *)shared_info_vcpu(vcpu))->evtchn_upcall_mask = 0;
+        *result = event_is_due(vcpu) ? EXIT_RESUME : EXIT_BLOCK;
         return true;
     case 0xFA: /* CLI and STI: the guest's interrupt flag is the events' mask */
     case 0xFB:

@@ -7,6 +7,7 @@
 #include "hv/vm/machine_check_counts.h"
 #include "hv/vm/map_counts.h"
 #include "hv/vm/paging.h"
+#include "hv/vm/pv_guest.h"
 #include "hv/vm/schedule.h"
 #include "hv/x86/cpu.h"
 
@@ -55,6 +56,8 @@ static void print_vcpu(const struct vcpu *vcpu)
     for (unsigned i = 0; i < EXIT_COUNT_REASONS; i++)
         if (vcpu->counts.reason[i].count)
             print_reason(guest, id, i, &vcpu->counts.reason[i]);
+    if (vcpu->pv)
+        pv_report(vcpu);
 }
 
 /* Guests that are gone. */

@@ -120,6 +120,7 @@ static void caught(const struct frame *frame, uint64_t *high, bool has_code)
         guest_fail("trap %lu at %lx code %lx cr2 %lx", (unsigned long)frame->vector, (unsigned long)high[0],
                    (unsigned long)seen.code, (unsigned long)seen.cr2);
     }
+    high[2] &= ~0x100ull; /* RFLAGS.TF */
     trap_resume = 0;
 }
 
