@@ -14,7 +14,7 @@ _fam10h() {
         --set | -s | --allow | --append | --memory | --host-memory | --nodes | --cores | --limit) return ;;
     esac
     case ${COMP_WORDS[1]} in
-        run) options='--set --json --junit --tap --engine --snapshots --coverage --progress --step --list --help' ;;
+        run) options='--set --json --junit --tap --engine --snapshots --coverage --check --progress --step --list --help' ;;
         boot) options='--kernel --initrd --append --firmware --memory --nodes --cores --model --engine --host-memory
                   --limit --no-reboot --no-svm-lock --report --json --coverage --record --replay --help' ;;
         gate) options='--allow --other-images --update --help' ;;

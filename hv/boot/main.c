@@ -142,9 +142,9 @@ static void read_options(const char *options)
         .asids = option_flag(options, "asid", true),
         .switch_bumps = option_flag(options, "asid_switch_bump", false),
         .asid_bench = number_option(options, "asid_bench", 0),
-        .slice_ns = slice * CLOCK_MS,
         .link_work = link_is_there() ? migrate_link_work : NULL,
     };
+    schedule_set_slice(slice * CLOCK_MS);
 }
 
 /* Before guests are made: a guest keeps the features that it has seen. Options that cannot be followed change nothing. */

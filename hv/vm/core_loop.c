@@ -116,7 +116,7 @@ void schedule_loop(const struct schedule_options *options)
 
     svm_core_init(svm_core, options->asids);
     machine_check_core_begin();
-    schedule_begin(core->index, options->slice_ns);
+    schedule_begin(core->index);
     interrupts_enable();
     for (;;) {
         struct vcpu *vcpu;

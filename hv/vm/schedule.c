@@ -463,9 +463,13 @@ static void account(void *unused)
     timer_set(&accounting_timer, accounting_timer.at + slice_ns);
 }
 
-void schedule_begin(unsigned core, uint64_t slice)
+void schedule_set_slice(uint64_t ns)
 {
-    slice_ns = slice;
+    slice_ns = ns;
+}
+
+void schedule_begin(unsigned core)
+{
     tick_timers[core] = (struct timer){ .fire = tick, .ctx = &percores[core] };
     if (core != 0)
         return;

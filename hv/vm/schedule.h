@@ -10,15 +10,16 @@ struct schedule_options {
     bool asids;           /* asid= */
     bool switch_bumps;    /* asid_switch_bump: a vCPU switch costs the core its ASIDs, as Xen's CR3 write did */
     uint64_t asid_bench;  /* asid_bench=N: take the vCPU's ASID away until the core has assigned N */
-    uint64_t slice_ns;
     void (*link_work)(void); /* on the core that takes the link's interrupts, after one; NULL: nobody cares */
 };
 
 /* Each core's main loop, entered after all guests are created. The core that sees the last guest end reports. */
 void schedule_loop(const struct schedule_options *options) __attribute__((noreturn));
 
+/* Before the other cores start. */
+void schedule_set_slice(uint64_t ns);
 /* On each core before its loop: ticks, and on core 0 the accounting of credits, once a slice. */
-void schedule_begin(unsigned core, uint64_t slice_ns);
+void schedule_begin(unsigned core);
 
 /* For vcpu_op. A vCPU that is down can be claimed for (re)initialisation; false: it is up. */
 bool schedule_claim(struct vcpu *vcpu);

@@ -15,7 +15,7 @@
 struct run_options {
     char **parameters;
     char *json, *junit, *engine, *snapshots, *coverage;
-    gboolean tap, progress, list, step;
+    gboolean tap, progress, list, step, check;
 };
 
 static void print_line(void *ctx, const char *line)
@@ -106,6 +106,7 @@ static int run_file(const char *program, const char *name, const struct run_opti
         .snapshots = options->snapshots,
         .engine = engine,
         .print = print_line,
+        .check = options->check,
         .progress = options->progress && isatty(STDERR_FILENO) ? print_progress : NULL,
         .step = options->step ? print_step : NULL,
         .ctx = (void *)options,
@@ -176,6 +177,7 @@ int command_run(const char *program, int argc, char **argv)
           "DIR" },
         { "coverage", 0, 0, G_OPTION_ARG_FILENAME, &options.coverage, "Write which instructions of the kernels were executed",
           "FILE" },
+        { "check", 0, 0, G_OPTION_ARG_NONE, &options.check, "Check each kernel's own accesses; what is found fails", NULL },
         { "progress", 0, 0, G_OPTION_ARG_NONE, &options.progress, "Show machine time on a terminal", NULL },
         { "step", 0, 0, G_OPTION_ARG_NONE, &options.step,
           "Show each step that the scenario marks; on a terminal wait for a key", NULL },

@@ -73,6 +73,13 @@ void core_attach_msrs(struct core *core, struct msr_bank bank)
     core->banks[core->bank_count++] = bank;
 }
 
+void core_set_watch(struct core *core, const struct core_watch *watch)
+{
+    core->watch = watch;
+    core->watched = false;
+    mmu_set_reference(core->mmu, core->reference);
+}
+
 void core_set_reference(struct core *core, bool reference)
 {
     core->reference = reference;

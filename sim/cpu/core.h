@@ -353,6 +353,8 @@ struct core {
     struct block_cache *blocks;     /* shared by the machine's cores */
     struct exit_table *exits;
     struct core_hooks hooks;
+    const struct core_watch *watch; /* NULL: nobody */
+    bool watched;                   /* it is told of the instruction that runs: decided at each boundary (run.c) */
     struct msr_bank banks[16];
     size_t bank_count;
     struct msr_storage *msr;        /* model/msr.h: storage of the core's own plain MSRs */

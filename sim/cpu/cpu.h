@@ -117,6 +117,17 @@ void core_describe(struct core *core, struct state *state, struct counter_set *c
 void core_set_reference(struct core *core, bool reference);
 struct mmu *core_mmu(struct core *core);
 struct core_hooks *core_hooks(struct core *core);
+/*
+ * Told of what a core does outside guest mode: each instruction that begins to execute (`spa` of its first byte), each
+ * load and, before it is done, each store, inside one page. Such code runs as in the reference engine.
+ */
+struct core_watch {
+    void *ctx;
+    void (*fetches)(void *ctx, unsigned core, spa_t spa, uint64_t rip);
+    void (*loads)(void *ctx, unsigned core, spa_t spa, unsigned size);
+    void (*stores)(void *ctx, unsigned core, spa_t spa, unsigned size);
+};
+void core_set_watch(struct core *core, const struct core_watch *watch); /* NULL: nobody */
 
 /* WARM: as COLD, but what the machine-check banks logged stays. */
 enum core_reset { CORE_RESET_COLD, CORE_RESET_WARM, CORE_RESET_INIT };

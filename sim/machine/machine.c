@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The composition root: builds the parts and connects their ports. Virtual time is schedule.c. */
+#include "sim/machine/access_check.h"
 #include "sim/machine/machine_private.h"
 
 #define GIB (UINT64_C(1) << 30)
@@ -13,6 +14,8 @@ static void page_stored(void *ctx, spa_t address, unsigned size, uint8_t flags)
 {
     struct machine *machine = ctx;
 
+    if (flags & DRAM_PAGE_WATCHED)
+        access_check_stored(machine->access_check, address, size);
     if (flags & DRAM_PAGE_CODE)
         block_cache_stored(machine->blocks, address, size);
     for (unsigned i = 0; (flags & DRAM_PAGE_ARMED) && i < machine->core_count; i++)
@@ -267,6 +270,7 @@ void machine_free(struct machine *machine)
         core_free(machine->core[i]);
     block_cache_free(machine->blocks);
     exit_table_free(machine->exits);
+    access_check_free(machine->access_check);
     platform_free(machine->platform);
     network_free(machine);
     g_array_unref(machine->checks);
@@ -286,6 +290,8 @@ static void reset_all(struct machine *machine)
     platform_reset(machine->platform, warm);
     for (unsigned i = 0; i < machine->core_count; i++)
         core_reset(machine->core[i], warm ? CORE_RESET_WARM : CORE_RESET_COLD);
+    if (machine->access_check && !warm)
+        access_check_reset(machine->access_check);
     exit_table_clear(machine->exits);
     if (!warm)
         g_array_set_size(machine->checks, 0);
@@ -341,6 +347,8 @@ bool machine_boot_kernel(struct machine *machine, const struct image *kernel, co
     if (!load_kernel(machine->platform, kernel, command_line, modules, module_count, &load, error))
         return false;
     note_executed(machine, kernel);
+    if (machine->access_check)
+        access_check_start(machine->access_check, kernel);
     firmware_hand_over(machine);
     start_cores(machine, &load);
     return true;
@@ -453,6 +461,18 @@ static char *configuration_label(const struct machine *machine)
                            c->cores, c->memory, geometry ? geometry : "of the model", c->link ? ", link" : "");
 }
 
+void machine_check_kernel(struct machine *machine, const struct machine_check_rules *rules)
+{
+    access_check_free(machine->access_check);
+    machine->access_check = access_check_new(machine, rules);
+}
+
+const struct machine_finding *machine_findings(const struct machine *machine, size_t *count)
+{
+    *count = 0;
+    return machine->access_check ? access_check_findings(machine->access_check, count) : NULL;
+}
+
 char *machine_hash(struct machine *machine)
 {
     return state_hash(machine->state);
@@ -469,6 +489,8 @@ bool machine_restore(struct machine *machine, const char *file, GError **error)
 {
     g_autofree char *label = configuration_label(machine);
 
+    if (machine->access_check)
+        access_check_end(machine->access_check);
     return state_restore(machine->state, file, label, error) && schedule_sound(machine, file, error);
 }
 

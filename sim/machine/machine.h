@@ -18,6 +18,41 @@ struct machine;
 
 enum engine { ENGINE_FAST, ENGINE_REFERENCE };
 
+/* Instructions by linear address, end exclusive. */
+struct machine_code_range {
+    uint64_t first, end;
+};
+
+/*
+ * Checks on what the booted kernel, a hypervisor, does outside guest mode; sim/machine/access_check.h. Its pool of pages
+ * is followed by the names of its functions (pages_init, pages_add, pages_alloc, pages_free, memory_alloc_page), its own
+ * memory by hv_image_start and hv_image_end: without those, whose memory is whose is not checked.
+ */
+struct machine_check_rules {
+    struct machine_code_range pool;           /* the pool's own code, which may touch free pages */
+    const struct machine_code_range *atomic;  /* ascending: accesses that order others; none: races are not looked for */
+    size_t atomic_count;
+};
+
+enum machine_finding_kind {
+    FINDING_TEXT_WRITE,     /* it stored into its own text */
+    FINDING_FREE_WRITE,     /* ... into a page that is free in its pool */
+    FINDING_FREE_READ,      /* it read one */
+    FINDING_FOREIGN_WRITE,  /* it stored to memory above 1 MiB that is neither its own nor ever was in its pool */
+    FINDING_UNINITIALISED,  /* it read memory above 1 MiB that nobody has written since the reset */
+    FINDING_EXECUTE,        /* it executed 64-bit code outside its text */
+    FINDING_RACE,           /* it met a byte of its own that another core had stored to, with no order between the two */
+};
+
+struct machine_finding {
+    enum machine_finding_kind kind;
+    unsigned core;
+    uint64_t rip, other;    /* of the access; of the store that a race is with, of the instruction before (EXECUTE) */
+    spa_t address;
+    unsigned size;
+    uint64_t count;         /* of the same by the same instruction */
+};
+
 struct machine_config {
     const char *model;       /* "10h-b3" */
     unsigned nodes, cores;   /* cores: in each node */
@@ -120,6 +155,11 @@ struct clock *machine_clock(struct machine *machine);
 
 /* Note from now on which DRAM pages are stored to (platform_next_stored lists them); changes no counter and no time. */
 void machine_track_stores(struct machine *machine, bool on);
+
+/* Check the kernel that is booted next, from its first instruction on. The rules are copied. */
+void machine_check_kernel(struct machine *machine, const struct machine_check_rules *rules);
+/* What the checks found, by time; none without them. */
+const struct machine_finding *machine_findings(const struct machine *machine, size_t *count);
 
 char *machine_hash(struct machine *machine);
 bool machine_save(struct machine *machine, const char *file, GError **error);

@@ -34,6 +34,7 @@ struct machine {
     struct core *core[MAX_CORES];
     struct core_pins bsp_pins;
     struct inbox inbox[MAX_CORES];
+    struct access_check *access_check; /* NULL: none */
     GArray *checks;          /* struct machine_check_record */
 
     /* Where in virtual time the machine stands: described, so that a run can stop anywhere. */

@@ -18,7 +18,7 @@ void dram_init(struct dram *dram, uint64_t size, uint64_t limit)
     dram->size = size;
     dram->limit = limit;
     dram->used = 0;
-    dram->tracked = false;
+    dram->tracked = dram->watched = false;
     dram->chunks = (size + DRAM_CHUNK_BYTES - 1) >> DRAM_CHUNK_SHIFT;
     dram->chunk = g_new0(struct dram_chunk *, dram->chunks);
 }
@@ -33,7 +33,7 @@ void dram_clear(struct dram *dram)
         dram->chunk[i] = NULL;
     }
     dram->used = 0;
-    dram->tracked = false;
+    dram->tracked = dram->watched = false;
 }
 
 void dram_free(struct dram *dram)
@@ -91,8 +91,8 @@ static struct dram_chunk *dram_chunk_allocate(struct dram *dram, size_t index, b
         *exhausted = true;
         return NULL;
     }
-    if (dram->tracked)
-        memset(chunk->flags, DRAM_PAGE_CLEAN, sizeof(chunk->flags));
+    memset(chunk->flags, (dram->tracked ? DRAM_PAGE_CLEAN : 0) | (dram->watched ? DRAM_PAGE_WATCHED : 0),
+           sizeof(chunk->flags));
     dram->used += DRAM_CHUNK_BYTES;
     dram->chunk[index] = chunk;
     return chunk;
@@ -120,16 +120,27 @@ uint8_t *dram_page_flags(struct dram *dram, uint64_t offset)
     return &dram->chunk[index]->flags[(offset & (DRAM_CHUNK_BYTES - 1)) >> PAGE_SHIFT];
 }
 
-void dram_track(struct dram *dram, bool on)
+static void flag_all(struct dram *dram, uint8_t flag, bool on)
 {
     for (size_t i = 0; i < dram->chunks; i++) {
         for (size_t page = 0; dram->chunk[i] && page < DRAM_CHUNK_PAGES; page++) {
             uint8_t *flags = &dram->chunk[i]->flags[page];
 
-            *flags = (uint8_t)(on ? *flags | DRAM_PAGE_CLEAN : *flags & ~DRAM_PAGE_CLEAN);
+            *flags = (uint8_t)(on ? *flags | flag : *flags & ~flag);
         }
     }
+}
+
+void dram_track(struct dram *dram, bool on)
+{
+    flag_all(dram, DRAM_PAGE_CLEAN, on);
     dram->tracked = on;
+}
+
+void dram_watch(struct dram *dram, bool on)
+{
+    flag_all(dram, DRAM_PAGE_WATCHED, on);
+    dram->watched = on;
 }
 
 uint64_t dram_next_stored(const struct dram *dram, uint64_t offset)

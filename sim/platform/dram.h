@@ -19,6 +19,7 @@ struct dram {
     uint64_t size;
     uint64_t limit; /* on native memory, bytes */
     uint64_t used;  /* native memory in use, bytes */
+    bool watched;   /* pages are marked DRAM_PAGE_WATCHED */
     bool tracked;   /* pages are marked DRAM_PAGE_CLEAN until their first store */
 };
 
@@ -34,6 +35,8 @@ uint8_t *dram_page_flags(struct dram *dram, uint64_t offset);
 
 /* From now on note which pages are stored to, or note none. Native pointers to all pages must be dropped. */
 void dram_track(struct dram *dram, bool on);
+/* Mark every page DRAM_PAGE_WATCHED, or none. Native pointers to all pages must be dropped. */
+void dram_watch(struct dram *dram, bool on);
 /* Offset of the first page at or past `offset` that was stored to since; UINT64_MAX: none. */
 uint64_t dram_next_stored(const struct dram *dram, uint64_t offset);
 

@@ -97,6 +97,11 @@ static void map_stored(void *ctx, spa_t address, unsigned size)
         map->stored(map->ctx, address, size, *flags);
 }
 
+void map_watch_stores(struct map *map, bool on)
+{
+    dram_watch(&map->dram, on);
+}
+
 void map_track_stores(struct map *map, bool on)
 {
     dram_track(&map->dram, on);

@@ -55,6 +55,7 @@ void map_place(struct map *map, unsigned region, spa_t base, uint64_t size);
 bool map_has_dram(const struct map *map, spa_t base, uint64_t size);
 
 /* Note from now on which pages are stored to, or none. */
+void map_watch_stores(struct map *map, bool on);
 void map_track_stores(struct map *map, bool on);
 /* The first page stored to since, at or past *position (0 at first), which moves on behind it; false: no more. */
 bool map_next_stored(const struct map *map, uint64_t *position, spa_t *page);

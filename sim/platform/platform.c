@@ -234,6 +234,11 @@ struct spa_space *platform_space(struct platform *platform)
     return &platform->map.space;
 }
 
+void platform_watch_stores(struct platform *platform, bool on)
+{
+    map_watch_stores(&platform->map, on);
+}
+
 void platform_track_stores(struct platform *platform, bool on)
 {
     map_track_stores(&platform->map, on);

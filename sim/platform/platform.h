@@ -79,6 +79,8 @@ struct spa_space *platform_space(struct platform *platform);
  * is reset or restored. The caller drops the cores' native pointers.
  */
 void platform_track_stores(struct platform *platform, bool on);
+/* Tell every store to DRAM (platform_wiring.stored, DRAM_PAGE_WATCHED), until as above. */
+void platform_watch_stores(struct platform *platform, bool on);
 /* Go through them in order of address: *position is 0 at first; false: no more. */
 bool platform_next_stored(const struct platform *platform, uint64_t *position, spa_t *page);
 struct pio_space *platform_ports(struct platform *platform);

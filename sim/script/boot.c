@@ -52,9 +52,11 @@ static void load_image(lua_State *L, struct script_machine *m, const char *role,
     if (!path)
         script_raise(L, "boot: %s is neither beside the script nor among the images; write its full path", name);
     loaded = script_read_file(path, IMAGE_LIMIT, &image.data, &size, &error);
-    g_free(path);
-    if (!loaded)
+    if (!loaded) {
+        g_free(path);
         script_raise_error(L, "boot", error);
+    }
+    image.path = path;
     image.name = g_strdup(name);
     image.string = g_strdup(string);
     image.image = (struct image){ .name = image.name, .data = (const uint8_t *)image.data, .size = size,
@@ -102,6 +104,7 @@ static bool boot_loaded(struct script_machine *m, const char *append, bool firmw
 
     if (firmware)
         return machine_boot_firmware(m->machine, &first->image, error);
+    findings_begin(m, first->path);
     for (size_t i = 0; i < count; i++)
         modules[i] = g_array_index(m->images, struct script_image, i + 1).image;
     return machine_boot_kernel(m->machine, &first->image, append, modules, count, error);

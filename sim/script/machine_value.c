@@ -18,6 +18,7 @@ static void image_clear(gpointer data)
 
     g_free(image->name);
     g_free(image->string);
+    g_free(image->path);
     g_free(image->data);
 }
 
@@ -30,6 +31,7 @@ static void script_machine_free(struct script_machine *m)
         m->script->set->unmodelled += unmodelled_total(machine_unmodelled(m->machine));
     traces_free(m);
     script_link_leave(m);
+    line_table_free(m->lines);
     machine_free(m->machine);
     g_array_unref(m->images);
     g_string_free(m->uart_out, TRUE);
@@ -133,6 +135,7 @@ static const struct arg_key machine_keys[] = {
     { "link", ARG_BOOLEAN, "true (it has a link adapter, for link{}) or false" },
     { "debug_exit", ARG_BOOLEAN, "true (a write to port F4h ends the run) or false" },
     { "sync_flood", ARG_BOOLEAN, "true (uncorrected northbridge errors flood the links) or false" },
+    { "check", ARG_ANY, "true (what the checks of the kernel find fails), \"list\" (findings() lists it) or false" },
     { "svm_lock", ARG_BOOLEAN, "true (firmware leaves VM_CR locked) or false" },
     { "walk_caches", ARG_BOOLEAN, "false: neither page-walk cache nor nested TLB; true: as the model has them" },
     { "mmu", ARG_TABLE, "a table of TLB shapes and costs" },
@@ -264,6 +267,18 @@ static void read_config(lua_State *L, struct script_machine *m)
         read_geometry(L, 1, model, config);
 }
 
+static void read_check(lua_State *L, struct script_machine *m)
+{
+    m->check = m->script->options->check ? SCRIPT_CHECK_EXPECT : SCRIPT_CHECK_NONE;
+    if (arg_push(L, 1, "check") == LUA_TBOOLEAN)
+        m->check = lua_toboolean(L, -1) ? SCRIPT_CHECK_EXPECT : SCRIPT_CHECK_NONE;
+    else if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "list") == 0)
+        m->check = SCRIPT_CHECK_LIST;
+    else if (!lua_isnil(L, -1))
+        script_raise(L, "machine: check is %s; true, false and \"list\" are right", script_push_string(L, -1));
+    lua_pop(L, 1);
+}
+
 static struct script_machine *machine_value_new(lua_State *L)
 {
     struct script_machine **value = lua_newuserdatauv(L, sizeof(*value), 0);
@@ -310,6 +325,7 @@ static int call_machine(lua_State *L)
                             MACHINES_LIMIT);
     m = machine_value_new(L);
     read_config(L, m);
+    read_check(L, m);
     m->machine = machine_new(&m->config, &error);
     if (!m->machine)
         script_raise_error(L, "machine", error);

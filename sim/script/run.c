@@ -145,6 +145,7 @@ static void run_machine(lua_State *L, struct run *run)
         if (m->script->options->progress || run->text)
             until_ps = MIN(until_ps, (machine_now_ps(m->machine) / PROGRESS_PS + 1) * PROGRESS_PS);
         stop = script_run_machine(L, m, run->call, until_ps, until_insns);
+        findings_expect(m);
         m->stop = machine_stop_name(stop);
         m->has_exit_value = stop == MACHINE_STOP_EXIT;
         report_progress(m);

@@ -48,6 +48,7 @@ static int script_main(lua_State *L)
     script_open_stores(L);
     script_open_link(L);
     script_open_require(L);
+    script_open_findings(L);
     lua_sethook(L, script_count_hook, LUA_MASKCOUNT, SCRIPT_HOOK_INTERVAL);
     lua_pushfstring(L, "@%s", source->options->file);
     status = luaL_loadbufferx(L, source->text->str, source->text->len, lua_tostring(L, -1), "t");

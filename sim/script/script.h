@@ -22,6 +22,7 @@ struct script_options {
     const char *file;               /* name of the script, for messages and to find images beside it */
     const char *const *parameters;  /* "key=value", NULL-terminated; NULL: none */
     const char *const *image_path;  /* directories of this build's images, NULL-terminated; NULL: none */
+    bool check;                     /* machines check the kernel they boot, as with machine{check=true} */
     struct executed *executed;      /* optional: gets what is executed of the kernels that machines boot */
     const char *snapshots;          /* directory of save and restore; NULL: the current one */
     enum engine engine;

@@ -72,6 +72,7 @@ int arg_push(lua_State *L, int index, const char *name);
 struct script_image {
     struct image image;
     char *name, *string;
+    char *path;
     char *data;
     const char *role;
     bool external;
@@ -95,6 +96,10 @@ struct watch {
     int function;           /* Lua reference, for WATCH_CALL */
     bool gone;
 };
+
+/* machine{check=}: whether what the checks find counts as failed expectations, or is only listed by findings(). */
+enum script_check { SCRIPT_CHECK_NONE, SCRIPT_CHECK_EXPECT, SCRIPT_CHECK_LIST };
+struct line_table; /* findings.c */
 
 /* A watch came true. */
 struct watch_hit {
@@ -125,6 +130,9 @@ struct script_machine {
     /* The breakpoint that stopped last: not reported again before its core has moved. */
     unsigned passed_core;
     uint64_t passed_instructions, passed_address;
+    enum script_check check;
+    size_t findings;       /* of the machine's: counted as expectations so far */
+    struct line_table *lines; /* of the checked kernel; NULL: there is none */
     GPtrArray *traces;     /* struct walk_trace, see trace.c */
     struct machine_pair *pair; /* with the machine at the other end of its link, or NULL; see link.c */
 };
@@ -175,6 +183,14 @@ void watch_push_event(lua_State *L, struct script_machine *m, const struct watch
 
 void traces_free(struct script_machine *m);
 
+/* ---- Checks of the kernel (findings.c) --------------------------------------------------------- */
+
+/* The image at `kernel` is about to be booted. */
+void findings_begin(struct script_machine *m, const char *kernel);
+/* Count what was found since as failed expectations, if it is to be. */
+void findings_expect(struct script_machine *m);
+void line_table_free(struct line_table *table);
+
 /* ---- Calls: each file registers its own ------------------------------------------------------ */
 
 void script_open_sandbox(lua_State *L);
@@ -196,6 +212,7 @@ void script_open_require(lua_State *L);
 
 /* step() whose first argument is a string (step.c). */
 int script_step_shown(lua_State *L);
+void script_open_findings(lua_State *L);
 
 /* The script's text as Lua reads it (source.c). */
 GString *script_source(const char *text, size_t size);

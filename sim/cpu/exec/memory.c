@@ -265,6 +265,26 @@ static unsigned step_size(spa_t at, unsigned left)
     return step;
 }
 
+/* A VMRUN's own injected event is the guest's. */
+static inline bool is_watched(const struct core *core)
+{
+    return __builtin_expect(core->watched, 0) && !core->svm.guest;
+}
+
+static void watch_load(const struct core *core, const struct mem_ref *ref)
+{
+    core->watch->loads(core->watch->ctx, core->index, ref->spa[0], ref->first);
+    if (ref->first < ref->size)
+        core->watch->loads(core->watch->ctx, core->index, ref->spa[1], ref->size - ref->first);
+}
+
+static void watch_store(const struct core *core, const struct mem_ref *ref)
+{
+    core->watch->stores(core->watch->ctx, core->index, ref->spa[0], ref->first);
+    if (ref->first < ref->size)
+        core->watch->stores(core->watch->ctx, core->index, ref->spa[1], ref->size - ref->first);
+}
+
 static void load_piece(struct core *core, const struct mem_ref *ref, unsigned piece, uint8_t *data, unsigned size)
 {
     if (ref->native[piece] != NULL) {
@@ -298,6 +318,8 @@ static void store_piece(struct core *core, const struct mem_ref *ref, unsigned p
 
 void ref_load_bytes(struct core *core, const struct mem_ref *ref, void *data)
 {
+    if (is_watched(core))
+        watch_load(core, ref);
     load_piece(core, ref, 0, data, ref->first);
     if (ref->first < ref->size)
         load_piece(core, ref, 1, (uint8_t *)data + ref->first, ref->size - ref->first);
@@ -305,6 +327,8 @@ void ref_load_bytes(struct core *core, const struct mem_ref *ref, void *data)
 
 void ref_store_bytes(struct core *core, const struct mem_ref *ref, const void *data)
 {
+    if (is_watched(core))
+        watch_store(core, ref);
     store_piece(core, ref, 0, data, ref->first);
     if (ref->first < ref->size)
         store_piece(core, ref, 1, (const uint8_t *)data + ref->first, ref->size - ref->first);
@@ -314,6 +338,8 @@ uint64_t ref_load(struct core *core, const struct mem_ref *ref)
 {
     uint64_t value = 0;
 
+    if (is_watched(core) && ref->first == ref->size)
+        watch_load(core, ref);
     if (ref->first < ref->size)
         ref_load_bytes(core, ref, &value);
     else if (ref->native[0] != NULL)
@@ -325,6 +351,8 @@ uint64_t ref_load(struct core *core, const struct mem_ref *ref)
 
 void ref_store(struct core *core, const struct mem_ref *ref, uint64_t value)
 {
+    if (is_watched(core) && ref->first == ref->size)
+        watch_store(core, ref);
     if (ref->first < ref->size)
         ref_store_bytes(core, ref, &value);
     else if (ref->native[0] != NULL)

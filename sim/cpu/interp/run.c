@@ -107,6 +107,15 @@ static void watchdog_look(struct core *core, uint64_t begun)
     core_error(core, &error);
 }
 
+/* Outside guest mode somebody may want to be told of every access: none goes by a native pointer then. */
+static void decide_watched(struct core *core)
+{
+    if (core->watched == !core->svm.guest)
+        return;
+    core->watched = !core->svm.guest;
+    mmu_set_reference(core->mmu, core->reference || core->watched);
+}
+
 /* What follows a boundary: an event, one instruction, or (fast engine, not `single`) blocks. */
 static void advance(struct core *core, bool single)
 {
@@ -117,6 +126,8 @@ static void advance(struct core *core, bool single)
     if (breakpoint_stops(core))
         return;
     core->breakpoint_passed = core->repeating = false;
+    if (core->watch)
+        decide_watched(core);
     core->horizon = horizon(core);
     if (core->msr->cpu_watchdog & CPU_WATCHDOG_ENABLE) {
         uint64_t begun = core->cycles;
@@ -125,7 +136,7 @@ static void advance(struct core *core, bool single)
         watchdog_look(core, begun);
     } else if (core->ibs.counting && ibs_due(core))
         sample_one(core);
-    else if (single || core->reference || boundary_is_careful(core))
+    else if (single || core->reference || core->watched || boundary_is_careful(core))
         execute_one(core);
     else if (core->perf.exact || core->ibs.counting ||
              (core->rflags & RFLAGS_RF)) /* after every return from a fault, for one instruction */
