@@ -412,8 +412,10 @@ bool machine_check_init(const char *options)
     heals_without_dom0 = option_flag(options, "mce_heal_without_dom0", false);
     machine_check_case_init(milliseconds(options, "mce_dom0_deadline_ms", DEADLINE_MS));
     machine_check_poll_init(&poll);
-    if (enabled)
+    if (enabled) {
         memory_keep_text();
+        trap_take_machine_checks(exception); /* here: the other cores have not started */
+    }
     return enabled;
 }
 
@@ -421,7 +423,6 @@ void machine_check_core_begin(void)
 {
     if (!enabled)
         return;
-    trap_take_machine_checks(exception);
     if (!mca_banks_begin())
         return;
     if (percore_self()->index == 0)
