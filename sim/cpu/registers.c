@@ -24,6 +24,11 @@ static uint64_t read_apic_id(struct core *core)
     return core->initial_apic_id;
 }
 
+static uint64_t read_asid(struct core *core)
+{
+    return core->svm.asid;
+}
+
 static uint64_t read_cr8(struct core *core)
 {
     return cr8_read(core);
@@ -111,6 +116,7 @@ STACK_ACCESSORS(7)
     COMPUTED("cr8", read_cr8, write_cr8) STORED("efer", efer)                                            \
     STORED("dr0", dr[0]) STORED("dr1", dr[1]) STORED("dr2", dr[2]) STORED("dr3", dr[3])                  \
     STORED("dr6", dr6) STORED("dr7", dr7) COMPUTED("apic_id", read_apic_id, NULL)       \
+    COMPUTED("asid", read_asid, NULL)                                                                    \
     COMPUTED("fcw", read_fcw, write_fcw) COMPUTED("fsw", read_fsw, write_fsw) STORED("ftw", x87.full)    \
     STORED("fip", x87.instruction) STORED("fdp", x87.data) STORED("fop", x87.opcode)                     \
     STACK(COMPUTED, 0) STACK(COMPUTED, 1) STACK(COMPUTED, 2) STACK(COMPUTED, 3)                          \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * require(NAME): what scenarios share. The file is lib/NAME.lua beside the scenario, and NAME a plain word, so that a
- * script reaches no other file; it runs once, in the same sandbox, and its value is the same for all who ask.
+ * require(NAME): what scenarios share. The file is lib/NAME.lua beside the scenario, or beside its directory, and NAME a
+ * plain word, so that a script reaches no other file; it runs once, in the same sandbox, and its value is the same for all who ask.
  */
 #include <string.h>
 
@@ -26,12 +26,16 @@ static void push_library(lua_State *L, const char *name)
 {
     g_autofree char *directory = g_path_get_dirname(script_of(L)->options->file);
     char *path = g_strconcat(directory, "/lib/", name, ".lua", NULL), *text;
+    char *above = g_strconcat(directory, "/../lib/", name, ".lua", NULL);
     GError *error = NULL;
     GString *prepared;
     size_t size;
     int status;
 
     g_clear_pointer(&directory, g_free); /* errors leave without coming back */
+    if (!g_file_test(path, G_FILE_TEST_EXISTS) && g_file_test(above, G_FILE_TEST_EXISTS))
+        path = (g_free(path), g_strdup(above));
+    g_clear_pointer(&above, g_free);
     lua_pushfstring(L, "@%s", path);
     if (!script_read_file(path, LIBRARY_LIMIT, &text, &size, &error)) {
         g_free(path);

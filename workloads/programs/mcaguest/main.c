@@ -6,9 +6,11 @@
  *     driver=0|1    it speaks hypercall 48: registers (0)
  *     handler=0|1   and has a handler of vector 18 (0)
  *     beats=N       ends behind the N-th message (1000000)
+ *     quiet=N       says every N-th message alone (1)
+ *     page=ADDRESS  where its page lies (VICTIM)
  *     calls=0|1     makes the calls that hv must refuse to a guest, once, at the start (0)
  *
- * A message is "beat N traps=T fetch=RESULT moved=0|1". The victim lies at VICTIM, guest-physical, and in memory of its own.
+ * A message is "beat N traps=T fetch=RESULT moved=0|1". The page lies at VICTIM, guest-physical.
  */
 #include "workloads/lib/guest.h"
 #include "workloads/lib/mca.h"
@@ -100,8 +102,9 @@ static uint32_t number(const char *name, uint32_t fallback)
 void guest_main(void)
 {
     bool handler = number("handler", 0), driver = number("driver", 0) || handler;
-    uint32_t beats = number("beats", 1000000);
+    uint32_t beats = number("beats", 1000000), quiet = number("quiet", 1);
 
+    page = (volatile uint64_t *)(uintptr_t)number("page", VICTIM);
     fill(page);
     if (handler)
         mca_trap(trap);
@@ -117,6 +120,7 @@ void guest_main(void)
         for (unsigned i = 0; i < SUMS_PER_BEAT; i++)
             if (!sum_is_right())
                 guest_fail("mcaguest: the sum is wrong");
-        beat(n, driver);
+        if (n % quiet == 0)
+            beat(n, driver);
     }
 }

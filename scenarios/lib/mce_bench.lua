@@ -1,0 +1,188 @@
+-- SPDX-License-Identifier: MIT
+-- hv with dom0, a guest that an error may hit (victim) and one that nothing may happen to (other): how to build them, talk to
+-- dom0, make an error and read what hv says of it. Used by scenarios/mce.
+
+local PROMPT = "dom0# "
+-- Guest-physical addresses by which a translation tells whose turn it is: only the guest with that much memory has them.
+local VICTIM_PAGE, DOM0_PAGE = 0x800000, 0x1800000
+local DEADLINE_MS = 3
+
+local bench = { VICTIM_PAGE = VICTIM_PAGE, DOM0_PAGE = DOM0_PAGE }
+
+local GUEST_OPTIONS = { hvm_handler = "driver=1 handler=1", hvm_driver = "driver=1", hvm = "" }
+
+-- Kinds of guest that exist so far.
+function bench.has_guest(kind)
+    return GUEST_OPTIONS[kind] ~= nil
+end
+
+-- What a command line printed.
+function bench.dom0(line)
+    local before = #uart{}
+    uart{ send = line .. "\n" }
+    return (uart{ expect = PROMPT, limit = "2s" }:sub(before + 1):gsub("\r", ""))
+end
+
+-- cores: 1, or 8 on two nodes. The victim runs on core `victim_core` alone, dom0 on core 0.
+function bench.build(options)
+    local eight = options.cores == 8
+    local victim, other = eight and 5 or 0, eight and 6 or 0
+    machine{ nodes = eight and 2 or 1, cores = eight and 4 or 1, memory = "256M" }
+    boot{ kernel = "hv.elf",
+          append = "mce_dom0_deadline_ms=" .. DEADLINE_MS .. " mce_poll_ms=1 mce_poll_min_ms=1 mce_poll_max_ms=1 " ..
+                   (options.append or ""),
+          modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
+                      "mcaguest.elf name=victim memory=16M cpus=" .. victim .. " " .. GUEST_OPTIONS[options.domu or "hvm"] ..
+                      " " .. (options.victim or ""),
+                      "mcaguest.elf name=other memory=4M page=3M quiet=8 cpus=" .. other } }
+    uart{ expect = PROMPT, limit = "1s" }
+    bench.cores, bench.victim_core, bench.other_core = options.cores, victim, other
+    bench.dom0("mca handlers" .. (options.event and " event" or "") .. (options.trap and " trap" or ""))
+    bench.dom0("mca answer " .. (options.answer or ""))
+    bench.dom0("create other")
+    bench.dom0("create victim")
+    bench.wait_beats("victim", 2)
+    bench.wait_beats("other", 1)
+    bench.from = #uart{}
+end
+
+function bench.beats(name)
+    local last = 0
+    for number in uart{}:gmatch("%(" .. name .. "%) beat (%d+)") do
+        last = tonumber(number)
+    end
+    return last
+end
+
+-- So much machine time; false and how, if the machine stops before.
+function bench.go(time)
+    local event = run{ until = { stop = { "exit", "shutdown", "reset", "power-off", "halted" }, time = time } }
+    return event.reason == "time", event.reason
+end
+
+-- Machine time until a guest has said `count` more beats; false: it says no more.
+function bench.wait_beats(name, count, limit)
+    local wanted = bench.beats(name) + count
+    for _ = 1, (limit or 40) do
+        if bench.beats(name) >= wanted then
+            return true
+        end
+        if not bench.go("250us") then
+            return false
+        end
+    end
+    return bench.beats(name) >= wanted
+end
+
+-- Run `core` until its guest is the one that has this guest-physical page, then inject there.
+local function inject_in_guest(core, page, error)
+    error.core, error.guest_physical = core, page
+    for _ = 1, 20000 do
+        local done, result = pcall(inject, error)
+        if done then
+            return result
+        elseif not tostring(result):find("runs no guest") then
+            error(result, 0)
+        end
+        run("3us")
+    end
+    expect(false, "core " .. core .. " runs the guest that has page " .. page)
+end
+
+-- The errors that the rows need, by whom they impact.
+function bench.inject(row, changes)
+    local error = {}
+    for key, value in pairs(changes or {}) do
+        error[key] = value
+    end
+    if row.kind == "CE" then
+        error.error = error.error or "DRAM ECC corrected"
+    elseif row.impacts == "domu" then -- consumed by a load, restartable
+        error.error, error.on = error.error or "load system read", "read"
+    elseif row.healed then -- found by the scrubber, before anybody consumed it
+        error.error = error.error or "DRAM scrub uncorrected"
+    else -- the context is corrupt
+        error.error = error.error or "DRAM ECC uncorrected"
+    end
+    if row.impacts == "domu" then
+        return inject_in_guest(bench.victim_core, VICTIM_PAGE, error)
+    elseif row.impacts == "dom0" then
+        uart{ send = "list\n" }
+        local result = inject_in_guest(0, DOM0_PAGE, error)
+        if not row.panics then
+            pcall(uart, { expect = PROMPT, limit = "5ms" })
+        end
+        return result
+    end
+    error.core = 0
+    error.address = symbol(row.healed and "hv_main" or "percores")
+    return inject(error)
+end
+
+-- ---- hv's lines ---------------------------------------------------------------------------------------------------
+
+-- {record, step, event, rest, [key]=value} of each "mca record=" line behind `from`.
+function bench.lines(from)
+    local lines = {}
+    for record, step, event, rest in uart{}:sub((from or bench.from) + 1):gsub("\r", "")
+        :gmatch("mca record=(%S+) step=(%S+) event=(%S+)([^\n]*)\n") do
+        local line = { record = record, step = step, event = event, rest = rest:gsub("^ ", "") }
+        for key, value in rest:gmatch("([%w_]+)=(%S+)") do
+            line[key] = value
+        end
+        lines[#lines + 1] = line
+    end
+    return lines
+end
+
+function bench.heard(from)
+    return uart{}:sub((from or bench.from) + 1)
+end
+
+-- ---- Step by step: what stands where when hv says a line ------------------------------------------------------------
+
+local function banks()
+    local out = {}
+    for core = 0, bench.cores - 1 do
+        for bank = 0, 5 do
+            local status = msr(0x401 + 4 * bank, { core = core })
+            if status >> 63 ~= 0 then
+                out[#out + 1] = string.format("core %d: %s", core,
+                                              mca_words(bank, status, msr(0x402 + 4 * bank, { core = core })))
+            end
+        end
+    end
+    return #out > 0 and table.concat(out, "\n            ") or "no bank holds an error"
+end
+
+local function where_cores_stand()
+    local out = {}
+    for core = 0, bench.cores - 1 do
+        local rip = reg("rip", { core = core })
+        local guest = reg("asid", { core = core })
+        local name, offset = symbol(rip)
+        out[#out + 1] = string.format("core %d: %s", core, guest ~= 0 and
+            string.format("in a guest, ASID %d, rip %x", guest, rip) or
+            name and string.format("in hv, %s+%x", name, offset) or string.format("rip %x", rip))
+    end
+    return table.concat(out, "\n            ")
+end
+
+-- Show each line that hv says from now on, with what there is to see beside it.
+function bench.follow(row, title)
+    step("case", title)
+    at({ output = "mca record=" }, function(event)
+        local label = event.line:match("step=(%S+)") or "?"
+        step(label .. " " .. (event.line:match("event=(%S+)") or ""), function()
+            return string.format("hv says:    %s\nbanks:      %s\nat %d us:  %s", event.line, banks(),
+                                 event.time_ps // 1000000, where_cores_stand())
+        end)
+    end)
+    for _, guest in ipairs{ "(victim) trap", "mca: T0", "mca: event" } do
+        at({ output = guest }, function(event)
+            step("told", "a guest says: " .. event.line)
+        end)
+    end
+end
+
+return bench

@@ -1,0 +1,33 @@
+-- SPDX-License-Identifier: MIT
+-- Machine check, case I: every row of the decision table on 1 and on 8 cores, as a matrix with verdicts.
+--
+-- `-s only=DU` (or DU-1, XU ...) takes the rows whose names begin so, `-s cores=1` one of the two machines.
+local table_of = require("mce_rows")
+local case = require("mce_case")
+
+local CORES = param.cores and { tonumber(param.cores) } or { 1, 8 }
+local counts = { ok = 0, FAILS = 0, ["not yet"] = 0 }
+
+local function verdict(id, cores)
+    local wrong, why = case.judge(id, cores)
+    local word = not wrong and why:sub(1, 7) or #wrong == 0 and "ok" or "FAILS"
+    counts[word] = counts[word] + 1
+    for _, text in ipairs(wrong or {}) do
+        log(string.format("    %s on %d cores: %s", id, cores, text))
+    end
+    if wrong then
+        expect(#wrong, { equals = 0, name = id .. " on " .. cores .. " cores: differences from the table" })
+    end
+    return word
+end
+
+for _, row in ipairs(table_of.rows) do
+    if not param.only or row.id:sub(1, #param.only) == param.only then
+        local cells = {}
+        for i, cores in ipairs(CORES) do
+            cells[i] = string.format("%d core%s: %-8s", cores, cores > 1 and "s" or " ", verdict(row.id, cores))
+        end
+        log(string.format("%-6s %s %s", row.id, table.concat(cells, " "), row.outcome))
+    end
+end
+log(string.format("%d ok, %d fail, %d not yet", counts.ok, counts.FAILS, counts["not yet"]))
