@@ -9,7 +9,9 @@ local DEADLINE_MS = 3
 
 local bench = { VICTIM_PAGE = VICTIM_PAGE, DOM0_PAGE = DOM0_PAGE }
 
-local GUEST_OPTIONS = { hvm_handler = "driver=1 handler=1", hvm_driver = "driver=1", hvm = "" }
+local PROGRAM = { pv_handler = "mcapv.elf type=pv", pv = "mcapv.elf type=pv" }
+local GUEST_OPTIONS = { hvm_handler = "driver=1 handler=1", hvm_driver = "driver=1", hvm = "", pv_handler = "driver=1 handler=1",
+                        pv = "driver=1" }
 
 -- Kinds of guest that exist so far.
 function bench.has_guest(kind)
@@ -32,8 +34,8 @@ function bench.build(options)
           append = "mce_dom0_deadline_ms=" .. DEADLINE_MS .. " mce_poll_ms=1 mce_poll_min_ms=1 mce_poll_max_ms=1 " ..
                    (options.append or ""),
           modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
-                      "mcaguest.elf name=victim memory=16M cpus=" .. victim .. " " .. GUEST_OPTIONS[options.domu or "hvm"] ..
-                      " " .. (options.victim or ""),
+                      string.format("%s name=victim memory=16M cpus=%d %s %s", PROGRAM[options.domu] or "mcaguest.elf",
+                                    victim, GUEST_OPTIONS[options.domu or "hvm"], options.victim or ""),
                       "mcaguest.elf name=other memory=4M page=3M quiet=8 cpus=" .. other } }
     uart{ expect = PROMPT, limit = "1s" }
     bench.cores, bench.victim_core, bench.other_core = options.cores, victim, other
@@ -89,8 +91,23 @@ local function inject_in_guest(core, page, error)
     expect(false, "core " .. core .. " runs the guest that has page " .. page)
 end
 
+-- A paravirtual guest is the only one at CPL 3; its page is where it said.
+local function inject_in_pv_guest(core, error)
+    error.core, error.linear = core, tonumber(uart{}:match("%(victim%) page at (%x+)"), 16)
+    for _ = 1, 20000 do
+        if reg("cpl", { core = core }) == 3 then
+            local done, result = pcall(inject, error)
+            if done then
+                return result
+            end
+        end
+        run("3us")
+    end
+    expect(false, "core " .. core .. " runs the paravirtual guest")
+end
+
 -- The errors that the rows need, by whom they impact.
-function bench.inject(row, changes)
+local function make(row, changes)
     local error = {}
     for key, value in pairs(changes or {}) do
         error[key] = value
@@ -104,7 +121,9 @@ function bench.inject(row, changes)
     else -- the context is corrupt
         error.error = error.error or "DRAM ECC uncorrected"
     end
-    if row.impacts == "domu" then
+    if PROGRAM[row.domu] then
+        return inject_in_pv_guest(bench.victim_core, error)
+    elseif row.impacts == "domu" then
         return inject_in_guest(bench.victim_core, VICTIM_PAGE, error)
     elseif row.impacts == "dom0" then
         uart{ send = "list\n" }
@@ -117,6 +136,17 @@ function bench.inject(row, changes)
     error.core = 0
     error.address = symbol(row.healed and "hv_main" or "percores")
     return inject(error)
+end
+
+function bench.inject(row, changes)
+    local made = make(row, changes)
+    if made then
+        step("0 inject", function()
+            return made.words .. " (" .. made.fate .. ")" ..
+                   (made.fate == "planted" and "\nit waits for the load that consumes it" or "\nit waits in its bank")
+        end)
+    end
+    return made
 end
 
 -- ---- hv's lines ---------------------------------------------------------------------------------------------------
@@ -156,30 +186,56 @@ local function banks()
 end
 
 local function where_cores_stand()
-    local out = {}
+    local guests, hv = {}, {}
     for core = 0, bench.cores - 1 do
-        local rip = reg("rip", { core = core })
-        local guest = reg("asid", { core = core })
-        local name, offset = symbol(rip)
-        out[#out + 1] = string.format("core %d: %s", core, guest ~= 0 and
-            string.format("in a guest, ASID %d, rip %x", guest, rip) or
-            name and string.format("in hv, %s+%x", name, offset) or string.format("rip %x", rip))
+        local asid = reg("asid", { core = core })
+        if asid == 0 then
+            hv[#hv + 1] = core
+        else
+            guests[#guests + 1] = string.format("core %d in a guest (ASID %d, CPL %d) at %x\n            ", core, asid,
+                                                reg("cpl", { core = core }), reg("rip", { core = core }))
+        end
     end
+    return table.concat(guests) .. "in hv: core " .. table.concat(hv, ", ")
+end
+
+-- The last thing that each guest said, and dom0.
+local function guests()
+    local out = {}
+    for _, name in ipairs{ "victim", "other" } do
+        out[#out + 1] = name .. " said \"" .. (uart{}:match(".*%(" .. name .. "%) ([^\r\n]*)") or "nothing") .. "\""
+    end
+    local dom0 = bench.heard():match(".*(mca: [^\r\n]*)")
+    out[#out + 1] = "dom0 said " .. (dom0 and "\"" .. dom0 .. "\"" or "nothing of it")
     return table.concat(out, "\n            ")
 end
 
--- Show each line that hv says from now on, with what there is to see beside it.
+local function view(first, second)
+    return string.format("%-11s %s\nbanks:      %s\nguests:     %s\nat %d us:  %s", first, second, banks(), guests(),
+                         bench.now_us or 0, where_cores_stand())
+end
+
+-- Show what an injection made, and each line that hv says of it, with what there is to see beside it.
 function bench.follow(row, title)
+    bench.row = row
     step("case", title)
+    at({ exit = "EXCP_MC" }, function(event)
+        bench.now_us = event.time_ps // 1000000
+        step("1 #MC", function() return view("hardware:", "#MC of a guest, intercepted: VMEXIT_EXCP_MC") end)
+    end)
     at({ output = "mca record=" }, function(event)
-        local label = event.line:match("step=(%S+)") or "?"
-        step(label .. " " .. (event.line:match("event=(%S+)") or ""), function()
-            return string.format("hv says:    %s\nbanks:      %s\nat %d us:  %s", event.line, banks(),
-                                 event.time_ps // 1000000, where_cores_stand())
+        bench.now_us = event.time_ps // 1000000
+        local label = (event.line:match("step=(%S+)") or "?") .. " " .. (event.line:match("event=(%S+)") or "")
+        step(label, function()
+            local text = view("hv says:", event.line)
+            if event.line:find("event=decide", 1, true) then
+                text = text .. "\ntable:      " .. row.id .. ": " .. row.outcome
+            end
+            return text
         end)
     end)
-    for _, guest in ipairs{ "(victim) trap", "mca: T0", "mca: event" } do
-        at({ output = guest }, function(event)
+    for _, said in ipairs{ "(victim) trap", "mca: T0", "mca: event" } do
+        at({ output = said }, function(event)
             step("told", "a guest says: " .. event.line)
         end)
     end

@@ -10,8 +10,10 @@
 
 struct interrupt_frame;
 
-/* An IDT of this program's own, with gate 18 alone, and CR4.MCE; NULL takes both away. 64-bit programs. */
+/* HVM: an IDT of this program's own, with gate 18 alone, and CR4.MCE; NULL takes both away. */
 void mca_trap(void (*handler)(struct interrupt_frame *frame));
+/* Hypercall 48 as this kind of guest makes it: mca_hvm.c, or the program's. */
+int64_t mca_hypercall(struct mca_call *call);
 /* Each gives what hv gave: 0 or more, or one of Xen's errors, negated. */
 int64_t mca_register(bool ready);
 int64_t mca_fetch(struct mca_call *call, uint32_t version, uint32_t flags);

@@ -17,6 +17,7 @@ volatile struct seen seen;
 volatile uint64_t trap_resume, events_seen, nmis_seen;
 void (*volatile on_event)(void);
 void (*volatile on_nmi)(void);
+void (*volatile on_machine_check)(void);
 uint64_t (*volatile on_syscall)(uint64_t number, uint64_t a, uint64_t b);
 const char *guest_options = "";
 
@@ -142,6 +143,12 @@ void pv_trap(struct frame *frame, int has_code)
         nmis_seen++;
         if (on_nmi)
             on_nmi();
+        return;
+    case 18:
+        if (!on_machine_check)
+            caught(frame, high, has_code);
+        else
+            on_machine_check();
         return;
     default:
         caught(frame, high, has_code);

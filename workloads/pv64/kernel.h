@@ -72,6 +72,7 @@ extern void (*volatile on_event)(void);
 extern uint64_t (*volatile on_syscall)(uint64_t number, uint64_t a, uint64_t b);
 extern volatile uint64_t events_seen, nmis_seen;
 extern void (*volatile on_nmi)(void);
+extern void (*volatile on_machine_check)(void); /* NULL: trap 18 is one that nobody expects */
 
 /* From here into user mode; returns what the user code gives with system call 101. */
 uint64_t pv_to_user(uint64_t rip, uint64_t rsp, uint64_t argument);

@@ -7,21 +7,21 @@
  *     handler=0|1   and has a handler of vector 18 (0)
  *     beats=N       ends behind the N-th message (1000000)
  *     quiet=N       says every N-th message alone (1)
- *     page=ADDRESS  where its page lies (VICTIM)
+ *     page=ADDRESS  HVM: where its page lies (8 MiB)
  *     calls=0|1     makes the calls that hv must refuse to a guest, once, at the start (0)
  *
- * A message is "beat N traps=T fetch=RESULT moved=0|1". The page lies at VICTIM, guest-physical.
+ * First it says where its page lies. A message is "beat N traps=T fetch=RESULT moved=0|1". mcaguest.elf is an HVM guest,
+ * mcapv.elf a paravirtual one, whose handler is entry 18 of its trap table.
  */
-#include "workloads/lib/guest.h"
-#include "workloads/lib/mca.h"
+#include "workloads/programs/mcaguest/mcaguest.h"
 
-#define VICTIM 0x800000u  /* scenarios/mce know it */
-#define SPARE 0x900000u
+#include "workloads/lib/guest.h"
+
 #define WORDS 512u        /* of 64 bits: one page */
 #define SUMS_PER_BEAT 64u /* about 150 us at 2.3 GHz */
 #define WORD(i) ((i) * 0x9E3779B97F4A7C15ull)
 
-static volatile uint64_t *page = (volatile uint64_t *)(uintptr_t)VICTIM;
+static volatile uint64_t *page;
 static volatile uint32_t traps;
 static volatile bool moved;
 static const char *volatile fetched = "-";
@@ -44,19 +44,18 @@ static bool sum_is_right(void)
 }
 
 /* The page's contents are known, so that it can be made anew elsewhere: self-healing. */
-__attribute__((interrupt)) static void trap(struct interrupt_frame *frame)
+void mcaguest_trap(void)
 {
     const struct mca_bank_v1 *bank;
     int64_t error = mca_fetch(&in_handler, MCA_INTERFACE_V1, MCA_V1_TRAP);
 
-    (void)frame;
     traps++;
     fetched = mca_result(error, in_handler.fetch_v1.flags);
     bank = error ? NULL : mca_record(&in_handler.fetch_v1.info, MCA_RECORD_BANK);
     guest_print("trap 18: fetch=%s bank=%u status=%lx addr=%lx", fetched, bank ? bank->bank : 0,
                 (unsigned long)(bank ? bank->status : 0), (unsigned long)(bank ? bank->addr : 0));
-    fill((volatile uint64_t *)(uintptr_t)SPARE);
-    page = (volatile uint64_t *)(uintptr_t)SPARE;
+    page = mcaguest_spare();
+    fill(page);
     moved = true;
 }
 
@@ -99,21 +98,15 @@ static uint32_t number(const char *name, uint32_t fallback)
     return value;
 }
 
-void guest_main(void)
+void mcaguest_run(void)
 {
     bool handler = number("handler", 0), driver = number("driver", 0) || handler;
     uint32_t beats = number("beats", 1000000), quiet = number("quiet", 1);
 
-    page = (volatile uint64_t *)(uintptr_t)number("page", VICTIM);
+    page = mcaguest_page(number("page", 0));
     fill(page);
-    if (handler)
-        mca_trap(trap);
-    if (driver) {
-        int64_t error = mca_register(handler);
-
-        if (error)
-            guest_print("register: %s", mca_result(error, 0));
-    }
+    guest_print("page at %lx", (unsigned long)(uintptr_t)page);
+    mcaguest_arm(handler, driver);
     if (number("calls", 0))
         refused_calls();
     for (uint32_t n = 1; n <= beats; n++) {
