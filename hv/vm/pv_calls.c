@@ -354,6 +354,7 @@ static const struct hypercall_row hypercalls[] = {
     { HYPERCALL_EVENT_CHANNEL_OP, "event_channel_op", hypercall_event_channel_op, CALLER_ANY },
     { HYPERCALL_PHYSDEV_OP, "physdev_op", physdev_op, CALLER_ANY },
     { HYPERCALL_SYSCTL, "sysctl", hypercall_sysctl, CALLER_ANY },
+    { HYPERCALL_MCA, "mca", hypercall_mca, CALLER_ANY },
     { HYPERCALL_DOMCTL, "domctl", hypercall_domctl, CALLER_CONTROL },
 };
 

@@ -1,3 +1,3 @@
 -- SPDX-License-Identifier: MIT
--- corrected error of xen; dom0 has no event handler: record on hv's console, its slot released; nobody stops.
+-- corrected error of Xen; dom0 has no event handler: record on hv's console, its slot released; nobody stops
 require("mce_case").run("CE-2")

@@ -1,3 +1,3 @@
 -- SPDX-License-Identifier: MIT
--- uncorrected error of a PV guest with a handler; dom0 has the trap handler, answer: notify + operation: T0; dom0 notifies, the guest handles it; then dom0's operation is carried out.
+-- uncorrected error of a PV guest with a handler; dom0 has the trap handler, answer: notify + operation: T0; dom0 notifies, the guest handles it; then dom0's operation is carried out
 require("mce_case").run("DU-2")

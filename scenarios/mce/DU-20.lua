@@ -1,3 +1,3 @@
 -- SPDX-License-Identifier: MIT
--- uncorrected error of a HVM guest with driver, without handler; dom0 has no trap handler: no T0; hv kills the guest at once, the machine goes on.
+-- uncorrected error of an HVM guest with driver, without handler; dom0 has no trap handler: no T0; hv kills the guest at once, the machine goes on
 require("mce_case").run("DU-20")

@@ -1,3 +1,3 @@
 -- SPDX-License-Identifier: MIT
--- uncorrected error of a PV guest without a handler; dom0 has the trap handler, answer: notify + operation: T0; notifydomain: CANNOTHANDLE; dom0's operation is carried out.
+-- uncorrected error of a PV guest without a handler; dom0 has the trap handler, answer: notify + operation: T0; notifydomain: CANNOTHANDLE; dom0's operation is carried out
 require("mce_case").run("DU-7")

@@ -1,3 +1,3 @@
 -- SPDX-License-Identifier: MIT
--- uncorrected error of a PV guest without a handler; dom0 has the trap handler, answer: none: T0; the vCPU is held; the deadline passes; hv kills the guest.
+-- uncorrected error of a PV guest without a handler; dom0 has the trap handler, answer: none: T0; the vCPU is held; the deadline passes; hv kills the guest
 require("mce_case").run("DU-9")

@@ -1,3 +1,3 @@
 -- SPDX-License-Identifier: MIT
--- uncorrected error of xen, not healed; dom0 has the trap handler: hv panics with the record; no trap.
+-- uncorrected error of Xen, not healed; dom0 has the trap handler: hv panics with the record; no trap
 require("mce_case").run("XU-3")

@@ -1,3 +1,3 @@
 -- SPDX-License-Identifier: MIT
--- uncorrected error of dom0, healed; dom0 has no trap handler: healed, but no handler in dom0: hv panics.
+-- uncorrected error of dom0, healed; dom0 has no trap handler: healed, but no handler in dom0: hv panics
 require("mce_case").run("XU-6")

@@ -1,3 +1,3 @@
 -- SPDX-License-Identifier: MIT
--- uncorrected error of dom0, not healed; dom0 has no trap handler: hv panics with the record; no trap.
+-- uncorrected error of dom0, not healed; dom0 has no trap handler: hv panics with the record; no trap
 require("mce_case").run("XU-8")

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Machine check, case I: every row of the decision table on 1 and on 8 cores, as a matrix with verdicts.
 --
--- `-s only=DU` (or DU-1, XU ...) takes the rows whose names begin so, `-s cores=1` one of the two machines.
+-- `-s only=DU` (or DU-1, XU ...) takes the rows whose names begin so, `-s cores=1` one of the two machines, `-s titles=yes`
+-- prints what each row is and runs nothing.
 local table_of = require("mce_rows")
 local case = require("mce_case")
 
@@ -19,6 +20,13 @@ local function verdict(id, cores)
         expect(#wrong, { equals = 0, name = id .. " on " .. cores .. " cores: differences from the table" })
     end
     return word
+end
+
+if param.titles then -- what the files of the rows begin with
+    for _, row in ipairs(table_of.rows) do
+        log(table_of.title(row))
+    end
+    return
 end
 
 for _, row in ipairs(table_of.rows) do
