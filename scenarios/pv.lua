@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Paravirtual guests beside HVM ones, on 2 nodes x 2 cores under one scheduler: two kernels that try what a
--- paravirtual kernel may do and what hv must refuse (workloads/pv64: tables, traps), two HVM guests that compute. All
--- end well, hv's own count of the paravirtual guests' traps is the model's count of exceptions raised, every entry into
+-- Paravirtual guests beside HVM ones, on 2 nodes x 2 cores under one scheduler: kernels that try what a
+-- paravirtual kernel may do and what hv must refuse (workloads/pv64: tables, traps, race), two HVM guests that compute.
+-- All end well, hv's own count of the paravirtual guests' traps is the model's count of exceptions raised, every entry into
 -- a paravirtual guest ends by one trap, hypercall, system call or interrupt, and none of them by a #VMEXIT.
 
 machine{ nodes = 2, cores = 2, memory = "512M" }
@@ -10,15 +10,16 @@ boot{ kernel = "hv.elf", modules = {
     "sums64.elf name=alpha vcpus=2 memory=16M rounds=1",
     "pv64-traps.elf name=traps type=pv memory=16M vcpus=2",
     "sums32.elf name=beta width=32 vcpus=2 memory=16M rounds=1",
+    "pv64-race.elf name=race type=pv memory=16M vcpus=2",
     "pv64-tables.elf name=again type=pv memory=8M cpus=3",
 } }
 run{ limit = "60s" }
 
 local console = uart{}
-for _, name in ipairs{ "tables", "alpha", "traps", "beta", "again" } do
+for _, name in ipairs{ "tables", "alpha", "traps", "beta", "race", "again" } do
     expect(console:match("guest name=" .. name .. " outcome=(%a+)"), { equals = "finished", name = name .. " finishes" })
 end
-for name, checks in pairs{ tables = 135, traps = 102, again = 135 } do
+for name, checks in pairs{ tables = 135, traps = 102, race = 15, again = 135 } do
     local passed = select(2, console:gsub("%(" .. name .. "%) ok ", ""))
     expect(passed, { equals = checks, name = name .. ": checks that hold" })
     expect(console:find("(" .. name .. ") not ok", 1, true), { equals = nil, name = name .. ": none fails" })
@@ -81,4 +82,6 @@ for name, vmcb in console:gmatch("vcpu guest=(%w+) id=%d+ vmcb=(%x+)") do
         expect(exits_of[vmcb] or 0, { equals = 0, name = name .. " has none" })
     end
 end
-log(string.format("3 paravirtual and 2 HVM guests: %d entries, %d hypercalls;%s", total.entries, total.hypercalls, log_line))
+expect(console:find("it was written in between, and writes to the table were #PF", 1, true) ~= nil,
+       { equals = true, name = "race's two vCPUs run at once" })
+log(string.format("4 paravirtual and 2 HVM guests: %d entries, %d hypercalls;%s", total.entries, total.hypercalls, log_line))

@@ -37,8 +37,22 @@ struct build {
 
 static bool give(struct guest *guest, uint64_t frame, uint64_t pfn)
 {
-    return npt_place(&guest->npt, frame * PAGE_SIZE, frame * PAGE_SIZE, NPT_RAM, NPT_FOR_BALLOON) &&
-           pv_machine_give(frame, guest->domid, pfn);
+    bool ok;
+
+    lock_acquire(&guest->memory_lock);
+    ok = npt_place(&guest->npt, frame * PAGE_SIZE, frame * PAGE_SIZE, NPT_RAM, NPT_FOR_BALLOON);
+    lock_release(&guest->memory_lock);
+    return ok && pv_machine_give(frame, guest->domid, pfn);
+}
+
+static bool take_away(struct guest *guest, uint64_t frame)
+{
+    bool ok;
+
+    lock_acquire(&guest->memory_lock);
+    ok = npt_set_type(&guest->npt, frame * PAGE_SIZE, NPT_BALLOONED, NPT_FOR_BALLOON);
+    lock_release(&guest->memory_lock);
+    return ok;
 }
 
 uint64_t pv_guest_add_frames(struct guest *guest, uint64_t first_pfn, uint64_t count, uint64_t *frames)
@@ -70,8 +84,7 @@ bool pv_guest_drop_frame(struct guest *guest, uint64_t frame)
     bool ok;
 
     lock_acquire(&guest->pv->lock);
-    ok = pv_is_unused(&guest->pv->types, frame) &&
-         npt_set_type(&guest->npt, frame * PAGE_SIZE, NPT_BALLOONED, NPT_FOR_BALLOON);
+    ok = pv_is_unused(&guest->pv->types, frame) && take_away(guest, frame);
     if (ok) {
         pv_machine_take(frame);
         pv_flush(guest->pv, NULL);

@@ -11,6 +11,7 @@
 #include "hv/x86/cpu.h"
 
 #define MULTICALLS_MAX 4096
+#define SYSCALL_BYTES 2
 #define DR6_FIXED 0xFFFF0FF0ull
 #define DR6_WRITABLE 0xE00Full
 #define DR7_FIXED 0x400ull
@@ -301,10 +302,8 @@ int64_t pv_initialise(struct hypercall *call, struct vcpu *target)
 
     if (!hypercall_copy_in(call, &context, call->argument[2], sizeof(context)))
         return -XEN_EFAULT;
-    if (target->pv->initialised)
-        return -XEN_EEXIST;
     lock_acquire(&target->pv->guest->lock);
-    error = pv64_set_context(target->pv, &context);
+    error = target->pv->initialised ? -XEN_EEXIST : pv64_set_context(target->pv, &context);
     lock_release(&target->pv->guest->lock);
     if (!error)
         target->initialised = true;
@@ -358,7 +357,7 @@ static const struct hypercall_row hypercalls[] = {
     { HYPERCALL_DOMCTL, "domctl", hypercall_domctl, CALLER_CONTROL },
 };
 
-/* One entry; it can neither be a multicall nor ask to come again. False: its list is not memory of the guest's. */
+/* One entry, to its end; it cannot be a multicall. False: its list is not memory of the guest's. */
 static bool one_of_several(struct hypercall *call, uint64_t at)
 {
     struct pv_multicall entry;
@@ -369,8 +368,11 @@ static bool one_of_several(struct hypercall *call, uint64_t at)
     for (unsigned i = 0; i < 5; i++)
         one.argument[i] = entry.args[i];
     entry.result = (uint64_t)-XEN_ENOSYS;
-    if (entry.op != HYPERCALL_MULTICALL)
-        entry.result = (uint64_t)hypercall_dispatch(&one, HYPERCALL_ROWS(hypercalls), entry.op);
+    do {
+        one.again = false;
+        if (entry.op != HYPERCALL_MULTICALL)
+            entry.result = (uint64_t)hypercall_dispatch(&one, HYPERCALL_ROWS(hypercalls), entry.op);
+    } while (one.again);
     if (one.result != EXIT_RESUME)
         call->result = one.result;
     return hypercall_copy_out(call, at + offsetof(struct pv_multicall, result), &entry.result, sizeof(entry.result));
@@ -408,9 +410,12 @@ enum exit_result pv_hypercall(struct vcpu *vcpu)
     if (number == HYPERCALL_IRET)
         return iret(vcpu);
     value = hypercall_dispatch(&call, HYPERCALL_ROWS(hypercalls), number);
-    if (call.again)
-        f->rip -= 2; /* SYSCALL once more; EAX is still the number */
-    else
+    if (call.again) { /* SYSCALL once more, with what is left to do; EAX is still the number */
+        f->rip -= SYSCALL_BYTES;
+        f->rdi = call.argument[0];
+        f->rsi = call.argument[1];
+    } else {
         f->rax = (uint64_t)value;
+    }
     return call.result;
 }

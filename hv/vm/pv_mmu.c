@@ -8,6 +8,7 @@
 
 #define UPDATE_COMMAND(ptr) ((ptr) & 3)
 #define UPDATE_ADDRESS(ptr) ((ptr) & ~7ull)
+#define UPDATE_PREEMPTED 0x80000000u
 #define BATCH 512 /* entries of one call that hv works on before interrupts and other vCPUs get their turn */
 #define FRAMES_MAX (1ull << 20)
 
@@ -53,25 +54,41 @@ static int64_t update(struct pv_guest *guest, const struct pv_mmu_update *op)
     return error;
 }
 
+/*
+ * The number done so far: after a batch the call repeats itself with the rest of its list, and its count says so in bit
+ * 31, as Xen's does.
+ */
+static bool done_before(struct hypercall *call, uint32_t *done)
+{
+    *done = 0;
+    if (!(call->argument[1] & UPDATE_PREEMPTED) || !call->argument[2])
+        return true;
+    return hypercall_copy_in(call, done, call->argument[2], sizeof(*done));
+}
+
 int64_t pv_mmu_update(struct hypercall *call)
 {
-    uint64_t count = (uint32_t)call->argument[1];
-    uint32_t done = 0;
+    uint32_t count = (uint32_t)call->argument[1] & ~UPDATE_PREEMPTED, i, done;
     int64_t error = is_self(call, call->argument[3]) ? 0 : -XEN_ESRCH;
 
-    if (count > FRAMES_MAX)
-        return -XEN_E2BIG;
-    while (!error && done < count) {
+    if (!done_before(call, &done))
+        return -XEN_EFAULT;
+    for (i = 0; !error && i < count && i < BATCH; i += !error) {
         struct pv_mmu_update op;
 
-        if (hypercall_copy_in(call, &op, call->argument[0] + done * sizeof(op), sizeof(op)))
+        if (hypercall_copy_in(call, &op, call->argument[0] + i * sizeof(op), sizeof(op)))
             error = update(guest_of(call), &op);
         else
             error = -XEN_EFAULT;
-        done += !error;
     }
+    done += i;
     if (call->argument[2] && !hypercall_copy_out(call, call->argument[2], &done, sizeof(done)) && !error)
         error = -XEN_EFAULT;
+    if (!error && i < count) {
+        call->argument[0] += i * sizeof(struct pv_mmu_update);
+        call->argument[1] = (count - i) | UPDATE_PREEMPTED;
+        call->again = true;
+    }
     return error;
 }
 

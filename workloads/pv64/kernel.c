@@ -14,6 +14,7 @@ struct frame {
 struct pv_start_info *start;
 struct shared_info_64 *shared;
 volatile struct seen seen;
+volatile uint64_t fixup_from, fixup_to, fixup_count;
 volatile uint64_t trap_resume, events_seen, nmis_seen;
 void (*volatile on_event)(void);
 void (*volatile on_nmi)(void);
@@ -105,6 +106,11 @@ static void system_call(struct frame *frame, uint64_t *high)
 
 static void caught(const struct frame *frame, uint64_t *high, bool has_code)
 {
+    if (frame->vector == 14 && high[0] == fixup_from) {
+        high[0] = fixup_to;
+        fixup_count++;
+        return;
+    }
     seen.vector = frame->vector;
     seen.code = has_code ? frame->rest[0] : 0;
     seen.cr2 = cr2();

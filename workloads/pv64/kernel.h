@@ -58,6 +58,8 @@ struct seen {
     uint64_t vector, code, cr2, rip, cs, rflags, user;
 };
 extern volatile struct seen seen;
+/* A #PF at the first address goes on at the second, on any vCPU, and is counted. */
+extern volatile uint64_t fixup_from, fixup_to, fixup_count;
 extern volatile uint64_t trap_resume;
 
 /* One instruction that may trap; then `seen` says what came of it. */
