@@ -119,6 +119,7 @@ struct domctl_shadow_op {
 #define HV_MEMORY_READ_ONLY 5
 #define HV_MEMORY_RAM 6
 #define HV_MEMORY_RETIRE 7
+#define HV_MEMORY_RETIRE_FRAME 9 /* the same, and gfn is the machine's; result: the guest's */
 #define HV_MEMORY_ENTRIES 8     /* result: nested entries of 1 << (12 + 9 * gfn) bytes */
 struct domctl_hv_memory {
     uint32_t op, pad;
@@ -242,15 +243,31 @@ _Static_assert(sizeof(struct sysctl) == 136, "struct xen_sysctl");
 /* ---- platform_op ---------------------------------------------------------------------------------------- */
 
 #define PLATFORM_INTERFACE_VERSION 0x03000000u
-#define PLATFORM_HV_CPUID_MASK 0x100u /* hv's own */
+#define PLATFORM_CPU_ONLINE 56u
+#define PLATFORM_CPU_OFFLINE 57u
+#define PLATFORM_HV_CPUID_MASK 0x100u /* hv's own, as the next */
+#define PLATFORM_HV_SPARE 0x101u      /* online spare: a chip-select of DRAM goes to the spare rank */
 
 struct platform_hv_mask {
     char name[16];                    /* empty: the words below */
     uint32_t ecx1, edx1, ecx81, edx81; /* in, and out: what the cores report from now on */
 };
+struct platform_cpu {
+    uint32_t cpu;
+};
+#define HV_SPARE_BEGIN 1 /* BadDramCs and SwapEn of F3xB0 (BKDG10) */
+#define HV_SPARE_QUERY 2
+#define HV_SPARE_FIND 3  /* out: which chip-select `frame` lies in */
+struct platform_hv_spare {
+    uint32_t op, node, dct, chip_select;
+    uint64_t frame;
+    uint32_t control, done; /* out: F3xB0; SwapDone of the dct */
+};
 struct platform_op {
     uint32_t command, interface_version;
     union {
+        struct platform_cpu cpu;
+        struct platform_hv_spare hv_spare;
         struct platform_hv_mask hv_mask;
         uint8_t room[128];
     };

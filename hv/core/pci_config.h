@@ -11,4 +11,7 @@
 uint32_t pci_config_read(unsigned device, unsigned function, unsigned reg);
 void pci_config_write(unsigned device, unsigned function, unsigned reg, uint32_t value);
 
+/* The same above FFh: with NB_CFG's EnableCf8ExtCfg set around the access (BKDG10 MSRC001_001F bit 46). */
+uint32_t pci_config_read_extended(unsigned device, unsigned function, unsigned reg);
+
 #endif

@@ -11,6 +11,8 @@
 #define MSR_MCG_CAP 0x179
 #define MSR_MCG_STATUS 0x17A
 #define MSR_MCG_CTL 0x17B
+#define MSR_HWCR 0xC0010015
+#define HWCR_MC_STATUS_WR_EN (1ull << 18)
 #define MCG_CAP_COUNT 0xFFu
 #define MCG_CAP_CTL_P (1u << 8)
 #define MSR_MC_CTL(bank) (0x400u + 4 * (bank))
@@ -138,7 +140,7 @@ void mca_banks_collect(struct mca_error *error, bool corrected)
         if (status & MCA_VAL && is_ours(bank, status, corrected))
             collect_bank(error, bank, status);
     }
-    if (!corrected)
+    if (error->count) /* it has been seen */
         interposed[percore_self()->index].count = 0;
 }
 
@@ -166,6 +168,15 @@ unsigned mca_banks_counted(void)
 bool mca_banks_is_register(uint32_t msr)
 {
     return msr == MSR_MCG_STATUS || (msr > MSR_MC_CTL(0) && msr < MSR_MC_CTL(MCA_BANKS) && msr % 4 != 0);
+}
+
+void mca_banks_write(uint32_t msr, uint64_t value)
+{
+    uint64_t hwcr = msr_read(MSR_HWCR);
+
+    msr_write(MSR_HWCR, hwcr | HWCR_MC_STATUS_WR_EN);
+    msr_write(msr, value);
+    msr_write(MSR_HWCR, hwcr);
 }
 
 bool mca_banks_interpose(unsigned core, uint32_t msr, uint64_t value)

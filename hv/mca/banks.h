@@ -29,6 +29,8 @@ struct mca_interposed {
     } entry[MCA_INTERPOSED];
 };
 bool mca_banks_interpose(unsigned core, uint32_t msr, uint64_t value);
+/* The register itself, as simulation of an error writes it (HWCR[18] McStatusWrEn around it). On this core. */
+void mca_banks_write(uint32_t msr, uint64_t value);
 /* Whether a register is one of those that may be injected: STATUS, ADDR, MISC of a bank, MCG_STATUS. */
 bool mca_banks_is_register(uint32_t msr);
 

@@ -2,6 +2,7 @@
 #include "hv/vm/control_memory.h"
 
 #include "hv/core/memory.h"
+#include "hv/vm/machine_check_case.h"
 #include "hv/vm/physmap.h"
 
 static uint64_t shared_page; /* what HV_MEMORY_SHARE maps: one page of hv's for all, atomic */
@@ -78,6 +79,28 @@ static int64_t promote(struct guest *guest, uint64_t *joined)
     return result < 0 ? result : 0;
 }
 
+/* Whose frame it was: an answer to a machine check there. */
+static int64_t retire(struct guest *guest, uint64_t gpa)
+{
+    struct npt_page page = { .spa = MACHINE_CHECK_NO_FRAME };
+    bool had = npt_find(&guest->npt, gpa, &page);
+    int64_t result = physmap_retire(guest, gpa);
+
+    if (had)
+        machine_check_operation("retire", guest, page.spa, result, false);
+    return result;
+}
+
+static int64_t retire_frame(struct guest *guest, struct domctl_hv_memory *op)
+{
+    uint64_t gpa;
+
+    if (!npt_find_spa(&guest->npt, op->gfn << PAGE_SHIFT, &gpa))
+        return -XEN_ENOENT;
+    op->result = gpa >> PAGE_SHIFT;
+    return retire(guest, gpa);
+}
+
 int64_t control_hv_memory(struct guest *guest, struct domctl_hv_memory *op)
 {
     uint64_t gpa = op->gfn << PAGE_SHIFT;
@@ -88,6 +111,8 @@ int64_t control_hv_memory(struct guest *guest, struct domctl_hv_memory *op)
         op->result = guest->npt.entries[op->gfn];
         return 0;
     }
+    if (op->op == HV_MEMORY_RETIRE_FRAME)
+        return retire_frame(guest, op);
     if (op->gfn >= physmap_frames(guest))
         return -XEN_EINVAL;
     switch (op->op) {
@@ -104,7 +129,7 @@ int64_t control_hv_memory(struct guest *guest, struct domctl_hv_memory *op)
     case HV_MEMORY_RAM:
         return physmap_set_type(guest, gpa, NPT_RAM);
     case HV_MEMORY_RETIRE:
-        return physmap_retire(guest, gpa);
+        return retire(guest, gpa);
     default:
         return -XEN_ENOSYS;
     }

@@ -8,9 +8,12 @@
 #include "hv/vm/hypercall.h"
 #include "hv/vm/machine_check.h"
 #include "hv/vm/machine_check_case.h"
+#include "hv/vm/machine_check_inject.h"
 #include "hv/vm/machine_check_log.h"
 #include "hv/vm/machine_check_trap.h"
 
+#define MSR_MCG_CAP 0x179
+#define MCA_VENDOR_AMD 2 /* Linux's X86_VENDOR_AMD */
 #define HEAD 8 /* command and version */
 
 static bool get(const struct hypercall *call, void *to, uint64_t size)
@@ -186,6 +189,64 @@ static int64_t fetch_v2(struct hypercall *call)
     return put(call, &op, sizeof(op));
 }
 
+/* What a core is, as Linux's /proc/cpuinfo would tell; the same on all cores but for its place. */
+static void describe(const struct percore *core, struct mca_physcpu *info)
+{
+    struct cpuid_result basic = cpuid(0, 0), features = cpuid(1, 0), extended = cpuid(0x80000001, 0), sizes;
+    uint32_t family = features.eax >> 8 & 0xF;
+
+    *info = (struct mca_physcpu){ .cpu = core->index, .chip = core->node, .core = (uint16_t)core->index,
+                                  .apic_id = core->apic_id, .cluster = core->apic_id, .threads = 1,
+                                  .cpuid_level = (int32_t)basic.eax, .stepping = features.eax & 0xF,
+                                  .caps = { features.edx, extended.edx, 0, 0, features.ecx, 0, extended.ecx } };
+    info->cores = (cpuid(0x80000008, 0).ecx & 0xFF) + 1;
+    info->cores_active = info->cores;
+    info->family = family == 0xF ? family + (features.eax >> 20 & 0xFF) : family;
+    info->model = (features.eax >> 4 & 0xF) | (features.eax >> 12 & 0xF0);
+    info->vendor = MCA_VENDOR_AMD;
+    memcpy(info->vendor_text, (uint32_t[]){ basic.ebx, basic.edx, basic.ecx }, 12);
+    for (unsigned leaf = 0; leaf < 3; leaf++) {
+        struct cpuid_result name = cpuid(0x80000002 + leaf, 0);
+
+        memcpy(info->brand + 16 * leaf, &name, sizeof(name));
+    }
+    sizes = cpuid(0x80000006, 0);
+    info->cache_size = sizes.ecx >> 16; /* KiB of L2 */
+    info->cache_alignment = sizes.ecx & 0xFF;
+    info->msr_count = 1;
+    info->msr[0] = (struct mca_register){ MSR_MCG_CAP, msr_read(MSR_MCG_CAP) };
+}
+
+static int64_t physcpuinfo(struct hypercall *call)
+{
+    struct mca_physcpuinfo op;
+    struct mca_physcpu info;
+
+    if (!get(call, &op, sizeof(op)))
+        return -XEN_EFAULT;
+    for (unsigned i = 0; op.info && i < percore_count && i < op.ncpus; i++) {
+        describe(&percores[i], &info);
+        if (!hypercall_copy_out(call, op.info + i * sizeof(info), &info, sizeof(info)))
+            return -XEN_EFAULT;
+    }
+    op.ncpus = percore_count;
+    return put(call, &op, sizeof(op));
+}
+
+static int64_t msrinject(struct hypercall *call)
+{
+    struct mca_msrinject op;
+
+    return get(call, &op, sizeof(op)) ? machine_check_inject_registers(&op) : -XEN_EFAULT;
+}
+
+static int64_t mceinject(struct hypercall *call)
+{
+    struct mca_mceinject op;
+
+    return get(call, &op, sizeof(op)) ? machine_check_inject_exception(op.cpu) : -XEN_EFAULT;
+}
+
 /* ---- Both --------------------------------------------------------------------------------------------------- */
 
 static int64_t hvm_register(struct hypercall *call)
@@ -209,6 +270,9 @@ static const struct hypercall_row commands_v1[] = {
 };
 static const struct hypercall_row commands_v2[] = {
     { MCA_FETCH, "fetch", fetch_v2, CALLER_CONTROL },
+    { MCA_PHYSCPUINFO, "physcpuinfo", physcpuinfo, CALLER_CONTROL },
+    { MCA_MSRINJECT, "msrinject", msrinject, CALLER_CONTROL },
+    { MCA_MCEINJECT, "mceinject", mceinject, CALLER_CONTROL },
     { MCA_HVM_REGISTER, "hvm_register", hvm_register, CALLER_ANY },
 };
 

@@ -8,6 +8,8 @@
 #include "hv/migrate/cpuid_mask.h"
 #include "hv/migrate/mask_cores.h"
 #include "hv/vm/hypercall.h"
+#include "hv/vm/machine_check_case.h"
+#include "hv/vm/online_spare.h"
 #include "hv/vm/schedule.h"
 
 /* By its name, else by the four words. */
@@ -68,7 +70,35 @@ static int64_t set_mask(struct hypercall *call)
     return hypercall_copy_out(call, call->argument[0], &op, sizeof(op)) ? 0 : -XEN_EFAULT;
 }
 
+/* ---- Cores -------------------------------------------------------------------------------------------------- */
+
+static int64_t set_online(struct hypercall *call, bool online)
+{
+    struct platform_op op;
+    int64_t error;
+
+    if (!hypercall_copy_in(call, &op, call->argument[0], sizeof(op)))
+        return -XEN_EFAULT;
+    error = schedule_set_online(op.cpu.cpu, online);
+    if (!error && !online)
+        machine_check_operation_on_core("core_offline", op.cpu.cpu);
+    return error;
+}
+
+static int64_t cpu_online(struct hypercall *call)
+{
+    return set_online(call, true);
+}
+
+static int64_t cpu_offline(struct hypercall *call)
+{
+    return set_online(call, false);
+}
+
 static const struct hypercall_row commands[] = {
+    { PLATFORM_CPU_ONLINE, "cpu_online", cpu_online, CALLER_CONTROL },
+    { PLATFORM_CPU_OFFLINE, "cpu_offline", cpu_offline, CALLER_CONTROL },
+    { PLATFORM_HV_SPARE, "hv_spare", platform_spare, CALLER_CONTROL },
     { PLATFORM_HV_CPUID_MASK, "hv_cpuid_mask", set_mask, CALLER_CONTROL },
 };
 

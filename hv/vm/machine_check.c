@@ -15,6 +15,7 @@
 #include "hv/vm/machine_check_case.h"
 #include "hv/vm/machine_check_counts.h"
 #include "hv/vm/machine_check_heal.h"
+#include "hv/vm/machine_check_inject.h"
 #include "hv/vm/machine_check_log.h"
 #include "hv/vm/machine_check_poll.h"
 #include "hv/vm/machine_check_trap.h"
@@ -220,6 +221,8 @@ static void handle_victim(struct handling *h, const struct mca_victim *victim)
 
     if (!vcpu) /* it has ended meanwhile */
         return;
+    if (victim->bank && !h->verdict.corrected) /* when the guest gives it back, nobody gets it again */
+        memory_offline(victim->bank->addr, true);
     h->inputs.domu = machine_check_domu_kind(vcpu);
     h->inputs.answer = MCA_ANSWER_NOTIFY;
     row = mca_decide(&h->inputs);
@@ -375,6 +378,7 @@ enum exit_result vmexit_machine_check(struct vcpu *vcpu)
 void machine_check_run(struct percore *core)
 {
     core->machine_check_due = false;
+    machine_check_inject_run(core);
     while (queues[core->index].tail != __atomic_load_n(&queues[core->index].head, __ATOMIC_ACQUIRE)) {
         handle(&queues[core->index].error[queues[core->index].tail % QUEUE]);
         queues[core->index].tail++;

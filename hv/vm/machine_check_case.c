@@ -22,6 +22,7 @@ struct open_case {
     enum mca_domu domu;
     uint64_t frame; /* spa, ~0: none */
     bool final;
+    uint64_t due; /* clock_now() of the deadline */
     struct timer timer;
 };
 
@@ -131,11 +132,21 @@ static void deadline(void *ctx)
     struct vcpu *vcpu;
 
     lock_acquire(&case_lock);
+    if (c->phase == CASE_FREE || clock_now() < c->due) { /* it was answered, or is another case by now */
+        lock_release(&case_lock);
+        return;
+    }
     vcpu = vcpu_of(c);
     if (vcpu && (c->phase == CASE_WAITING || c->phase == CASE_CANNOT))
         end_at_deadline(c, vcpu);
     c->phase = CASE_FREE;
     lock_release(&case_lock);
+}
+
+static void start_deadline(struct open_case *c)
+{
+    c->due = clock_now() + deadline_ns;
+    timer_set(&c->timer, c->due);
 }
 
 /* ---- Beginning and answers ------------------------------------------------------------------------------------ */
@@ -161,11 +172,11 @@ void machine_check_case_begin(const struct mca_error *error, struct vcpu *vcpu, 
         return;
     }
     *c = (struct open_case){ CASE_WAITING, error->record, vcpu->guest->domid, (uint16_t)vcpu->id, error->core, domu,
-                             frame, mca_is_final(error), { .fire = deadline, .ctx = c } };
+                             frame, mca_is_final(error), 0, { .fire = deadline, .ctx = c } };
     schedule_hold(vcpu, true);
     machine_check_say(c->record, step, "hold", "vcpu=dom%u.%u deadline_ms=%lu", c->domid, c->vcpu,
                       (unsigned long)(deadline_ns / CLOCK_MS));
-    timer_set(&c->timer, clock_now() + deadline_ns);
+    start_deadline(c);
     lock_release(&case_lock);
 }
 
@@ -185,7 +196,7 @@ static void note_notified(struct open_case *c, struct vcpu *vcpu, uint32_t resul
         c->phase = CASE_NOTIFIED;
         let_go(c, vcpu, "handler");
     }
-    timer_set(&c->timer, clock_now() + deadline_ns);
+    start_deadline(c);
 }
 
 void machine_check_case_notified(uint32_t record, const struct vcpu *vcpu, uint32_t result)
@@ -221,6 +232,26 @@ static void note_operation(struct open_case *c, struct vcpu *vcpu, bool ended)
         resume_program(c, vcpu, row_of(c, given));
 }
 
+static void operate(struct open_case *c, struct vcpu *vcpu, const char *operation, int64_t result, bool ended)
+{
+    machine_check_say(c->record, "II", "operation", "op=%s domain=dom%u frame=%lx result=%ld", operation, c->domid,
+                      (unsigned long)(c->frame >> PAGE_SHIFT), (long)result);
+    if (result >= 0)
+        note_operation(c, vcpu, ended);
+}
+
+void machine_check_operation_on_core(const char *operation, unsigned core)
+{
+    lock_acquire(&case_lock);
+    for (unsigned i = 0; i < CASES; i++) {
+        struct vcpu *vcpu = cases[i].phase == CASE_FREE || cases[i].core != core ? NULL : vcpu_of(&cases[i]);
+
+        if (vcpu)
+            operate(&cases[i], vcpu, operation, 0, false);
+    }
+    lock_release(&case_lock);
+}
+
 void machine_check_operation(const char *operation, struct guest *guest, uint64_t frame, int64_t result, bool ended)
 {
     lock_acquire(&case_lock);
@@ -231,10 +262,7 @@ void machine_check_operation(const char *operation, struct guest *guest, uint64_
         if (!vcpu || vcpu->guest != guest ||
             (frame != MACHINE_CHECK_ALL_FRAMES && frame >> PAGE_SHIFT != c->frame >> PAGE_SHIFT))
             continue;
-        machine_check_say(c->record, "II", "operation", "op=%s domain=dom%u frame=%lx result=%ld", operation, c->domid,
-                          (unsigned long)(c->frame >> PAGE_SHIFT), (long)result);
-        if (result >= 0)
-            note_operation(c, vcpu, ended);
+        operate(c, vcpu, operation, result, ended);
     }
     lock_release(&case_lock);
 }

@@ -25,6 +25,8 @@ unsigned machine_check_case_core(uint32_t record, const struct vcpu *vcpu);
  * Says step II.
  */
 void machine_check_operation(const char *operation, struct guest *guest, uint64_t frame, int64_t result, bool ended);
+/* Domain 0 took a core out of use: an answer to what that core reported. */
+void machine_check_operation_on_core(const char *operation, unsigned core);
 /* hv ends a domain for a machine check. */
 void machine_check_kill(uint32_t record, const char *step, struct guest *guest, const char *row, const char *why);
 #define MACHINE_CHECK_ALL_FRAMES ~0ull

@@ -239,6 +239,10 @@ int64_t physmap_retire(struct guest *guest, uint64_t gpa)
     if (!fresh)
         return -XEN_ENOMEM;
     gpa = page_of(gpa);
+    if (npt_find(&guest->npt, gpa, &page) && memory_marks(page.spa) & PAGE_BROKEN) {
+        memory_free(fresh, ORDER_4K);
+        return -XEN_EIO; /* its contents are lost: hv must not read them */
+    }
     schedule_pause(guest);
     lock_acquire(&guest->memory_lock);
     if (npt_find(&guest->npt, gpa, &page) && is_own(page.type)) {
@@ -249,8 +253,9 @@ int64_t physmap_retire(struct guest *guest, uint64_t gpa)
     }
     lock_release(&guest->memory_lock);
     schedule_unpause(guest);
-    if (!done)
-        memory_free(fresh, ORDER_4K);
+    if (done)
+        memory_offline(page.spa, false);
+    memory_free(done ? page.spa : fresh, ORDER_4K); /* the old one leaves the pool with that */
     return done ? 0 : -XEN_EINVAL;
 }
 

@@ -16,6 +16,7 @@ static uint64_t queued; /* numbers the vCPUs that begin to wait for a core, in t
 static uint64_t slice_ns;
 static struct vcpu *running[CORES_MAX];
 static struct timer tick_timers[CORES_MAX], accounting_timer;
+static uint64_t offline; /* cores that run no vCPU */
 static bool stopping; /* the control domain has ended: no guest runs any more */
 
 /* ---- State ---------------------------------------------------------------------------------------------- */
@@ -72,9 +73,12 @@ bool schedule_is_quiet(const struct guest *guest)
 
 /* ---- Cores that should look up -------------------------------------------------------------------------- */
 
+/* A vCPU whose cores are all offline may run on any other: as Xen breaks an affinity. */
 static bool allows(const struct vcpu *vcpu, unsigned core)
 {
-    return vcpu->affinity >> core & 1;
+    uint64_t cores = vcpu->affinity & ~offline;
+
+    return (cores ? cores : ~offline) >> core & 1;
 }
 
 static void interrupt_core(unsigned core, uint8_t vector)
@@ -237,6 +241,37 @@ void schedule_hold(struct vcpu *vcpu, bool hold)
 struct vcpu *schedule_running(unsigned core)
 {
     return __atomic_load_n(&running[core], __ATOMIC_ACQUIRE);
+}
+
+/* Core 0 keeps the machine's time. */
+int64_t schedule_set_online(unsigned core, bool online)
+{
+    if (core >= percore_count)
+        return -XEN_EINVAL;
+    if (core == 0)
+        return online ? 0 : -XEN_EOPNOTSUPP;
+    lock_acquire(&schedule_lock);
+    if (online) {
+        offline &= ~(1ull << core);
+        wake_core(core);
+    } else {
+        offline |= 1ull << core;
+        if (running[core])
+            interrupt_core(core, VECTOR_WAKE);
+    }
+    for (unsigned g = 0; g < guest_count; g++)
+        for (unsigned v = 0; guest_is_alive(&guests[g]) && v < guests[g].spec.vcpus; v++)
+            if (guests[g].vcpus[v].state == VCPU_RUNNABLE)
+                find_core(&guests[g].vcpus[v]);
+    lock_release(&schedule_lock);
+    while (!online && core != percore_self()->index && schedule_running(core))
+        cpu_pause();
+    return 0;
+}
+
+bool schedule_is_online(unsigned core)
+{
+    return !(__atomic_load_n(&offline, __ATOMIC_ACQUIRE) >> core & 1);
 }
 
 uint64_t schedule_set_affinity(struct vcpu *vcpu, uint64_t cores)

@@ -38,6 +38,12 @@ void schedule_unpause(struct guest *guest);
 void schedule_hold(struct vcpu *vcpu, bool hold);
 /* Whom a core is working for; NULL: nobody. Takes no lock. */
 struct vcpu *schedule_running(unsigned core);
+/*
+ * A core runs vCPUs or none. When it went offline, no vCPU runs there, but the caller's own until its next exit is
+ * over. 0, or one of Xen's errors, negated.
+ */
+int64_t schedule_set_online(unsigned core, bool online);
+bool schedule_is_online(unsigned core);
 /* The cores that the vCPU may run on, of those there are; returns them, 0 (and no change): none is there. */
 uint64_t schedule_set_affinity(struct vcpu *vcpu, uint64_t cores);
 /* Time spent running, waiting for a core, blocked, offline. */

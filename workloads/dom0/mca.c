@@ -11,6 +11,7 @@
 #include "hv/core/options.h"
 #include "hv/core/text.h"
 #include "workloads/dom0/calls.h"
+#include "workloads/dom0/ras.h"
 #include "workloads/dom0/verbs.h"
 #include "workloads/lib/guest.h"
 #include "workloads/lib/instructions.h"
@@ -142,6 +143,7 @@ void mca_event(void)
         if (error || by_hand.fetch_v1.flags & MCA_NODATA)
             return;
         say_record("event", &by_hand, error);
+        ras_count(&by_hand.fetch_v1.info);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "workloads/dom0/create.h"
 #include "workloads/dom0/domains.h"
 #include "workloads/dom0/mca.h"
+#include "workloads/dom0/ras.h"
 
 #define WORDS_MAX 16
 #define MIB_PAGES 256
@@ -368,6 +369,31 @@ static void mca(const struct words *w)
     mca_verb(w->count, w->word);
 }
 
+static void mca_policy(const struct words *w)
+{
+    ras_policy(w->count, w->word);
+}
+
+static void page(const struct words *w)
+{
+    ras_page(w->count, w->word);
+}
+
+static void retire_page(const struct words *w)
+{
+    ras_retire(w->count, w->word);
+}
+
+static void core(const struct words *w)
+{
+    ras_core(w->count, w->word);
+}
+
+static void spare(const struct words *w)
+{
+    ras_spare(w->count, w->word);
+}
+
 static void power_off(const struct words *w)
 {
     (void)w;
@@ -384,6 +410,8 @@ static const struct verb {
     void (*run)(const struct words *w);
     const char *usage;
 } verbs[] = {
+    { "core-offline", 2, core, "CORE   its vCPUs go elsewhere" },
+    { "core-online", 2, core, "CORE" },
     { "cpuid-mask", 2, cpuid_mask, "NAME   what CPUID reports from now on: fam_0f_rev_c ... fam_10_rev_c" },
     { "create", 2, create, "NAME [WORD=VALUE ...] [-p]   a guest from hv's module of that name; -p: leave it paused" },
     { "destroy", 2, destroy, "DOMAIN" },
@@ -392,11 +420,17 @@ static const struct verb {
     { "info", 1, info, "" },
     { "list", 1, list, "" },
     { "mca", 1, mca, "handlers [event] [trap] | answer [notify] [OPERATION] [dwell=US] | fetch, notify ... (doc/mca.md)" },
+    { "mca-policy", 1, mca_policy, "[page=N] [cs=N] [core=N] [hours=N]   corrected errors before something is done" },
     { "migrate", 2, migrate, "[--live] [--node=N] DOMAIN [127.0.0.1|HOST]" },
+    { "offline-page", 2, page, "FRAME   hexadecimal; one in use goes when it is freed" },
+    { "online-page", 2, page, "FRAME" },
     { "pause", 2, pause, "DOMAIN" },
     { "poweroff", 1, power_off, "" },
+    { "query-page", 2, page, "FRAME" },
+    { "retire-page", 3, retire_page, "DOMAIN FRAME   its contents go to another frame" },
     { "sched-credit", 2, sched_credit, "DOMAIN [weight=N] [cap=PERCENT]" },
     { "shutdown", 2, shutdown, "DOMAIN" },
+    { "spare", 1, spare, "[NODE DCT CS]   the spare rank takes over a chip-select" },
     { "unpause", 2, unpause, "DOMAIN" },
     { "vcpu-list", 1, vcpu_list, "[DOMAIN]" },
     { "vcpu-pin", 4, vcpu_pin, "DOMAIN VCPU CORES" },
