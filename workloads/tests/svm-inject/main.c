@@ -28,7 +28,7 @@
 
 SVM_CODE64(nop, "nop\nnop") SVM_CODE64(int_absent, "int $0x90") SVM_CODE64(gp, "movq (%rdx), %rcx")
 SVM_CODE64(int3, "int3")
-SVM_CODE(32, nop32, "nop")
+SVM_CODE(32, nop32, "nop") SVM_CODE(16, nop16, "nop")
 
 static struct gate {
     uint16_t offset_0, selector, attributes, offset_16;
@@ -94,6 +94,43 @@ static void deliver(const struct row *row)
                  svm_vmcb.exitintinfo == 0 && !(svm_vmcb.interrupt_shadow & 1),
                  "%s: CR2 and DR6 stay, V and the shadow are clear, EXITINTINFO is 0", row->what);
 }
+
+/* In real mode through the IVT: three words, no error code whatever EV says. */
+static void in_real_mode(const struct row *row)
+{
+    const uint16_t *frame = (const uint16_t *)(uintptr_t)(SVM_REAL_CODE + SVM_REAL_STACK - 6);
+    uint64_t code;
+
+    svm_prepare_real(at_nop16, (unsigned)(next_nop16 + 3 - at_nop16));
+    svm_intercept_all();
+    svm_vmcb.eventinj = row->eventinj;
+    svm_vmcb.rflags = RFLAGS_IF | 2;
+    code = svm_run();
+    check_format(code == VMEXIT_VMMCALL && svm_vmcb.rip == SVM_REAL_STUBS + 16 * row->vector &&
+                 svm_vmcb.rsp == SVM_REAL_STACK - 6 && frame[0] == 0 && frame[1] == SVM_REAL_CODE >> 4 &&
+                 frame[2] == (RFLAGS_IF | 2) && !(svm_vmcb.rflags & RFLAGS_IF),
+                 "%s in real mode: IP, CS and FLAGS, the IVT's handler", row->what);
+}
+
+/* In 32-bit protected mode: doublewords, the error code as EV says. */
+static void in_32_bits(const struct row *row)
+{
+    const uint32_t *frame = (const uint32_t *)(SVM_STACK_TOP - 12 - 4 * row->has_error);
+    uint64_t code;
+
+    svm_prepare32(at_nop32);
+    svm_intercept_all();
+    svm_vmcb.eventinj = row->eventinj;
+    code = svm_run();
+    check_format(code == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(row->vector) &&
+                 svm_vmcb.rsp == (uintptr_t)frame && (!row->has_error || frame[0] == row->error) && frame[row->has_error] == (uintptr_t)at_nop32 &&
+                 frame[1 + row->has_error] == SVM_CODE32, "%s in 32-bit mode", row->what);
+}
+
+/* #BR and #OF, which 64-bit mode has not, can be injected there. */
+static const struct row legacy_rows[] = {
+    { "#OF", EVENT(EXCEPTION, EXC_OF), EXC_OF, false, 0 }, { "#BR", EVENT(EXCEPTION, EXC_BR), EXC_BR, false, 0 },
+};
 
 static void nmi_does_not_mask(void)
 {
@@ -260,6 +297,14 @@ void guest_main(void)
     gate_attributes(ABSENT_GATE, 0x0E00);
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         deliver(&rows[i]);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        in_real_mode(&rows[i]);
+        in_32_bits(&rows[i]);
+    }
+    for (unsigned i = 0; i < sizeof(legacy_rows) / sizeof(legacy_rows[0]); i++) {
+        in_real_mode(&legacy_rows[i]);
+        in_32_bits(&legacy_rows[i]);
+    }
     nmi_does_not_mask();
     faults();
     combine();

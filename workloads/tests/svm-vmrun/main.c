@@ -132,6 +132,86 @@ static void refuse(const struct row *row)
                  "%s: state is left alone, EVENTINJ.V is clear", row->what);
 }
 
+/* ---- Every bit, every value ------------------------------------------------------------------------------------- */
+
+static bool is_refused(void)
+{
+    svm_vmcb.exitcode = 0;
+    return svm_run() == VMEXIT_INVALID;
+}
+
+/* Bits that must be zero, one at a time; physical addresses have 48 bits here. */
+static void every_bit(void)
+{
+    static const struct {
+        const char *what;
+        uint64_t *field, reserved;
+    } rows[] = {
+        { "CR0 63:32", &svm_vmcb.cr0, ~0xFFFFFFFFull }, { "CR3 63:48", &svm_vmcb.cr3, ~(SPA_LIMIT - 1) },
+        { "CR4 63:11", &svm_vmcb.cr4, ~0x7FFull }, { "DR6 63:32", &svm_vmcb.dr6, ~0xFFFFFFFFull },
+        { "DR7 63:32", &svm_vmcb.dr7, ~0xFFFFFFFFull }, { "EFER 63:15 and 9", &svm_vmcb.efer, ~0x7FFFull | 1u << 9 },
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unsigned taken = 0;
+
+        for (unsigned b = 0; b < 64; b++) {
+            if (!(rows[i].reserved >> b & 1))
+                continue;
+            svm_prepare(at_nop);
+            *rows[i].field |= 1ull << b;
+            taken += !is_refused();
+        }
+        check_format(taken == 0, "VMRUN refuses each bit of %s", rows[i].what);
+    }
+}
+
+/*
+ * Types 0, 2, 4 with every vector, 3 with those of exceptions that 64-bit mode has (no BOUND, no INTO); what is
+ * taken is delivered.
+ */
+static void every_event(void)
+{
+    for (unsigned type = 0; type < 8; type++) {
+        unsigned wrong = 0;
+
+        for (unsigned vector = 0; vector < 256; vector++) {
+            bool legal = type == 0 || type == 2 || type == 4 ||
+                         (type == 3 && vector < 32 && vector != 2 && vector != EXC_OF && vector != EXC_BR);
+            bool invalid;
+
+            svm_prepare(at_nop);
+            svm_vmcb.eventinj = EVENT(type, vector);
+            invalid = is_refused();
+            wrong += invalid == legal;
+            wrong += legal && svm_vmcb.rip != svm_vector(type == 2 ? 2 : vector);
+        }
+        check_format(wrong == 0, "EVENTINJ type %u: every vector taken or refused as the rules say", type);
+    }
+}
+
+/* Types of memory are 0, 1, 4 to 7 (APM2 7.8.1). */
+static void every_pat(void)
+{
+    static uint64_t top[512] __attribute__((aligned(4096))), below[512] __attribute__((aligned(4096)));
+    unsigned wrong = 0;
+
+    top[0] = (uintptr_t)below | 7;
+    for (uint64_t i = 0; i < 4; i++)
+        below[i] = i << 30 | 0x87;
+    for (unsigned n = 0; n < 8 * 256; n++) {
+        unsigned byte = n >> 8, value = n & 0xFF;
+        bool legal = value < 8 && value != 2 && value != 3;
+
+        svm_prepare(at_nop);
+        svm_vmcb.np_enable = 1;
+        svm_vmcb.n_cr3 = (uintptr_t)top;
+        svm_vmcb.g_pat = (0x0007040600070406ull & ~(0xFFull << 8 * byte)) | (uint64_t)value << 8 * byte;
+        wrong += is_refused() == legal;
+    }
+    check(wrong == 0, "G_PAT: every value of every byte taken or refused");
+}
+
 /* ---- Accepted --------------------------------------------------------------------------------------------------- */
 
 static void cr3_low(void) { svm_vmcb.cr3 |= 0xFE7; }
@@ -287,6 +367,10 @@ void guest_main(void)
     svm_begin();
     for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         refuse(&refused[i]);
+    every_bit();
+    every_event();
+    if (cpuid(0x8000000A, 0).edx & 1)
+        every_pat();
     for (unsigned i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++)
         accept(&accepted[i]);
     canonicalised();
