@@ -167,6 +167,7 @@ void quick_choose(struct quick_op *op, const struct insn *insn, unsigned end, st
     if (insn->op[1].kind == OPERAND_RELATIVE || insn->op[0].kind == OPERAND_RELATIVE)
         op->immediate = insn->immediate + end;
     op->run = run ? run : not_quick;
+    op->has_form = run != NULL;
     *flags = run ? after : unknown;
 }
 

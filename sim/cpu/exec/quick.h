@@ -35,6 +35,7 @@ struct quick_op {
     uint16_t base, index; /* where in struct core the registers of the address are; `zero` if there is none */
     uint8_t scale;
     uint8_t reg, source;  /* general registers: op[0], op[1] */
+    bool has_form;        /* false: `run` refuses always */
     uint16_t end;         /* bytes from the block's first to behind this instruction */
     uint16_t before;      /* cycles of the instructions before this one, memory stalls excluded */
 };

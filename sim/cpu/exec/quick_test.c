@@ -165,7 +165,7 @@ static void random_registers(struct insn *insn)
     if (insn->base != NO_REGISTER && insn->base != insn->index)
         core->gpr[insn->base] += missed;
     else
-        insn->displacement += (int64_t)missed;
+        insn->displacement = (int64_t)((uint64_t)insn->displacement + missed);
     for (unsigned at = 0; at < 64; at += 8) {
         setup_poke(s, windows[0].address + at, 8, interesting());
         setup_poke(s, windows[3].address + at, 8, next_random());

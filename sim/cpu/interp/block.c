@@ -266,7 +266,7 @@ static bool block_decode(struct block *block, const uint8_t *page, struct decode
 static void block_quicken(struct block *block)
 {
     struct quick_flags flags = { LAZY_NONE, 0 };
-    unsigned end = 0;
+    unsigned end = 0, forms = 0;
 
     block->quick = (struct quick_op *)(void *)(block->insn + (1u << block->size_class));
     for (unsigned n = 0; n < block->count; n++) {
@@ -276,8 +276,10 @@ static void block_quicken(struct block *block)
         *op = (struct quick_op){ .before = block->cost };
         quick_choose(op, &block->insn[n], end, &flags);
         block->cost = (uint16_t)(block->cost + block->insn[n].cost);
+        forms += op->has_form;
     }
     quick_finish(&block->quick[block->count], block->bytes);
+    block->is_quick = 2 * forms > block->count;
 }
 
 static void block_register(struct block_cache *cache, struct block *block)

@@ -26,6 +26,7 @@ struct block {
     uint8_t size_class;
     bool plain_end;       /* ends in a branch, or only for want of room: mode, TLBs and gates are as before */
     uint16_t cost;        /* cycles of all its instructions, memory stalls excluded */
+    bool is_quick;        /* 64-bit code, and more of it has a quick form than not */
     struct quick_op *quick; /* 64-bit code: one for each instruction, and one behind the last. Else NULL */
     struct block *next[2];/* likely successors inside the page: [0] fall through, [1] elsewhere */
     struct block *hash_next, *page_next;

@@ -61,11 +61,11 @@ static __attribute__((noinline)) bool run_odd(struct core *core, const struct in
     return false;
 }
 
-/* Instructions from `from` up to `insn` were fetched and retired; the first one's fetch is counted already. */
-static inline void count_run(struct core *core, struct stay *stay, const struct insn *from, const struct insn *insn)
+/* `count` instructions were fetched and retired; the first one's fetch was counted before, and one more has been made. */
+static inline void count_run(struct core *core, struct stay *stay, size_t count)
 {
-    core->instructions += (uint64_t)(insn - from);
-    stay->fetches += (uint64_t)(insn - from);
+    core->instructions += count;
+    stay->fetches += count;
 }
 
 /*
@@ -83,19 +83,19 @@ static inline bool run_block(struct core *core, const struct block *block, struc
         next_rip = (next_rip + insn->length) & rip_mask;
         outcome = run_once(core, insn, next_rip);
         if (UNLIKELY(outcome != OUTCOME_NEXT)) {
-            count_run(core, stay, from, insn);
+            count_run(core, stay, (size_t)(insn - from));
             from = insn;
             if (!run_odd(core, insn, stay, outcome))
                 return false;
         }
         core->rip = next_rip;
         if (UNLIKELY(core->cycles >= core->horizon)) {
-            count_run(core, stay, from, insn);
+            count_run(core, stay, (size_t)(insn - from));
             core->instructions++;
             return false;
         }
     }
-    count_run(core, stay, from, insn);
+    count_run(core, stay, (size_t)(insn - from));
     if (UNLIKELY(!block->plain_end))
         tell_fetches(core, stay); /* it may flush or switch the TLB */
     outcome = run_once(core, insn, (next_rip + insn->length) & rip_mask);
@@ -125,6 +125,58 @@ static inline bool may_be_quick(const struct core *core, const struct block *blo
     return core->cycles + (block->cost - block->quick[from].before) < core->horizon && core->lazy.kind != LAZY_NONE;
 }
 
+/* The last instruction, where rIP is, of a block that its quick forms have left. The result is run_block's. */
+static bool run_last(struct core *core, const struct block *block, struct stay *stay)
+{
+    const struct insn *insn = &block->insn[block->count - 1];
+    enum outcome outcome;
+
+    if (UNLIKELY(!block->plain_end))
+        tell_fetches(core, stay); /* it may flush or switch the TLB */
+    outcome = run_once(core, insn, core->rip + insn->length);
+    if (UNLIKELY(outcome != OUTCOME_NEXT) && !run_odd(core, insn, stay, outcome))
+        return false;
+    core->rip = core->next_rip;
+    core->instructions++;
+    return block->plain_end && core->cycles < core->horizon;
+}
+
+/*
+ * Instructions of a block by their semantics, from `at`, where rIP is, up to the last one or to one that may be quick.
+ * Returns its number, or the block's count when the block has been left.
+ */
+static inline unsigned run_semantics(struct core *core, const struct block *block, struct stay *stay, unsigned at)
+{
+    const struct quick_op *ops = block->quick;
+    uint64_t next_rip = core->rip;
+    unsigned from = at, last = block->count - 1u;
+
+    while (at < last) {
+        const struct insn *insn = &block->insn[at];
+        enum outcome outcome;
+
+        next_rip += insn->length;
+        outcome = run_once(core, insn, next_rip);
+        if (UNLIKELY(outcome != OUTCOME_NEXT)) {
+            count_run(core, stay, at - from);
+            from = at;
+            if (!run_odd(core, insn, stay, outcome))
+                return block->count;
+        }
+        core->rip = next_rip;
+        at++;
+        if (UNLIKELY(core->cycles >= core->horizon)) {
+            count_run(core, stay, at - from);
+            stay->fetches--; /* there was none of the next one */
+            return block->count;
+        }
+        if (ops[at].has_form && may_be_quick(core, block, at))
+            break;
+    }
+    count_run(core, stay, at - from);
+    return at;
+}
+
 /*
  * The rest of a block whose instruction `at` is not quick this time: rIP and the counts are brought up to date, its
  * semantics run, and so on with the next, quick again or not. The result is run_block's.
@@ -137,33 +189,17 @@ static __attribute__((noinline)) bool run_mixed(struct core *core, const struct 
     unsigned from = 0;
 
     for (;;) {
-        const struct insn *insn = &block->insn[at];
-        bool last = at + 1 == block->count;
-        enum outcome outcome;
-
         count_quick(core, stay, block, from, at);
-        core->rip = start + ops[at].end - insn->length;
-        if (last && !block->plain_end)
-            tell_fetches(core, stay); /* it may flush or switch the TLB */
-        outcome = run_once(core, insn, start + ops[at].end);
-        if (UNLIKELY(outcome != OUTCOME_NEXT) && !run_odd(core, insn, stay, outcome))
+        if (at == block->count)
+            return block->plain_end;
+        core->rip = start + ops[at].end - block->insn[at].length;
+        from = run_semantics(core, block, stay, at);
+        if (from == block->count)
             return false;
-        core->rip = core->next_rip;
-        core->instructions++;
-        if (last)
-            return block->plain_end && core->cycles < core->horizon;
-        if (UNLIKELY(core->cycles >= core->horizon))
-            return false;
-        stay->fetches++;
-        from = ++at;
-        if (may_be_quick(core, block, from)) {
-            core->rip = start;
-            at = (unsigned)(ops[from].run(&ops[from], core, stay->map, stay->slots) - ops);
-            if (at == block->count) {
-                count_quick(core, stay, block, from, at);
-                return block->plain_end;
-            }
-        }
+        if (from + 1u == block->count && (from == at || !ops[from].has_form || !may_be_quick(core, block, from)))
+            return run_last(core, block, stay);
+        core->rip = start;
+        at = (unsigned)(ops[from].run(&ops[from], core, stay->map, stay->slots) - ops);
     }
 }
 
@@ -172,7 +208,7 @@ static inline bool run_quick(struct core *core, const struct block *block, struc
 {
     const struct quick_op *stop;
 
-    if (UNLIKELY(core->cycles + block->cost >= core->horizon))
+    if (UNLIKELY(!block->is_quick || core->cycles + block->cost >= core->horizon))
         return run_block(core, block, stay);
     stop = block->quick->run(block->quick, core, stay->map, stay->slots);
     if (UNLIKELY(stop != block->quick + block->count))
