@@ -59,7 +59,7 @@ static size_t class_bytes(unsigned size_class)
 
 static void block_release(struct block_cache *cache, struct block *block)
 {
-    block->mode = BLOCK_DEAD;
+    block->key = BLOCK_DEAD;
     block->next[0] = block->next[1] = NULL;
     block->hash_next = cache->free[block->size_class];
     cache->free[block->size_class] = block;
@@ -79,7 +79,7 @@ static struct block *chunk_cut(struct block_cache *cache, unsigned size_class)
     }
     block = (struct block *)(void *)(cache->chunk[*current].bytes + cache->chunk[*current].used);
     cache->chunk[*current].used += class_bytes(size_class);
-    *block = (struct block){ .size_class = (uint8_t)size_class, .mode = BLOCK_DEAD };
+    *block = (struct block){ .size_class = (uint8_t)size_class, .key = BLOCK_DEAD };
     return block;
 }
 
@@ -318,6 +318,7 @@ static struct block *block_build(struct block_cache *cache, spa_t spa, struct de
         return NULL; /* a device, or absent memory that reads as zero */
     scratch->spa = spa;
     scratch->mode = (uint8_t)block_mode_key(mode);
+    scratch->key = block_key(spa, scratch->mode);
     if (!block_decode(scratch, page, mode, cache->absent))
         return NULL;
     if (cache->noted && !executed_knows(cache->noted, spa, scratch->bytes))

@@ -16,12 +16,13 @@
 #include "sim/cpu/exec/quick.h"
 
 #define BLOCK_INSNS 32 /* most instructions of a block */
-#define BLOCK_DEAD 0xFF
+#define BLOCK_DEAD UINT64_MAX
 
 struct block {
+    uint64_t key;         /* block_key, or BLOCK_DEAD */
     spa_t spa;            /* of the first byte */
     uint16_t bytes;       /* all inside one page */
-    uint8_t mode;         /* block_mode_key, or BLOCK_DEAD */
+    uint8_t mode;         /* block_mode_key */
     uint8_t count;        /* instructions */
     uint8_t size_class;
     bool plain_end;       /* ends in a branch, or only for want of room: mode, TLBs and gates are as before */
@@ -39,9 +40,15 @@ static inline unsigned block_mode_key(struct decode_mode mode)
     return mode.code_bits >> 4 | (unsigned)mode.real_style << 3;
 }
 
+/* What names a block: address and mode in one word. An address has at most 48 bits. */
+static inline uint64_t block_key(spa_t spa, unsigned mode_key)
+{
+    return spa | (uint64_t)mode_key << 56;
+}
+
 static inline bool block_is(const struct block *block, spa_t spa, unsigned mode_key)
 {
-    return block->spa == spa && block->mode == mode_key;
+    return block->key == block_key(spa, mode_key);
 }
 
 /* The block that starts at `spa`, decoded now if need be. NULL: what stands there cannot be in a block. */

@@ -60,8 +60,8 @@ START_TEST(a_store_invalidates_exactly_the_blocks_it_overlaps)
         second = block_find(board->blocks, CODE + 6, code32);
         ck_assert_uint_eq(board->flags[CODE >> PAGE_SHIFT], DRAM_PAGE_CODE);
         spa_write(&board->space, CODE + at, 1, 0x90);
-        ck_assert_int_eq(first->mode != BLOCK_DEAD, at < 2 || at > 5);
-        ck_assert_int_eq(second->mode != BLOCK_DEAD, at < 6 || at > 9);
+        ck_assert_int_eq(first->key != BLOCK_DEAD, at < 2 || at > 5);
+        ck_assert_int_eq(second->key != BLOCK_DEAD, at < 6 || at > 9);
         board_free(board);
     }
 }
@@ -92,8 +92,8 @@ START_TEST(a_store_across_a_page_end_reaches_both_pages)
     low = block_find(board->blocks, CODE + 0xFFE, code32);
     high = block_find(board->blocks, CODE + 0x1000, code32);
     block_cache_stored(board->blocks, CODE + 0xFFF, 2);
-    ck_assert_uint_eq(low->mode, BLOCK_DEAD);
-    ck_assert_uint_eq(high->mode, BLOCK_DEAD);
+    ck_assert_uint_eq(low->key, BLOCK_DEAD);
+    ck_assert_uint_eq(high->key, BLOCK_DEAD);
     board_free(board);
 }
 END_TEST

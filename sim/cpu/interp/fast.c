@@ -203,37 +203,21 @@ static __attribute__((noinline)) bool run_mixed(struct core *core, const struct 
     }
 }
 
-/* The whole block, like run_block. */
-static inline bool run_quick(struct core *core, const struct block *block, struct stay *stay)
-{
-    const struct quick_op *stop;
-
-    if (UNLIKELY(!block->is_quick || core->cycles + block->cost >= core->horizon))
-        return run_block(core, block, stay);
-    stop = block->quick->run(block->quick, core, stay->map, stay->slots);
-    if (UNLIKELY(stop != block->quick + block->count))
-        return run_mixed(core, block, stay, (unsigned)(stop - block->quick));
-    core->cycles += block->cost;
-    core->instructions += block->count;
-    stay->fetches += block->count - 1u;
-    return block->plain_end;
-}
-
 /* Blocks of legacy modes must end inside the code segment; in 64-bit mode a page is canonical or not. */
 static inline bool block_inside_segment(const struct core *core, const struct block *block)
 {
     return LIKELY(core->mode == MODE_64BIT) || core->rip + block->bytes - 1 <= core->seg[SEG_CS].limit;
 }
 
-/* The block after `block`, at page offset `at`: as remembered, else looked up and remembered. */
-static inline struct block *successor(struct core *core, struct block *block, struct stay *stay, unsigned at)
+/* The block after `block`, of the same page: as remembered, else looked up and remembered. */
+static inline struct block *successor(struct core *core, struct block *block, struct stay *stay, uint64_t key)
 {
-    unsigned way = at != (block->spa & PAGE_MASK) + block->bytes;
+    unsigned way = key != block->key + block->bytes;
     struct block *next = block->next[way];
 
-    if (LIKELY(next && block_is(next, stay->spa | at, stay->mode_key)))
+    if (LIKELY(next && next->key == key))
         return next;
-    next = block_find(core->blocks, stay->spa | at, core_decode_mode(core));
+    next = block_find(core->blocks, stay->spa | (key & PAGE_MASK), core_decode_mode(core));
     block->next[way] = next; /* a hint: harmless should `block` be another one by now */
     return next;
 }
@@ -243,16 +227,76 @@ static bool run_page(struct core *core, struct stay *stay, struct block *block)
 {
     bool more;
 
-    while ((more = stay->quick ? run_quick(core, block, stay) : run_block(core, block, stay))) {
+    while ((more = run_block(core, block, stay))) {
         gva_t linear = (core->rip + stay->cs_base) & stay->rip_mask;
 
         if ((linear & ~PAGE_MASK) != stay->page)
             break;
-        block = successor(core, block, stay, (unsigned)(linear & PAGE_MASK));
+        block = successor(core, block, stay, block_key(stay->spa | (linear & PAGE_MASK), stay->mode_key));
         if (!block || !block_inside_segment(core, block))
             break;
         stay->fetches++;
     }
+    tell_fetches(core, stay);
+    return more;
+}
+
+/* What blocks in quick form have done since core and stay were last told. */
+struct tally {
+    uint64_t cycles;  /* the core's clock */
+    uint64_t retired; /* instructions; as many fetches, the next block's first included */
+};
+
+static inline void tell_tally(struct core *core, struct stay *stay, struct tally *tally)
+{
+    core->cycles = tally->cycles;
+    core->instructions += tally->retired;
+    stay->fetches += tally->retired;
+    tally->retired = 0;
+}
+
+/* A block that is not, or not all, run in quick form: from the instruction `stop` on. The result is run_block's. */
+static __attribute__((noinline)) bool run_not_quick(struct core *core, struct stay *stay, const struct block *block,
+                                                    const struct quick_op *stop, struct tally *tally)
+{
+    bool more;
+
+    tell_tally(core, stay, tally);
+    more = stop ? run_mixed(core, block, stay, (unsigned)(stop - block->quick)) : run_block(core, block, stay);
+    tally->cycles = core->cycles;
+    stay->fetches++; /* as if there were a next block; taken back by run_page_quick */
+    return more;
+}
+
+/* run_page where quick forms may run. */
+static bool run_page_quick(struct core *core, struct stay *stay, struct block *block)
+{
+    uint64_t page_key = block_key(stay->spa, stay->mode_key);
+    struct tally tally = { core->cycles, 0 };
+    bool more = true;
+
+    while (more) {
+        const struct quick_op *stop = NULL;
+        uint64_t at;
+
+        if (LIKELY(block->is_quick && tally.cycles + block->cost < core->horizon))
+            stop = block->quick->run(block->quick, core, stay->map, stay->slots);
+        if (LIKELY(stop == block->quick + block->count && stop)) {
+            tally.cycles += block->cost;
+            tally.retired += block->count;
+        } else if (!run_not_quick(core, stay, block, stop, &tally)) {
+            more = false;
+            break;
+        }
+        at = core->rip - stay->page;
+        if (at >= PAGE_BYTES)
+            break;
+        block = successor(core, block, stay, page_key | at);
+        if (!block)
+            break;
+    }
+    stay->fetches--; /* there was no next block */
+    tell_tally(core, stay, &tally);
     tell_fetches(core, stay);
     return more;
 }
@@ -323,7 +367,7 @@ void fast_run(struct core *core)
 
         if (block) {
             stay_begin(&stay, core, linear, spa);
-            more = run_page(core, &stay, block);
+            more = stay.quick ? run_page_quick(core, &stay, block) : run_page(core, &stay, block);
         } else {
             more = run_loose(core, spa, outcome);
         }
