@@ -46,8 +46,12 @@ static inline unsigned native_index(gva_t address)
 
 static inline uint8_t *native_hit(struct native_map *map, struct native_slot *slot, gva_t address)
 {
+    uint8_t *native = (uint8_t *)(slot->delta + address);
+
     slot->stamp = ++map->accesses;
-    return (uint8_t *)(slot->delta + address);
+    if (native == NULL) /* a slot with a tag points somewhere: the callers' tests for NULL are of the tag alone */
+        __builtin_unreachable();
+    return native;
 }
 
 /*
