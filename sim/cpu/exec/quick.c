@@ -40,14 +40,14 @@ static bool set_address(struct quick_op *op, const struct insn *insn)
     op->displacement = (int32_t)displacement;
     op->base = insn->rip_relative ? (uint16_t)offsetof(struct core, rip) : register_place(insn->base);
     op->index = register_place(insn->index);
-    op->scale = insn->scale;
+    op->factor = (uint8_t)(1u << insn->scale);
     if (insn->segment < SEG_FS)
         return true;
     if (insn->index != NO_REGISTER)
         return false;
     op->index = (uint16_t)(offsetof(struct core, seg) + sizeof(struct segment) * insn->segment +
                            offsetof(struct segment, base));
-    op->scale = 0;
+    op->factor = 1;
     return true;
 }
 

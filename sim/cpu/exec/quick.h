@@ -33,7 +33,7 @@ struct quick_op {
     uint64_t immediate;   /* of a relative branch: from the block's first byte to its target */
     int32_t displacement;
     uint16_t base, index; /* where in struct core the registers of the address are; `zero` if there is none */
-    uint8_t scale;
+    uint8_t factor;       /* of the index: a multiplication is cheaper than a shift by a variable count */
     uint8_t reg, source;  /* general registers: op[0], op[1] */
     bool has_form;        /* false: `run` refuses always */
     uint16_t end;         /* bytes from the block's first to behind this instruction */

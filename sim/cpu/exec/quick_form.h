@@ -24,7 +24,7 @@ QUICK_INLINE gva_t quick_address(const struct core *core, const struct quick_op 
     uint64_t base = *(const uint64_t *)(const void *)(file + op->base);
     uint64_t index = *(const uint64_t *)(const void *)(file + op->index);
 
-    return base + (index << op->scale) + (uint64_t)(int64_t)op->displacement;
+    return base + index * op->factor + (uint64_t)(int64_t)op->displacement;
 }
 
 /* NULL: nothing was counted. */
