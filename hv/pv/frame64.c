@@ -40,6 +40,17 @@ void pv64_enter(struct pv_vcpu *vcpu, uint64_t rip, uint64_t rsp, uint64_t rsi)
     vcpu->initialised = true;
 }
 
+/* What a kernel may put into RFLAGS; IF always, for hv's sake: the guest's own is the events' mask. */
+uint64_t pv_flags_for_guest(uint64_t rflags)
+{
+    return (rflags & 0x3F7FD7ull & ~(uint64_t)RFLAGS_NEVER) | RFLAGS_FIXED | RFLAGS_IF;
+}
+
+uint64_t pv_flags_for_handler(uint64_t rflags)
+{
+    return rflags & ~(uint64_t)(RFLAGS_TF | RFLAGS_RF | RFLAGS_NEVER);
+}
+
 /* ---- Bounce frames --------------------------------------------------------------------------------------- */
 
 /* The frame that the kernel's handler finds, lowest address first; how many words. */
@@ -80,7 +91,7 @@ static bool bounce(struct pv_vcpu *vcpu, struct vcpu_info_64 *info, const struct
     vcpu->frame.rip = to->address;
     vcpu->frame.cs = PV_FLAT_CS64;
     vcpu->frame.ss = PV_FLAT_DS;
-    vcpu->frame.rflags &= ~(uint64_t)(RFLAGS_TF | RFLAGS_RF | RFLAGS_NEVER);
+    vcpu->frame.rflags = pv_flags_for_handler(vcpu->frame.rflags);
     if (to->masks)
         info->evtchn_upcall_mask = 1;
     return true;
@@ -89,7 +100,7 @@ static bool bounce(struct pv_vcpu *vcpu, struct vcpu_info_64 *info, const struct
 bool pv64_bounce_trap(struct pv_vcpu *vcpu, struct vcpu_info_64 *info, unsigned vector, bool has_code, uint64_t code)
 {
     const struct pv_trap_info *trap = &vcpu->traps[vector];
-    struct pv_callback to = { trap->address, trap->flags & TRAP_INFO_MASKS };
+    struct pv_callback to = { .address = trap->address, .masks = trap->flags & TRAP_INFO_MASKS };
 
     if (!trap->address)
         return false;
@@ -110,12 +121,6 @@ bool pv64_bounce_callback(struct pv_vcpu *vcpu, struct vcpu_info_64 *info, unsig
 
 /* ---- iret ------------------------------------------------------------------------------------------------ */
 
-/* What a kernel may put into RFLAGS; IF always, for hv's sake: the guest's own is the events' mask. */
-static uint64_t flags_for_guest(uint64_t rflags)
-{
-    return (rflags & 0x3F7FD7ull & ~(uint64_t)RFLAGS_NEVER) | RFLAGS_FIXED | RFLAGS_IF;
-}
-
 bool pv64_iret(struct pv_vcpu *vcpu, struct vcpu_info_64 *info)
 {
     struct trap_frame *f = &vcpu->frame;
@@ -131,7 +136,7 @@ bool pv64_iret(struct pv_vcpu *vcpu, struct vcpu_info_64 *info)
     f->cs = (iret.cs & 0xFFFF) | 3;
     f->ss = (iret.ss & 0xFFFF) | 3;
     f->rsp = iret.rsp;
-    f->rflags = flags_for_guest(iret.rflags);
+    f->rflags = pv_flags_for_guest(iret.rflags);
     f->rax = iret.rax;
     if (iret.flags & VGCF_IN_SYSCALL) {
         f->rcx = iret.rip;
@@ -157,7 +162,7 @@ static void take_registers(struct pv_vcpu *vcpu, const struct pv_user_regs *r)
         .r15 = r->r15, .r14 = r->r14, .r13 = r->r13, .r12 = r->r12, .rbp = r->rbp, .rbx = r->rbx, .r11 = r->r11,
         .r10 = r->r10, .r9 = r->r9, .r8 = r->r8, .rax = r->rax, .rcx = r->rcx, .rdx = r->rdx, .rsi = r->rsi,
         .rdi = r->rdi, .rip = r->rip, .cs = r->cs | 3u, .ss = (r->ss & 0xFFFF) | 3, .rsp = r->rsp,
-        .rflags = flags_for_guest(r->rflags),
+        .rflags = pv_flags_for_guest(r->rflags),
     };
     vcpu->ds = (uint16_t)r->ds;
     vcpu->es = (uint16_t)r->es;
@@ -168,10 +173,10 @@ static void take_registers(struct pv_vcpu *vcpu, const struct pv_user_regs *r)
 static void take_callbacks(struct pv_vcpu *vcpu, const struct pv_vcpu_context *c)
 {
     memcpy(vcpu->traps, c->traps, sizeof(vcpu->traps));
-    vcpu->callbacks[CALLBACKTYPE_EVENT] = (struct pv_callback){ c->event_callback, true };
-    vcpu->callbacks[CALLBACKTYPE_FAILSAFE] = (struct pv_callback){ c->failsafe_callback, true };
+    vcpu->callbacks[CALLBACKTYPE_EVENT] = (struct pv_callback){ .address = c->event_callback, .masks = true };
+    vcpu->callbacks[CALLBACKTYPE_FAILSAFE] = (struct pv_callback){ .address = c->failsafe_callback, .masks = true };
     vcpu->callbacks[CALLBACKTYPE_SYSCALL] =
-        (struct pv_callback){ c->syscall_callback, c->flags & VGCF_SYSCALL_DISABLES_EVENTS };
+        (struct pv_callback){ .address = c->syscall_callback, .masks = c->flags & VGCF_SYSCALL_DISABLES_EVENTS };
 }
 
 static bool is_good(const struct pv_vcpu_context *c)

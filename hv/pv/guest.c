@@ -149,6 +149,7 @@ void pv_guest_free(struct pv_guest *guest)
             continue;
         release(vcpu->fpu, ORDER_4K);
         release(vcpu->reserved_gdt, ORDER_4K);
+        release(vcpu->own_root, ORDER_4K);
         release(vcpu, VCPU_ORDER);
     }
     release(guest->tables_pdpt, ORDER_4K);

@@ -4,6 +4,7 @@
  * checked (types.h). This header is what a vCPU and a guest have; nothing here knows a struct guest.
  *
  *   frame64.c   what is particular to 64-bit kernels: bounce frames, iret, entry
+ *   frame32.c   the same of 32-bit kernels, which are at CPL 1
  *   run.c       a vCPU on a core: segments, FPU, breakpoints, into the guest and out
  *   walk.c      linear memory of the guest
  *   machine.c   all frames of the machine, the machine-to-physical table
@@ -43,6 +44,7 @@ struct pv_counts {
 struct pv_callback {
     uint64_t address; /* 0: none */
     bool masks;       /* events are masked in the handler */
+    uint16_t cs;      /* 32-bit kernels */
 };
 
 struct pv_vcpu {
@@ -56,6 +58,8 @@ struct pv_vcpu {
     bool initialised;
     bool ts;                   /* fpu_taskswitch: the next x87 or SSE instruction traps */
     uint64_t kernel_root, user_root; /* machine addresses of L4s; user_root may be 0 */
+    uint64_t *own_root;        /* 32-bit: hv's L4, which both roots are; the guest's L3 is its first entry */
+    uint64_t narrow_root;      /* that L3's frame */
     uint64_t kernel_sp;
     uint16_t kernel_ss;
     uint64_t cr2;
@@ -184,5 +188,33 @@ bool pv64_iret(struct pv_vcpu *vcpu, struct vcpu_info_64 *info);
 void pv64_set_mode(struct pv_vcpu *vcpu, bool kernel);
 /* Stubs of the hypercall page. */
 void pv64_hypercall_page(uint8_t page[4096]);
+/* What a kernel may put into RFLAGS, and what a handler begins with. */
+uint64_t pv_flags_for_guest(uint64_t rflags);
+uint64_t pv_flags_for_handler(uint64_t rflags);
+
+/* ---- frame32.c: as above ---------------------------------------------------------------------------------- */
+
+/* Makes a guest, new yet, one of 32 bits. False: no memory. */
+bool pv32_guest_begin(struct pv_guest *guest);
+void pv32_enter(struct pv_vcpu *vcpu, uint32_t eip, uint32_t esp, uint32_t esi);
+bool pv32_bounce_trap(struct pv_vcpu *vcpu, struct vcpu_info_64 *info, unsigned vector, bool has_code, uint64_t code);
+bool pv32_bounce_callback(struct pv_vcpu *vcpu, struct vcpu_info_64 *info, unsigned type);
+bool pv32_iret(struct pv_vcpu *vcpu, struct vcpu_info_64 *info);
+void pv32_hypercall_page(uint8_t page[4096]);
+/* A selector that the kernel has given for its own use: CPL 0 means its own, 1. */
+uint16_t pv32_kernel_selector(uint16_t selector);
+
+/* ---- Either width ----------------------------------------------------------------------------------------- */
+
+static inline bool pv_bounce_trap(struct pv_vcpu *vcpu, struct vcpu_info_64 *info, unsigned vector, bool has_code,
+                                  uint64_t code)
+{
+    return (vcpu->guest->types.narrow ? pv32_bounce_trap : pv64_bounce_trap)(vcpu, info, vector, has_code, code);
+}
+
+static inline bool pv_bounce_callback(struct pv_vcpu *vcpu, struct vcpu_info_64 *info, unsigned type)
+{
+    return (vcpu->guest->types.narrow ? pv32_bounce_callback : pv64_bounce_callback)(vcpu, info, type);
+}
 
 #endif

@@ -17,10 +17,13 @@ static uint64_t alias_of(const void *pointer)
     return PV_ALIAS + (uintptr_t)pointer;
 }
 
-/* VMLOAD of hv's own state puts other values there: no VMRUN comes between this and pv_leave. */
-static void load_system_calls(void)
+/*
+ * VMLOAD of hv's own state puts other values there: no VMRUN comes between this and pv_leave. A 32-bit guest has no
+ * SYSCALL: the instruction does not say which CPL it came from.
+ */
+static void load_system_calls(bool narrow)
 {
-    msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE);
+    msr_write(MSR_EFER, narrow ? msr_read(MSR_EFER) & ~(uint64_t)EFER_SCE : msr_read(MSR_EFER) | EFER_SCE);
     msr_write(MSR_STAR, STAR_SYSCALL | STAR_SYSRET);
     msr_write(MSR_LSTAR, alias_of(pv_syscall64));
     msr_write(MSR_CSTAR, alias_of(pv_syscall32));
@@ -31,7 +34,7 @@ void pv_arrive(struct pv_vcpu *vcpu)
 {
     struct percore *core = percore_self();
 
-    load_system_calls();
+    load_system_calls(vcpu->guest->types.narrow);
     cr4_write(cr4_read() | CR4_OSFXSR | CR4_OSXMMEXCPT);
     breakpoints_write(vcpu->breakpoints);
     fpu_load(vcpu->fpu);

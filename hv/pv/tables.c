@@ -24,13 +24,32 @@ static void unuse(struct pv_types *types, uint64_t frame)
     pv_type_put(types, frame);
 }
 
+/* An L3, behind hv's own L4; for both modes. */
+static int64_t set_narrow_root(struct pv_vcpu *vcpu, uint64_t frame)
+{
+    struct pv_types *types = &vcpu->guest->types;
+    uint64_t old = vcpu->narrow_root;
+    int64_t error = frame ? use(types, frame, PV_L3) : -XEN_EINVAL;
+
+    if (error)
+        return error;
+    vcpu->narrow_root = frame;
+    vcpu->own_root[0] = frame * PAGE_SIZE | PTE_P | PTE_W | PTE_U;
+    if (old)
+        unuse(types, old);
+    return 0;
+}
+
 int64_t pv_set_root(struct pv_vcpu *vcpu, bool kernel, uint64_t frame)
 {
     struct pv_types *types = &vcpu->guest->types;
     uint64_t *root = kernel ? &vcpu->kernel_root : &vcpu->user_root;
     uint64_t old = *root;
-    int64_t error = frame ? use(types, frame, PV_L4) : kernel ? -XEN_EINVAL : 0;
+    int64_t error;
 
+    if (types->narrow)
+        return set_narrow_root(vcpu, frame);
+    error = frame ? use(types, frame, PV_L4) : kernel ? -XEN_EINVAL : 0;
     if (error)
         return error;
     *root = frame * PAGE_SIZE;
@@ -136,7 +155,7 @@ int64_t pv_update_descriptor(struct pv_guest *guest, uint64_t address, uint64_t 
     const struct pv_frame *frame = pv_machine_frame(address / PAGE_SIZE);
     uint64_t *at = memory_pointer(address);
 
-    if (address % 8 || !pv_owns(&guest->types, address / PAGE_SIZE) || !pv_descriptor_check(&descriptor))
+    if (address % 8 || !pv_owns(&guest->types, address / PAGE_SIZE) || !pv_descriptor_check(&guest->types, &descriptor))
         return -XEN_EINVAL;
     if (frame->type != PV_DESCRIPTORS && frame->type != PV_WRITABLE && frame->type != PV_NONE)
         return -XEN_EBUSY;

@@ -42,12 +42,19 @@ bool pv_is_unused(const struct pv_types *types, uint64_t frame)
     return f && !f->refs && !f->uses;
 }
 
-/* All of a guest runs at CPL 3; entries that stay over a switch of kernel and user tables must not be global. */
-static uint64_t adapt(unsigned type, uint64_t entry)
+/*
+ * All of a 64-bit guest runs at CPL 3; entries that stay over a switch of kernel and user tables must not be global. A
+ * 32-bit guest's L3 entries have no rights, as PAE's have none: here they are entries of long mode's.
+ */
+static uint64_t adapt(const struct pv_types *types, unsigned type, uint64_t entry)
 {
     if (!(entry & PTE_P))
         return entry;
-    return (type == PV_L1 ? entry & ~PTE_G : entry) | PTE_U;
+    if (type == PV_L1)
+        entry &= ~PTE_G;
+    if (types->narrow)
+        return type == PV_L3 ? entry | PTE_W | PTE_U : entry;
+    return entry | PTE_U;
 }
 
 /* ---- Entries: what they refer to is counted -------------------------------------------------------------- */
@@ -106,7 +113,7 @@ static int64_t begin_table(struct pv_types *types, uint64_t frame, unsigned type
             return error;
         }
         if (!is_hv_slot(type, i))
-            table[i] = adapt(type, table[i]);
+            table[i] = adapt(types, type, table[i]);
     }
     for (unsigned i = PV_RESERVED_FIRST; type == PV_L4 && i < PV_RESERVED_END; i++)
         table[i] = types->hv_slots[i - PV_RESERVED_FIRST];
@@ -124,15 +131,22 @@ static void end_table(struct pv_types *types, uint64_t frame, unsigned type)
 }
 
 /* Base, limit and type are the guest's business: it is at CPL 3, and so is all that these can open. */
-bool pv_descriptor_check(uint64_t *descriptor)
+bool pv_descriptor_check(const struct pv_types *types, uint64_t *descriptor)
 {
     const uint64_t present = 1ull << 47, segment = 1ull << 44, dpl_3 = 3ull << 45, accessed = 1ull << 40;
+    const uint64_t code = 1ull << 43, long_mode = 1ull << 53, dpl_1 = 1ull << 45;
 
     if (!(*descriptor & present))
         return true;
     if (!(*descriptor & segment)) /* gates, TSS, LDT */
         return false;
-    *descriptor |= dpl_3 | accessed; /* the table is read-only to the processor */
+    if (types->narrow && *descriptor & code && *descriptor & long_mode) /* at CPL 1 it would reach hv */
+        return false;
+    *descriptor |= accessed; /* the table is read-only to the processor */
+    if (!types->narrow)
+        *descriptor |= dpl_3;
+    else if (!(*descriptor & dpl_3))
+        *descriptor |= dpl_1;
     return true;
 }
 
@@ -141,7 +155,7 @@ static int64_t begin_descriptors(struct pv_types *types, uint64_t frame)
     uint64_t *descriptors = types->memory(types->ctx, frame);
 
     for (unsigned i = 0; i < PV_TABLE_ENTRIES; i++)
-        if (!pv_descriptor_check(&descriptors[i]))
+        if (!pv_descriptor_check(types, &descriptors[i]))
             return -XEN_EINVAL;
     return 0;
 }
@@ -237,7 +251,7 @@ static int64_t write_table(struct pv_types *types, unsigned type, uint64_t *at, 
     uint64_t old = *at;
     int64_t error;
 
-    value = adapt(type, value);
+    value = adapt(types, type, value);
     if (value & old & PTE_P && ((value ^ old) & PTE_COUNTED) == 0) {
         if (value & (type == PV_L1 ? FORBIDDEN_L1 : FORBIDDEN_TABLE))
             return -XEN_EINVAL;

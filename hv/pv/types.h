@@ -43,6 +43,7 @@ struct pv_frame {
 
 struct pv_types {
     uint16_t owner;
+    bool narrow; /* a 32-bit guest: its kernel is at CPL 1, so that U is its own business; an L3 is its root */
     void *ctx;
     struct pv_frame *(*frame)(void *ctx, uint64_t frame); /* NULL: no such frame */
     uint64_t *(*memory)(void *ctx, uint64_t frame);
@@ -63,7 +64,10 @@ int64_t pv_unpin(struct pv_types *types, uint64_t frame);
 int64_t pv_entry_write(struct pv_types *types, uint64_t address, uint64_t value, bool keep_ad);
 /* Whether the frame may be given back: the owner's, and nothing refers to it. */
 bool pv_is_unused(const struct pv_types *types, uint64_t frame);
-/* A descriptor as a guest may have it: none, or code or data at DPL 3, accessed. False: nothing that may be there. */
-bool pv_descriptor_check(uint64_t *descriptor);
+/*
+ * A descriptor as a guest may have it: none, or code or data at DPL 3, accessed; of a 32-bit guest, at DPL 1 or above
+ * and no 64-bit code. False: nothing that may be there.
+ */
+bool pv_descriptor_check(const struct pv_types *types, uint64_t *descriptor);
 
 #endif

@@ -88,8 +88,10 @@ static const char *parse_type(struct guest_spec *spec, const char *string)
     spec->type = text_equal(text, "pv") ? GUEST_PV : GUEST_HVM;
     if (spec->type == GUEST_HVM && !text_equal(text, "hvm"))
         return "type= must be hvm or pv";
-    if (spec->type == GUEST_PV && (spec->width != 64 || spec->on_demand))
-        return "type=pv wants width=64 and populate=boot";
+    if (spec->type == GUEST_PV && spec->on_demand)
+        return "type=pv wants populate=boot";
+    if (spec->type == GUEST_PV && spec->width == 32 && spec->vcpus != 1)
+        return "type=pv with width=32 has one vCPU: vcpus=1";
     return NULL;
 }
 

@@ -9,6 +9,7 @@
  */
 #include "hv/vm/pv_guest.h"
 
+#include "hv/abi/pv32.h"
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
 #include "hv/vm/bsd_symbols.h"
@@ -31,6 +32,8 @@ struct build {
     uint64_t base;    /* linear address of frame 0 */
     uint64_t p2m, info, tables, stack, end; /* the guest's frame numbers */
     unsigned frames_order;
+    unsigned word;      /* bytes of a frame number in the guest's list */
+    enum pv_type root;
 };
 
 /* ---- Frames ---------------------------------------------------------------------------------------------- */
@@ -159,13 +162,17 @@ static const char *read_image(struct build *b, const struct multiboot_module *mo
         wrong = kernel_notes_read(&b->elf, &b->notes);
     if (!wrong && b->notes.form == KERNEL_HAS_NO_NOTES)
         wrong = "type=pv wants a kernel with Xen's notes";
-    if (!wrong && !b->elf.wide)
-        wrong = "type=pv wants a 64-bit kernel";
+    if (!wrong && b->elf.wide != (b->guest->spec.width == 64))
+        wrong = "type=pv wants a kernel as wide as width= says, 64 bits or 32";
+    if (!wrong && !b->elf.wide && b->notes.pae == KERNEL_PAE_NO)
+        wrong = "a 32-bit paravirtual kernel must say that it uses PAE (note 9, PAE=yes)";
     if (!wrong)
         wrong = kernel_notes_lay_out(&b->elf, &b->notes, &b->kernel);
     if (!wrong && b->notes.features_required & FEATURES_NOT_HERE)
         wrong = "the kernel requires a feature that paravirtual guests do not have here";
     b->base = b->notes.virt_base;
+    b->word = b->elf.wide ? sizeof(uint64_t) : sizeof(uint32_t);
+    b->root = b->elf.wide ? PV_L4 : PV_L3;
     return wrong;
 }
 
@@ -179,7 +186,8 @@ static uint64_t tables_for(uint64_t start, uint64_t end, unsigned shift)
 
 static uint64_t table_count(const struct build *b, uint64_t end)
 {
-    return tables_for(b->base, end, 21) + tables_for(b->base, end, 30) + tables_for(b->base, end, 39) + 1;
+    return tables_for(b->base, end, 21) + tables_for(b->base, end, 30) +
+           (b->root == PV_L4 ? tables_for(b->base, end, 39) : 0) + 1;
 }
 
 static const char *lay_out(struct build *b)
@@ -187,14 +195,14 @@ static const char *lay_out(struct build *b)
     uint64_t tables = 0, wanted = 1;
 
     b->p2m = PAGES(b->kernel.end - b->base);
-    b->info = b->p2m + PAGES(b->count * sizeof(uint64_t));
+    b->info = b->p2m + PAGES(b->count * b->word);
     b->tables = b->info + 1;
     while (tables != wanted) { /* more tables may want more tables */
         tables = wanted;
         b->stack = b->tables + tables;
         b->end = (b->stack + 1) * PAGE_SIZE + SLACK;
         b->end = (b->end + END_ALIGN - 1) / END_ALIGN * (END_ALIGN / PAGE_SIZE);
-        if (b->end > b->count)
+        if (b->end > b->count || (!b->elf.wide && linear_of(b, b->end) > 1ull << 32))
             return "the kernel and its first tables do not fit the guest's memory";
         wanted = table_count(b, linear_of(b, b->end));
     }
@@ -213,7 +221,7 @@ static uint64_t *table_below(struct build *b, uint64_t *table, uint64_t linear, 
 
 static void make_tables(struct build *b)
 {
-    uint64_t next = b->tables + 1;
+    uint64_t next = b->tables + 1, rights = b->elf.wide ? RIGHTS : RIGHTS & ~PTE_U;
 
     for (uint64_t pfn = b->tables; pfn < b->stack; pfn++)
         text_zero(page_of(b, pfn), PAGE_SIZE);
@@ -221,49 +229,72 @@ static void make_tables(struct build *b)
         uint64_t *table = page_of(b, b->tables), linear = linear_of(b, pfn);
         bool is_table = pfn >= b->tables && pfn < b->stack;
 
-        for (unsigned shift = 39; shift > 12; shift -= 9)
+        for (unsigned shift = b->root == PV_L4 ? 39 : 30; shift > 12; shift -= 9)
             table = table_below(b, table, linear, shift, &next);
         table[linear >> 12 & (PV_TABLE_ENTRIES - 1)] =
-            b->frames[pfn] * PAGE_SIZE | (is_table ? RIGHTS & ~PTE_W : RIGHTS);
+            b->frames[pfn] * PAGE_SIZE | (is_table ? rights & ~PTE_W : rights);
     }
 }
 
 /* ---- What the kernel finds ------------------------------------------------------------------------------- */
 
-static const char *write_start(struct build *b)
+/* Both widths' structures have fields of the same names. */
+#define FILL_START(to, b)                                                                                              \
+    do {                                                                                                               \
+        (to)->nr_pages = (b)->count;                                                                                 \
+        (to)->shared_info = (uintptr_t)(b)->guest->shared_info;                                                      \
+        (to)->flags = (b)->guest->domid == DOMID_CONTROL ? SIF_PRIVILEGED | SIF_INITDOMAIN : 0;                      \
+        (to)->pt_base = linear_of((b), (b)->tables);                                                                 \
+        (to)->nr_pt_frames = (b)->stack - (b)->tables;                                                               \
+        (to)->mfn_list = linear_of((b), (b)->p2m);                                                                   \
+        (to)->first_p2m_pfn = (b)->p2m;                                                                              \
+        (to)->nr_p2m_frames = (b)->info - (b)->p2m;                                                                  \
+        memcpy((to)->cmd_line, (b)->guest->string, text_length((b)->guest->string) + 1);                             \
+    } while (0)
+
+static void write_info(struct build *b)
 {
-    struct guest *guest = b->guest;
     struct pv_start_info *info = page_of(b, b->info);
-    size_t length = text_length(guest->string);
+    struct pv32_start_info *narrow = page_of(b, b->info);
 
     _Static_assert(sizeof(*info) <= PAGE_SIZE, "one page");
-    if (length >= sizeof(info->cmd_line))
-        return "the guest's command line is too long";
     text_zero(info, PAGE_SIZE);
-    memcpy(info->magic, START_INFO_MAGIC, sizeof(START_INFO_MAGIC));
-    info->nr_pages = b->count;
-    info->shared_info = (uintptr_t)guest->shared_info;
-    info->flags = guest->domid == DOMID_CONTROL ? SIF_PRIVILEGED | SIF_INITDOMAIN : 0;
-    info->pt_base = linear_of(b, b->tables);
-    info->nr_pt_frames = b->stack - b->tables;
-    info->mfn_list = linear_of(b, b->p2m);
-    info->first_p2m_pfn = b->p2m;
-    info->nr_p2m_frames = b->info - b->p2m;
-    memcpy(info->cmd_line, guest->string, length + 1);
-    put(b, info->mfn_list, b->frames, b->count * sizeof(b->frames[0]));
-    if (kernel_note_is_given(&b->notes, NOTE_HYPERCALL_PAGE)) {
-        uint8_t *page = memory_pointer(memory_alloc(ORDER_4K));
-        bool ok;
-
-        if (!page)
-            return "not enough memory for the guest";
-        pv64_hypercall_page(page);
-        ok = put(b, b->notes.hypercall_page, page, PAGE_SIZE);
-        memory_free((uintptr_t)page, ORDER_4K);
-        if (!ok)
-            return "the kernel's hypercall page lies outside its memory";
+    if (b->elf.wide) {
+        memcpy(info->magic, START_INFO_MAGIC, sizeof(START_INFO_MAGIC));
+        FILL_START(info, b);
+    } else {
+        memcpy(narrow->magic, PV32_START_INFO_MAGIC, sizeof(PV32_START_INFO_MAGIC));
+        FILL_START(narrow, b);
     }
-    return NULL;
+}
+
+/* Little-endian: a number's low half comes first. */
+static void write_frames(struct build *b)
+{
+    for (uint64_t pfn = 0; pfn < b->count; pfn++)
+        put(b, linear_of(b, b->p2m) + pfn * b->word, &b->frames[pfn], b->word);
+}
+
+static const char *write_hypercalls(struct build *b)
+{
+    uint8_t *page = memory_pointer(memory_alloc(ORDER_4K));
+    bool ok;
+
+    if (!page)
+        return "not enough memory for the guest";
+    (b->elf.wide ? pv64_hypercall_page : pv32_hypercall_page)(page);
+    ok = put(b, b->notes.hypercall_page, page, PAGE_SIZE);
+    memory_free((uintptr_t)page, ORDER_4K);
+    return ok ? NULL : "the kernel's hypercall page lies outside its memory";
+}
+
+static const char *write_start(struct build *b)
+{
+    if (text_length(b->guest->string) >= sizeof(((struct pv_start_info *)0)->cmd_line))
+        return "the guest's command line is too long";
+    write_info(b);
+    write_frames(b);
+    return kernel_note_is_given(&b->notes, NOTE_HYPERCALL_PAGE) ? write_hypercalls(b) : NULL;
 }
 
 /* hv's page that the guest maps as it likes: memory of its own, always writable. */
@@ -289,9 +320,13 @@ static const char *begin_vcpus(struct build *b)
         guest->vcpus[i].pv = guest->pv->vcpus[i];
     if (!share_info(guest))
         return "not enough memory for the guest";
-    if (pv_set_root(first, true, root) || pv_pin(&guest->pv->types, root, PV_L4))
+    if (pv_set_root(first, true, root) || pv_pin(&guest->pv->types, root, b->root))
         return "hv's own tables for the guest are wrong";
-    pv64_enter(first, b->kernel.entry, linear_of(b, b->stack + 1), linear_of(b, b->info));
+    if (b->elf.wide)
+        pv64_enter(first, b->kernel.entry, linear_of(b, b->stack + 1), linear_of(b, b->info));
+    else
+        pv32_enter(first, (uint32_t)b->kernel.entry, (uint32_t)linear_of(b, b->stack + 1),
+                   (uint32_t)linear_of(b, b->info));
     guest->vcpus[0].initialised = true;
     guest->vcpus[0].state = VCPU_RUNNABLE;
     return NULL;
@@ -305,7 +340,8 @@ static const char *build(struct build *b, const struct multiboot_module *module)
     if (wrong)
         return wrong;
     guest->pv = pv_guest_new(guest->domid, guest->spec.vcpus);
-    if (!guest->pv || pv_guest_add_frames(guest, 0, b->count, b->frames) < b->count)
+    if (!guest->pv || (!b->elf.wide && !pv32_guest_begin(guest->pv)) ||
+        pv_guest_add_frames(guest, 0, b->count, b->frames) < b->count)
         return "not enough memory for the guest";
     wrong = lay_out(b);
     if (!wrong)

@@ -62,8 +62,9 @@ static int64_t set_callback(struct pv_vcpu *pv, unsigned type, uint64_t address,
         pv->traps[PV_TRAP_NMI] = (struct pv_trap_info){ .vector = PV_TRAP_NMI, .flags = TRAP_INFO_MASKS,
                                                         .address = address };
     /* Events are masked when one is delivered, and in the failsafe callback, whatever the flags say. */
-    pv->callbacks[type] =
-        (struct pv_callback){ address, masks || type == CALLBACKTYPE_EVENT || type == CALLBACKTYPE_FAILSAFE };
+    pv->callbacks[type] = (struct pv_callback){
+        .address = address, .masks = masks || type == CALLBACKTYPE_EVENT || type == CALLBACKTYPE_FAILSAFE
+    };
     return 0;
 }
 
@@ -387,6 +388,11 @@ static int64_t multicall(struct hypercall *call)
         if (!one_of_several(call, call->argument[0] + i * sizeof(struct pv_multicall)))
             return -XEN_EFAULT;
     return 0;
+}
+
+int64_t pv_dispatch(struct hypercall *call, uint64_t number)
+{
+    return hypercall_dispatch(call, HYPERCALL_ROWS(hypercalls), number);
 }
 
 static enum exit_result iret(struct vcpu *vcpu)

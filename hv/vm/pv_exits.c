@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A paravirtual vCPU's trap: hv's own business, an instruction to carry out, or the guest kernel's. */
+#include "hv/abi/pv32.h"
 #include "hv/core/traps.h"
 #include "hv/vm/event_channel.h"
 #include "hv/vm/pv_guest.h"
@@ -34,15 +35,23 @@ enum exit_result pv_crash(struct vcpu *vcpu, const char *what)
     return EXIT_GUEST_OVER;
 }
 
+static bool is_narrow(const struct vcpu *vcpu)
+{
+    return vcpu->pv->guest->types.narrow;
+}
+
 enum exit_result pv_trap(struct vcpu *vcpu, unsigned vector, bool has_code, uint64_t code)
 {
     struct vcpu_info_64 *info = shared_info_vcpu(vcpu);
 
     if (vector == EXC_PF) {
-        info->arch_cr2 = vcpu->pv->cr2;
+        if (is_narrow(vcpu))
+            ((struct vcpu_info_32 *)info)->arch_cr2 = (uint32_t)vcpu->pv->cr2;
+        else
+            info->arch_cr2 = vcpu->pv->cr2;
         code = vcpu->pv->kernel ? code & ~(uint64_t)ERROR_USER : code | ERROR_USER;
     }
-    if (pv64_bounce_trap(vcpu->pv, info, vector, has_code, code))
+    if (pv_bounce_trap(vcpu->pv, info, vector, has_code, code))
         return EXIT_RESUME;
     return pv_crash(vcpu, "a trap that its kernel has no handler or no stack for");
 }
@@ -52,6 +61,10 @@ static enum exit_result software_interrupt(struct vcpu *vcpu, unsigned vector)
 {
     const struct pv_trap_info *trap = &vcpu->pv->traps[vector];
 
+    if (vector == PV32_HYPERCALL_VECTOR && is_narrow(vcpu) && vcpu->pv->kernel) {
+        vcpu->pv->frame.rip += INT_BYTES;
+        return pv32_hypercall(vcpu);
+    }
     vcpu->pv->counts.int_n++;
     if (!trap->address || TRAP_INFO_DPL(trap->flags) < (vcpu->pv->kernel ? 1u : 3u))
         return pv_trap(vcpu, EXC_GP, true, vcpu->pv->frame.error_code);
@@ -103,7 +116,7 @@ static enum exit_result exception(struct vcpu *vcpu, unsigned vector)
 static enum exit_result system_call(struct vcpu *vcpu, unsigned type)
 {
     vcpu->pv->counts.system_calls++;
-    if (pv64_bounce_callback(vcpu->pv, shared_info_vcpu(vcpu), type))
+    if (pv_bounce_callback(vcpu->pv, shared_info_vcpu(vcpu), type))
         return EXIT_RESUME;
     if (vcpu->pv->callbacks[type].address)
         return pv_crash(vcpu, "a system call, and its kernel's stack is not there");
@@ -117,7 +130,7 @@ static enum exit_result not_entered(struct vcpu *vcpu)
     struct pv_vcpu *pv = vcpu->pv;
 
     pv->counts.failsafes++;
-    if (!pv64_bounce_callback(pv, shared_info_vcpu(vcpu), CALLBACKTYPE_FAILSAFE))
+    if (!pv_bounce_callback(pv, shared_info_vcpu(vcpu), CALLBACKTYPE_FAILSAFE))
         return pv_crash(vcpu, "a segment that cannot be loaded, and no failsafe callback");
     pv->ds = pv->es = pv->fs = pv->gs = 0;
     return EXIT_RESUME;
@@ -155,7 +168,7 @@ static bool deliver(struct vcpu *vcpu)
         return false;
     if (event_is_due(vcpu) && pv->callbacks[CALLBACKTYPE_EVENT].address) {
         pv->counts.upcalls++;
-        if (!pv64_bounce_callback(pv, info, CALLBACKTYPE_EVENT))
+        if (!pv_bounce_callback(pv, info, CALLBACKTYPE_EVENT))
             return false;
     }
     while ((rank = pv_priority_due(pv)) != PV_PRIORITY_NONE) {
@@ -166,7 +179,7 @@ static bool deliver(struct vcpu *vcpu)
             pv_priority_end(pv); /* nobody wants it */
             continue;
         }
-        if (!pv64_bounce_trap(pv, info, vector, false, 0))
+        if (!pv_bounce_trap(pv, info, vector, false, 0))
             return false;
     }
     return true;
@@ -185,6 +198,8 @@ enum exit_result pv_guest_run(struct vcpu *vcpu)
         return pv_crash(vcpu, "it goes on at an address that is none");
     }
     pv_run(vcpu->pv);
+    if (is_narrow(vcpu)) /* its kernel may return to CPL 3 by itself */
+        vcpu->pv->kernel = (f->cs & 3) != 3;
     if ((f->vector >= EXCEPTIONS && f->vector < 256) || f->vector == EXC_NMI || f->vector == EXC_MC)
         trap_handle(f); /* with interrupts off, as when it had come to hv itself */
     interrupts_enable();

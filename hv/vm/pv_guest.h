@@ -32,11 +32,16 @@ bool pv_forced_cpuid(struct vcpu *vcpu);
 /* Its counts, a line for each kind (pv_report.c). */
 void pv_report(const struct vcpu *vcpu);
 
-/* SYSCALL of the kernel (pv_calls.c). */
+/* SYSCALL of the kernel (pv_calls.c), INT 82h of a 32-bit one (pv32_calls.c). */
 enum exit_result pv_hypercall(struct vcpu *vcpu);
+enum exit_result pv32_hypercall(struct vcpu *vcpu);
+/* A call of pv_calls.c by number, arguments in their places. */
+int64_t pv_dispatch(struct hypercall *call, uint64_t number);
 int64_t pv_mmu_update(struct hypercall *call);
 int64_t pv_update_va_mapping(struct hypercall *call);
 int64_t pv_mmuext_op(struct hypercall *call);
+/* One command; the caller holds the guest's lock. */
+int64_t pv_mmuext_one(struct pv_vcpu *pv, const struct pv_mmuext *op);
 int64_t pv_memory_op(struct hypercall *call);
 /* vcpu_op's initialise. */
 int64_t pv_initialise(struct hypercall *call, struct vcpu *target);

@@ -138,7 +138,7 @@ static int64_t writable_page(struct pv_guest *guest, uint64_t frame, const void 
     return 0;
 }
 
-static int64_t extended(struct pv_vcpu *pv, const struct pv_mmuext *op)
+int64_t pv_mmuext_one(struct pv_vcpu *pv, const struct pv_mmuext *op)
 {
     struct pv_guest *guest = pv->guest;
     struct pv_types *types = &guest->types;
@@ -191,7 +191,7 @@ int64_t pv_mmuext_op(struct hypercall *call)
             error = -XEN_EFAULT;
         } else {
             lock_acquire(&guest->lock);
-            error = extended(call->vcpu->pv, &op);
+            error = pv_mmuext_one(call->vcpu->pv, &op);
             lock_release(&guest->lock);
         }
         done += !error;

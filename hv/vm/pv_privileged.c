@@ -5,6 +5,7 @@
  */
 #include "hv/vm/pv_guest.h"
 
+#include "hv/abi/pv32.h"
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
 #include "hv/vm/event_channel.h"
@@ -23,6 +24,7 @@ struct privileged {
     uint8_t bytes[INSTRUCTION_MAX];
     unsigned count, at; /* at: behind prefixes and opcode */
     bool operand16;
+    bool narrow; /* 40h-4Fh are instructions */
     uint8_t rex;
     uint8_t opcode;
     bool two_bytes;
@@ -55,7 +57,7 @@ static bool decode(struct privileged *p)
             p->operand16 = true;
         else if (byte == 0xF2 || byte == 0xF3 || byte == 0x2E || byte == 0x3E || byte == 0x67)
             p->rex = 0;
-        else if ((byte & 0xF0) == 0x40)
+        else if ((byte & 0xF0) == 0x40 && !p->narrow)
             p->rex = byte;
         else if (byte == 0x0F && !p->two_bytes)
             p->two_bytes = true;
@@ -78,10 +80,11 @@ static bool read_cr(struct vcpu *vcpu, unsigned number, uint64_t *value)
         *value = CR0_PV | (pv->ts ? CR0_TS : 0);
         return true;
     case 2:
-        *value = ((struct vcpu_info_64 *)shared_info_vcpu(vcpu))->arch_cr2;
+        *value = pv->guest->types.narrow ? ((struct vcpu_info_32 *)shared_info_vcpu(vcpu))->arch_cr2
+                                         : ((struct vcpu_info_64 *)shared_info_vcpu(vcpu))->arch_cr2;
         return true;
     case 3:
-        *value = pv->kernel_root;
+        *value = pv->guest->types.narrow ? pv->narrow_root * PAGE_SIZE : pv->kernel_root;
         return true;
     case 4:
         *value = CR4_OF_HV | pv->cr4;
@@ -103,7 +106,10 @@ static bool write_cr(struct vcpu *vcpu, unsigned number, uint64_t value)
         pv->ts = value & CR0_TS;
         return true;
     case 2:
-        ((struct vcpu_info_64 *)shared_info_vcpu(vcpu))->arch_cr2 = value;
+        if (pv->guest->types.narrow)
+            ((struct vcpu_info_32 *)shared_info_vcpu(vcpu))->arch_cr2 = (uint32_t)value;
+        else
+            ((struct vcpu_info_64 *)shared_info_vcpu(vcpu))->arch_cr2 = value;
         return true;
     case 3:
         lock_acquire(&pv->guest->lock);
@@ -258,6 +264,14 @@ static bool one_byte(struct vcpu *vcpu, struct privileged *p, enum exit_result *
     }
 }
 
+/* Elsewhere addresses and sizes may be others: hv does not look. */
+static uint64_t flat_code(const struct pv_vcpu *pv)
+{
+    if (!pv->guest->types.narrow)
+        return PV_FLAT_CS64;
+    return pv->kernel ? PV32_KERNEL_CS : PV32_USER_CS;
+}
+
 bool pv_emulate(struct vcpu *vcpu, enum exit_result *result)
 {
     struct privileged p = { 0 };
@@ -265,7 +279,8 @@ bool pv_emulate(struct vcpu *vcpu, enum exit_result *result)
 
     p.count = fetch(vcpu->pv, p.bytes);
     *result = EXIT_RESUME;
-    if (vcpu->pv->frame.cs != PV_FLAT_CS64 || !decode(&p))
+    p.narrow = vcpu->pv->guest->types.narrow;
+    if (vcpu->pv->frame.cs != flat_code(vcpu->pv) || !decode(&p))
         return false;
     port = !p.two_bytes && ((p.opcode & 0xFC) == 0xE4 || (p.opcode & 0xFC) == 0xEC);
     if (port)
