@@ -16,7 +16,7 @@
 extern char second_stack_end[], pv_second_start[], race_store[], race_after[];
 
 static uint64_t *table, *shared_table, *pages[4];
-static volatile uint64_t phase, second_done, lost;
+static volatile uint64_t phase, second_done;
 
 static uint64_t machine(const void *page)
 {
