@@ -398,7 +398,7 @@ end
 
 -- ---- Machines of unlike revisions ------------------------------------------------------------------------------
 
--- From, with which mask, to; the features that are missing there (none: it moves).
+-- From, with which mask, to; the features that are missing there (none: it moves). Revisions before F have no SVM.
 local POOL = {
     { "10h-b3", "", "10h-c2" },
     { "10h-c2", "fam_0f_rev_f", "k8-f" },
@@ -408,8 +408,6 @@ local POOL = {
     { "10h-b3", "fam_10_rev_b", "10h-c2" },
     { "10h-b3", "fam_0f_rev_g", "k8-g" },
     { "10h-b3", "fam_0f_rev_g", "k8-f", "3DNowPrefetch" },
-    { "10h-c2", "fam_0f_rev_e", "k8-e" },
-    { "10h-c2", "fam_0f_rev_f", "k8-e", "CMPXCHG16B AltMovCr8" },
     { "k8-g", "fam_0f_rev_f", "k8-f" },
     { "10h-d0", "fam_10_rev_b", "10h-b3" },
 }

@@ -13,6 +13,7 @@
 #include "hv/live/state.h"
 #include "hv/vm/physmap.h"
 #include "hv/vm/schedule.h"
+#include "hv/vm/vcpu_timer.h"
 
 #define BATCH 32
 #define ROOM_ORDER 6 /* 256 KiB: a batch, or any record of state */
@@ -96,6 +97,10 @@ static bool send_state(void)
     state_put_devices(&job.writer, job.source);
     if (!send())
         return false;
+    begin(STREAM_XEN);
+    state_put_xen(&job.writer, job.source);
+    if (!send())
+        return false;
     sum = job.checksum;
     begin(STREAM_END);
     stream_put_u64(&job.writer, sum);
@@ -107,6 +112,25 @@ static bool send_state(void)
 static bool in_round(uint64_t frame)
 {
     return job.bitmap[frame / 64] >> frame % 64 & 1;
+}
+
+/* Which of the frames that hv shares with the guest this is. */
+static uint64_t shared_number(uint64_t spa)
+{
+    uint64_t grant = spa - job.source->grant_frames;
+
+    if (spa == (uintptr_t)job.source->shared_info)
+        return 0;
+    if (!job.source->grant_frames || grant >> PAGE_SHIFT >= GUEST_GRANT_FRAMES)
+        job.wrong = "a page of another domain's, or of hv's, is mapped in it";
+    return 1 + (grant >> PAGE_SHIFT);
+}
+
+static bool is_own(uint64_t word)
+{
+    enum npt_type type = (enum npt_type)(word & STREAM_FRAME_TYPE);
+
+    return npt_is_present(type) && type != NPT_FOREIGN;
 }
 
 /* Collect a batch: frames of this round, less those that were written again meanwhile and will come in the next. */
@@ -129,9 +153,9 @@ static unsigned collect(uint64_t words[BATCH], uint64_t spas[BATCH])
             job.round.skipped++;
             continue;
         }
-        if (page.type == NPT_FOREIGN)
-            job.wrong = "a page of another domain's, or of hv's, is mapped in it";
         words[count] = gpa | (page.type == NPT_LOG_DIRTY ? NPT_RAM : page.type);
+        if (page.type == NPT_FOREIGN)
+            words[count] |= shared_number(page.spa) << STREAM_FRAME_SHARED;
         spas[count++] = page.spa;
     }
     return count;
@@ -148,7 +172,7 @@ static bool send_batch(void)
     stream_put_u64(&job.writer, count);
     stream_put(&job.writer, words, count * sizeof(words[0]));
     for (unsigned i = 0; i < count; i++)
-        if (npt_is_present((enum npt_type)(words[i] & (PAGE_SIZE - 1))))
+        if (is_own(words[i]))
             stream_put(&job.writer, memory_pointer(spas[i]), PAGE_SIZE);
     lock_release(&job.source->memory_lock);
     job.round.sent += count;
@@ -171,10 +195,25 @@ static void next_round(void)
     physmap_log_dirty_take(job.source, job.bitmap, true);
 }
 
+/* hv writes the vCPUs' records without noting it: they go once more. From here on it writes nothing. */
+static void freeze(void)
+{
+    for (unsigned i = 0; i < job.source->spec.vcpus; i++) {
+        struct vcpu *vcpu = &job.source->vcpus[i];
+
+        vcpu_timer_freeze(vcpu);
+        if (vcpu->info_registered)
+            log_dirty_mark(&job.source->log, vcpu->info_gpa >> PAGE_SHIFT);
+        if (vcpu->runstate_gpa)
+            log_dirty_mark(&job.source->log, vcpu->runstate_gpa >> PAGE_SHIFT);
+    }
+}
+
 static void stop_guest(void)
 {
     schedule_pause(job.source);
     job.paused_at = clock_now();
+    freeze();
     job.stage = STAGE_LAST;
     next_round();
 }
@@ -213,6 +252,8 @@ static int64_t fail(bool source_is_there, struct domctl_hv_migrate *op)
     if (op)
         format_text(op->reason, sizeof(op->reason), "%s", job.wrong);
     if (source_is_there) {
+        for (unsigned i = 0; job.paused_at && i < job.source->spec.vcpus; i++)
+            vcpu_timer_thaw(&job.source->vcpus[i]);
         if (job.paused_at)
             schedule_unpause(job.source);
         physmap_log_dirty_end(job.source);
@@ -238,6 +279,8 @@ static int64_t start(struct guest *source, struct domctl_hv_migrate *op)
     uint64_t bytes = log_dirty_bytes(physmap_frames(source));
     int64_t result;
 
+    if (source->spec.type == GUEST_PV)
+        return -XEN_EOPNOTSUPP; /* its tables hold this machine's frames */
     if (op->mode > MIGRATE_TO_SHADOW || op->where > MIGRATE_LINK || (op->where && op->node))
         return -XEN_EINVAL;
     job = (struct migration){ .stage = STAGE_ROUNDS, .source = source, .domid = source->domid,

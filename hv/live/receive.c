@@ -8,6 +8,7 @@
 #include "hv/live/state.h"
 #include "hv/vm/physmap.h"
 #include "hv/vm/schedule.h"
+#include "hv/vm/shared_info.h"
 
 /* ---- Records --------------------------------------------------------------------------------------------- */
 
@@ -105,7 +106,19 @@ static const char *put_frame(struct guest *guest, uint64_t gpa, enum npt_type ty
     return NULL;
 }
 
-/* A word for each frame: its address, and its type in the low bits. */
+static const char *share_frame(struct guest *guest, uint64_t gpa, uint64_t shared)
+{
+    if (!shared)
+        return shared_info_map(guest, gpa) ? NULL : "not enough memory";
+    if (shared > GUEST_GRANT_FRAMES)
+        return "a frame that cannot be";
+    return guest_make_grant_frames(guest) &&
+                   !physmap_share(guest, gpa, guest->grant_frames + (shared - 1) * PAGE_SIZE)
+               ? NULL
+               : "not enough memory";
+}
+
+/* A word for each frame. */
 static const char *pages(struct receive *receive, struct stream_reader *body)
 {
     uint64_t count = stream_get_u64(body);
@@ -115,12 +128,17 @@ static const char *pages(struct receive *receive, struct stream_reader *body)
     if (!words || !receive->guest)
         return "a page record is cut short, or comes too early";
     for (uint64_t i = 0; i < count && !wrong; i++) {
-        uint64_t gpa = words[i] & ~(uint64_t)(PAGE_SIZE - 1), type = words[i] & (PAGE_SIZE - 1);
+        uint64_t gpa = words[i] & ~(uint64_t)(PAGE_SIZE - 1), type = words[i] & STREAM_FRAME_TYPE;
+        uint64_t shared = (words[i] & (PAGE_SIZE - 1)) >> STREAM_FRAME_SHARED;
         const void *data = NULL;
 
-        if (type >= NPT_TYPE_COUNT || type == NPT_FOREIGN || type == NPT_LOG_DIRTY ||
+        if (type >= NPT_TYPE_COUNT || type == NPT_LOG_DIRTY || (shared && type != NPT_FOREIGN) ||
             gpa >> PAGE_SHIFT >= physmap_frames(receive->guest))
             return "a frame that cannot be";
+        if (type == NPT_FOREIGN) {
+            wrong = share_frame(receive->guest, gpa, shared);
+            continue;
+        }
         if (npt_is_present((enum npt_type)type)) {
             data = stream_get(body, PAGE_SIZE);
             if (!data)
@@ -150,11 +168,21 @@ static const char *devices(struct receive *receive, struct stream_reader *body)
     return state_get_devices(body, receive->guest, receive->why, sizeof(receive->why));
 }
 
+/* It sets the guest's clocks by its vCPUs' time stamp counters. */
+static const char *xen(struct receive *receive, struct stream_reader *body)
+{
+    if (!receive->guest || !receive->devices_seen || receive->xen_seen ||
+        receive->vcpus_seen != (1ull << receive->guest->spec.vcpus) - 1)
+        return "events before their vCPUs";
+    receive->xen_seen = true;
+    return state_get_xen(body, receive->guest);
+}
+
 static const char *end(struct receive *receive, struct stream_reader *body)
 {
     if (stream_get_u64(body) != receive->checksum || body->bad)
         return "the stream was damaged on the way";
-    if (!receive->guest || !receive->devices_seen || receive->vcpus_seen != (1ull << receive->guest->spec.vcpus) - 1)
+    if (!receive->guest || !receive->xen_seen || receive->vcpus_seen != (1ull << receive->guest->spec.vcpus) - 1)
         return "the stream ends before all state has come";
     receive->complete = true;
     return NULL;
@@ -172,6 +200,7 @@ static const char *take(struct receive *receive, uint32_t type, struct stream_re
     case STREAM_PAGES: return pages(receive, body);
     case STREAM_VCPU: return vcpu(receive, body);
     case STREAM_DEVICES: return devices(receive, body);
+    case STREAM_XEN: return xen(receive, body);
     case STREAM_END: return end(receive, body);
     default: return "a record of a type that is not known here";
     }

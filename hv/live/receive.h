@@ -14,7 +14,7 @@ struct receive {
     struct guest *guest;   /* NULL: none yet, or none any more */
     uint64_t checksum;
     uint64_t vcpus_seen;   /* one bit each */
-    bool begun, devices_seen, complete;
+    bool begun, devices_seen, xen_seen, complete;
     char why[RECEIVE_WHY];
 };
 

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/live/state.h"
 
+#include "hv/core/clock.h"
 #include "hv/core/format.h"
+#include "hv/core/memory.h"
 #include "hv/core/text.h"
 #include "hv/vm/devices.h"
+#include "hv/vm/event_channel.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/paging_shadow.h"
 #include "hv/vm/physmap.h"
+#include "hv/vm/shared_info.h"
+#include "hv/vm/vcpu_timer.h"
 
 /* ---- Guest ----------------------------------------------------------------------------------------------- */
 
@@ -37,23 +42,11 @@ const char *state_get_guest(struct stream_reader *reader, struct state_guest *to
     return NULL;
 }
 
-/*
- * Event channels lead to other domains of this machine, and the shared page is hv's: a guest that uses them must take
- * part in its move, which hv does not ask of it yet.
- */
+/* A channel to another domain would have to be plugged in anew there, which neither end asks of it. */
 const char *state_cannot_go(const struct guest *guest)
 {
-    unsigned timers = guest->vdev_due != VTIME_NEVER;
-
-    for (unsigned i = 0; i < guest->spec.vcpus; i++) {
-        const struct vcpu *vcpu = &guest->vcpus[i];
-
-        timers += vcpu->apic_due != VTIME_NEVER;
-        if (vcpu->info_registered || vcpu->polling || vcpu->singleshot.armed)
-            return "it waits for events, which do not move with it";
-    }
-    if (__atomic_load_n(&guest->wakers, __ATOMIC_ACQUIRE) > timers)
-        return "it has event channels, which do not move with it";
+    if (event_channels_lead_elsewhere(guest))
+        return "it has an event channel to another domain, which does not move with it";
     return guest->outcome == GUEST_RUNS ? NULL : "it has ended";
 }
 
@@ -63,6 +56,9 @@ struct state_vcpu {
     struct svm_state svm;
     struct vlapic apic;
     bool up, initialised, halted, nmi_pending, nmi_blocked;
+    bool info_registered, timer;
+    uint64_t info_gpa, runstate_gpa, timer_at;
+    uint64_t state_ns[4];
 };
 
 #define SVM_FIELD(member) { #member, offsetof(struct state_vcpu, svm.member), sizeof(((struct svm_state *)0)->member) }
@@ -78,6 +74,9 @@ static const struct stream_field vcpu_fields[] = {
     STREAM_FIELD(struct state_vcpu, apic), STREAM_FIELD(struct state_vcpu, up),
     STREAM_FIELD(struct state_vcpu, initialised), STREAM_FIELD(struct state_vcpu, halted),
     STREAM_FIELD(struct state_vcpu, nmi_pending), STREAM_FIELD(struct state_vcpu, nmi_blocked),
+    STREAM_FIELD(struct state_vcpu, info_registered), STREAM_FIELD(struct state_vcpu, info_gpa),
+    STREAM_FIELD(struct state_vcpu, runstate_gpa), STREAM_FIELD(struct state_vcpu, timer),
+    STREAM_FIELD(struct state_vcpu, timer_at), STREAM_FIELD(struct state_vcpu, state_ns),
 };
 _Static_assert(sizeof(vcpu_fields) / sizeof(vcpu_fields[0]) <= 64, "stream_get_fields keeps one bit for each");
 
@@ -86,9 +85,11 @@ void state_put_vcpu(struct stream_writer *writer, const struct vcpu *vcpu)
     struct state_vcpu state = {
         .apic = vcpu->apic, .up = vcpu->state == VCPU_RUNNABLE || vcpu->state == VCPU_BLOCKED,
         .initialised = vcpu->initialised, .halted = vcpu->halted, .nmi_pending = vcpu->nmi_pending,
-        .nmi_blocked = vcpu->nmi_blocked,
+        .nmi_blocked = vcpu->nmi_blocked, .info_registered = vcpu->info_registered, .info_gpa = vcpu->info_gpa,
+        .runstate_gpa = vcpu->runstate_gpa, .timer = vcpu->frozen, .timer_at = vcpu->frozen_at,
     };
 
+    memcpy(state.state_ns, vcpu->state_ns, sizeof(state.state_ns));
     svm_save_state(&vcpu->svm, &state.svm);
     stream_put_u64(writer, vcpu->id);
     stream_put_fields(writer, &state, STREAM_FIELDS(vcpu_fields));
@@ -99,11 +100,20 @@ static bool is_flag(const bool *flag)
     return *(const uint8_t *)flag <= 1;
 }
 
+static bool lies_in_a_page(const struct guest *guest, uint64_t gpa, size_t size)
+{
+    return gpa >> PAGE_SHIFT < physmap_frames(guest) && gpa % PAGE_SIZE + size <= PAGE_SIZE;
+}
+
 static const char *vcpu_wrong(const struct state_vcpu *state, const struct guest *guest, uint64_t id)
 {
     if (!is_flag(&state->up) || !is_flag(&state->initialised) || !is_flag(&state->halted) ||
-        !is_flag(&state->nmi_pending) || !is_flag(&state->nmi_blocked) || !is_flag(&state->svm.fpu_used))
+        !is_flag(&state->nmi_pending) || !is_flag(&state->nmi_blocked) || !is_flag(&state->svm.fpu_used) ||
+        !is_flag(&state->info_registered) || !is_flag(&state->timer))
         return "a flag is neither 0 nor 1";
+    if ((state->info_registered && !lies_in_a_page(guest, state->info_gpa, sizeof(struct vcpu_info_64))) ||
+        (state->runstate_gpa && !lies_in_a_page(guest, state->runstate_gpa, sizeof(struct vcpu_runstate_info))))
+        return "a record of the vCPU's lies outside its memory";
     if (state->apic.id != id)
         return "the local APIC is another vCPU's";
     return svm_state_wrong(&state->svm, guest->spec.width == 64);
@@ -134,6 +144,12 @@ const char *state_get_vcpu(struct stream_reader *reader, struct guest *guest, ch
     vcpu->nmi_pending = state.nmi_pending;
     vcpu->nmi_blocked = state.nmi_blocked;
     vcpu->state = state.up ? VCPU_RUNNABLE : VCPU_DOWN;
+    vcpu->info_registered = state.info_registered;
+    vcpu->info_gpa = state.info_gpa;
+    vcpu->runstate_gpa = state.runstate_gpa;
+    vcpu->frozen = state.timer;
+    vcpu->frozen_at = state.timer_at;
+    memcpy(vcpu->state_ns, state.state_ns, sizeof(vcpu->state_ns));
     return NULL;
 }
 
@@ -208,5 +224,57 @@ const char *state_get_devices(struct stream_reader *reader, struct guest *guest,
     memcpy(guest->line, state.line, sizeof(state.line));
     guest->line_length = state.line_length;
     devices_resume(guest, state.time);
+    return NULL;
+}
+
+/* ---- What Xen's interface has of it ------------------------------------------------------------------------ */
+
+#define GRANT_BYTES ((size_t)PAGE_SIZE << GUEST_GRANT_ORDER)
+
+/* Its timers are frozen. */
+void state_put_xen(struct stream_writer *writer, const struct guest *guest)
+{
+    stream_put_u64(writer, guest_system_time(guest, clock_now()));
+    stream_put_u64(writer, guest->domid);
+    stream_put_u64(writer, guest->shared_info_32);
+    stream_put_u64(writer, guest->grant_frames != 0);
+    stream_put(writer, event_channels_state(guest), EVENT_STATE_BYTES);
+    stream_put(writer, guest->shared_info, PAGE_SIZE);
+    if (guest->grant_frames)
+        stream_put(writer, memory_pointer(guest->grant_frames), GRANT_BYTES);
+}
+
+static const char *take_xen(struct guest *guest, uint16_t domid, const void *ports, const void *shared,
+                            const void *grants)
+{
+    if (grants && !guest_make_grant_frames(guest))
+        return "not enough memory";
+    if (!event_channels_adopt(guest, ports, domid))
+        return "an event channel that cannot be";
+    memcpy(guest->shared_info, shared, PAGE_SIZE);
+    if (grants)
+        memcpy(memory_pointer(guest->grant_frames), grants, GRANT_BYTES);
+    return NULL;
+}
+
+/* The vCPUs, with their time stamp counters, have come. Its system time goes on from where it was, whatever hv's is. */
+const char *state_get_xen(struct stream_reader *reader, struct guest *guest)
+{
+    uint64_t time = stream_get_u64(reader), domid = stream_get_u64(reader), narrow = stream_get_u64(reader);
+    uint64_t granted = stream_get_u64(reader);
+    const void *ports = stream_get(reader, EVENT_STATE_BYTES), *shared = stream_get(reader, PAGE_SIZE);
+    const void *grants = granted ? stream_get(reader, GRANT_BYTES) : NULL;
+    const char *wrong = "the record of events is cut short";
+
+    if (!reader->bad)
+        wrong = take_xen(guest, (uint16_t)domid, ports, shared, grants);
+    if (wrong)
+        return wrong;
+    guest->shared_info_32 = narrow != 0;
+    guest->system_offset = time - clock_now();
+    for (unsigned i = 0; i < guest->spec.vcpus; i++) {
+        shared_info_stamp(&guest->vcpus[i]);
+        vcpu_timer_thaw(&guest->vcpus[i]);
+    }
     return NULL;
 }

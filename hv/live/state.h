@@ -21,8 +21,10 @@ const char *state_get_guest(struct stream_reader *reader, struct state_guest *to
 const char *state_cannot_go(const struct guest *guest);
 void state_put_vcpu(struct stream_writer *writer, const struct vcpu *vcpu);
 void state_put_devices(struct stream_writer *writer, const struct guest *guest);
+void state_put_xen(struct stream_writer *writer, const struct guest *guest);
 /* Into a guest that is not alive yet. NULL, or what is wrong. */
 const char *state_get_vcpu(struct stream_reader *reader, struct guest *guest, char *why, size_t why_size);
 const char *state_get_devices(struct stream_reader *reader, struct guest *guest, char *why, size_t why_size);
+const char *state_get_xen(struct stream_reader *reader, struct guest *guest);
 
 #endif

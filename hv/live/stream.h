@@ -18,9 +18,10 @@
 enum stream_record_type {
     STREAM_BEGIN = 1, /* magic, version, job, paging mode that is asked for */
     STREAM_GUEST,     /* fields: what to build */
-    STREAM_PAGES,     /* count, that many frame words, the contents of those that have any */
+    STREAM_PAGES,     /* count, that many frame words, the contents of those that are the guest's own */
     STREAM_VCPU,      /* its number, fields */
     STREAM_DEVICES,   /* fields */
+    STREAM_XEN,       /* system time, number, event channels, the shared page, grants */
     STREAM_END,       /* the checksum of all bodies before */
     /* Not of the stream: what both ends of a link say about it (incoming.h). */
     STREAM_GO,        /* job, pauses */
@@ -28,6 +29,10 @@ enum stream_record_type {
     STREAM_QUERY,     /* job */
     STREAM_ANSWER     /* struct answer */
 };
+
+/* A frame word: address, type; of one that hv shares with it, which: 0 the shared page, above it a grant frame. */
+#define STREAM_FRAME_TYPE 0xFu
+#define STREAM_FRAME_SHARED 4 /* shift of that number */
 
 struct stream_record {
     uint32_t type, size; /* of the body: a multiple of 8 */

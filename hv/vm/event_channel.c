@@ -409,3 +409,66 @@ void event_raise_control(unsigned virq)
     if (control)
         event_raise_virq(&control->vcpus[0], virq);
 }
+
+/* ---- A guest that moves ---------------------------------------------------------------------------------- */
+
+_Static_assert(EVENT_PORTS * sizeof(struct event_port) == EVENT_STATE_BYTES, "what event_channels_state says");
+
+const void *event_channels_state(const struct guest *guest)
+{
+    return guest->ports;
+}
+
+bool event_channels_lead_elsewhere(const struct guest *guest)
+{
+    for (uint32_t port = 1; port < EVENT_PORTS; port++)
+        if (guest->ports[port].state == EVTCHNSTAT_INTERDOMAIN && guest->ports[port].remote_domid != guest->domid)
+            return true;
+    return false;
+}
+
+static bool port_could_be(const struct event_port *ports, uint32_t number, const struct guest *guest, uint16_t old_domid)
+{
+    const struct event_port *port = &ports[number];
+
+    switch (port->state) {
+    case EVTCHNSTAT_CLOSED:
+        return true;
+    case EVTCHNSTAT_UNBOUND:
+    case EVTCHNSTAT_IPI:
+        return port->vcpu < guest->spec.vcpus;
+    case EVTCHNSTAT_VIRQ: /* those of the whole machine are the control domain's, which does not move */
+        return port->vcpu < guest->spec.vcpus && port->virq <= VIRQ_DEBUG &&
+               !guest->vcpus[port->vcpu].virq_port[port->virq];
+    case EVTCHNSTAT_INTERDOMAIN:
+        return port->vcpu < guest->spec.vcpus && port->remote_domid == old_domid && port->remote_port < EVENT_PORTS &&
+               ports[port->remote_port].state == EVTCHNSTAT_INTERDOMAIN &&
+               ports[port->remote_port].remote_port == number;
+    default:
+        return false;
+    }
+}
+
+/* Ports are adopted from the lowest up, so that one that could not be finds the others counted. */
+bool event_channels_adopt(struct guest *guest, const void *state, uint16_t old_domid)
+{
+    const struct event_port *ports = state;
+    bool sound = true;
+
+    lock_acquire(&event_lock);
+    for (uint32_t number = 1; number < EVENT_PORTS && sound; number++) {
+        struct event_port *port = &guest->ports[number];
+
+        sound = port->state == EVTCHNSTAT_CLOSED && port_could_be(ports, number, guest, old_domid);
+        if (!sound || ports[number].state == EVTCHNSTAT_CLOSED)
+            continue;
+        *port = ports[number];
+        if (port->remote_domid == old_domid)
+            port->remote_domid = guest->domid;
+        if (port->state == EVTCHNSTAT_VIRQ)
+            guest->vcpus[port->vcpu].virq_port[port->virq] = (uint16_t)number;
+        __atomic_fetch_add(&guest->wakers, 1, __ATOMIC_RELEASE);
+    }
+    lock_release(&event_lock);
+    return sound;
+}

@@ -37,4 +37,12 @@ bool event_is_pending(const struct guest *guest, uint32_t port);
 /* The vCPU waits for events as SCHEDOP_POLL says; false: one of the ports is pending already. */
 bool event_poll_begin(struct vcpu *vcpu, const uint32_t *ports, unsigned count);
 
+/* For a guest that moves, paused. Its ports as they are. */
+#define EVENT_STATE_BYTES (EVENT_PORTS * 8)
+const void *event_channels_state(const struct guest *guest);
+/* Whether one of its channels goes to another domain, which would have to be told. */
+bool event_channels_lead_elsewhere(const struct guest *guest);
+/* Ports of a guest that had this number before, for one that has none yet. False: they could not be. */
+bool event_channels_adopt(struct guest *guest, const void *state, uint16_t old_domid);
+
 #endif

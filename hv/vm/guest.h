@@ -76,6 +76,8 @@ struct vcpu {
     uint64_t info_gpa;         /* of its vcpu_info, if registered */
     uint16_t virq_port[VIRQ_COUNT]; /* 0: not bound */
     struct timer singleshot, poll_timer;
+    bool frozen;               /* the guest moves: its single-shot timer waits with it ... */
+    uint64_t frozen_at;        /* ... until this system time */
 
     uint64_t runstate_gpa;     /* where it wants its runstate written, 0: nowhere */
     bool initialised;          /* has a context to run */
@@ -139,7 +141,14 @@ struct guest {
     struct timer vdev_timer;
     uint64_t vdev_due;   /* clock_now() when a device will next do something; VTIME_NEVER */
     uint64_t epoch;      /* clock_now() when the devices' time began */
+    uint64_t system_offset; /* its system time (pvclock, timers, runstates) less clock_now(): not 0 once it has moved */
 };
+
+/* What the guest takes for the time since hv started. */
+static inline uint64_t guest_system_time(const struct guest *guest, uint64_t clock)
+{
+    return clock + guest->system_offset;
+}
 
 extern struct guest guests[GUESTS_MAX];
 extern unsigned guest_count; /* places ever used: the ones above are free */
@@ -198,6 +207,8 @@ struct guest_ram {
 unsigned guest_ram_told(const struct guest *guest, struct guest_ram ram[GUEST_RAM_PIECES]);
 /* Pages that back the guest. */
 uint64_t guest_pages(const struct guest *guest);
+/* The frames of its grant table, if it has none yet; false: no memory. */
+bool guest_make_grant_frames(struct guest *guest);
 /* With the reason that sched_op gives. */
 void guest_shutdown(struct guest *guest, uint32_t reason);
 /* The run of this guest is over; its vCPUs will not be entered again. */

@@ -13,16 +13,22 @@
 #define GRANT_STATUS_OKAY 0
 
 /* The guest's grant frames are made when the first is asked for. Nobody maps or copies a grant yet. */
+bool guest_make_grant_frames(struct guest *guest)
+{
+    if (guest->grant_frames)
+        return true;
+    guest->grant_frames = memory_alloc(GUEST_GRANT_ORDER);
+    if (guest->grant_frames)
+        text_zero(memory_pointer(guest->grant_frames), GUEST_GRANT_FRAMES * PAGE_SIZE);
+    return guest->grant_frames != 0;
+}
+
 static int64_t map_grant_frame(struct guest *guest, uint64_t index, uint64_t gpa)
 {
     if (index >= GUEST_GRANT_FRAMES)
         return -XEN_EINVAL;
-    if (!guest->grant_frames) {
-        guest->grant_frames = memory_alloc(GUEST_GRANT_ORDER);
-        if (!guest->grant_frames)
-            return -XEN_ENOMEM;
-        text_zero(memory_pointer(guest->grant_frames), GUEST_GRANT_FRAMES * PAGE_SIZE);
-    }
+    if (!guest_make_grant_frames(guest))
+        return -XEN_ENOMEM;
     return physmap_share(guest, gpa, guest->grant_frames + index * PAGE_SIZE);
 }
 

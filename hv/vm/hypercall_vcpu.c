@@ -128,7 +128,7 @@ static int64_t set_singleshot(struct hypercall *call)
         return -XEN_EINVAL;
     if (!hypercall_copy_in(call, &timer, call->argument[2], sizeof(timer)))
         return -XEN_EFAULT;
-    if (timer.flags & SINGLESHOT_FUTURE && timer.timeout_ns < clock_now())
+    if (timer.flags & SINGLESHOT_FUTURE && timer.timeout_ns < guest_system_time(call->vcpu->guest, clock_now()))
         return -XEN_ETIME;
     vcpu_timer_set(call->vcpu, timer.timeout_ns);
     return 0;

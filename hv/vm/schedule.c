@@ -46,7 +46,8 @@ void schedule_runstate(const struct vcpu *vcpu, struct vcpu_runstate_info *info)
 {
     unsigned now = runstate_of(vcpu->state);
 
-    *info = (struct vcpu_runstate_info){ .state = now, .since = vcpu->state_since };
+    *info = (struct vcpu_runstate_info){ .state = now,
+                                           .since = guest_system_time(vcpu->guest, vcpu->state_since) };
     for (unsigned i = 0; i < 4; i++)
         info->time[i] = vcpu->state_ns[i];
     info->time[now] += clock_now() - vcpu->state_since;
@@ -54,7 +55,8 @@ void schedule_runstate(const struct vcpu *vcpu, struct vcpu_runstate_info *info)
 
 void schedule_publish_runstate(struct vcpu *vcpu)
 {
-    struct vcpu_runstate_info info = { .state = runstate_of(vcpu->state), .since = vcpu->state_since };
+    struct vcpu_runstate_info info = { .state = runstate_of(vcpu->state),
+                                       .since = guest_system_time(vcpu->guest, vcpu->state_since) };
 
     if (!vcpu->runstate_gpa)
         return;

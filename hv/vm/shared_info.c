@@ -47,6 +47,7 @@ bool shared_info_map(struct guest *guest, uint64_t gpa)
     if (npt_find(&guest->npt, gpa, &page) && npt_is_present(page.type) && page.type != NPT_FOREIGN)
         old = page.spa;
     ok = npt_place(&guest->npt, gpa, (uintptr_t)guest->shared_info, NPT_FOREIGN, NPT_FOR_SHARING);
+    log_dirty_mark(&guest->log, gpa >> PAGE_SHIFT);
     lock_release(&guest->memory_lock);
     if (!ok)
         return false;
@@ -98,7 +99,7 @@ void shared_info_stamp(struct vcpu *vcpu)
     info->time.version = (info->time.version | 1);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     info->time.tsc_timestamp = clock_epoch() + svm_tsc_offset(&vcpu->svm);
-    info->time.system_time = 0;
+    info->time.system_time = vcpu->guest->system_offset;
     info->time.tsc_to_system_mul = scale.mul;
     info->time.tsc_shift = scale.shift;
     __atomic_thread_fence(__ATOMIC_RELEASE);

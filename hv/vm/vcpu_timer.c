@@ -29,7 +29,7 @@ void vcpu_timer_end(struct vcpu *vcpu)
 
 void vcpu_timer_set(struct vcpu *vcpu, uint64_t at)
 {
-    timer_set(&vcpu->singleshot, at);
+    timer_set(&vcpu->singleshot, at - vcpu->guest->system_offset);
 }
 
 void vcpu_timer_stop(struct vcpu *vcpu)
@@ -39,5 +39,19 @@ void vcpu_timer_stop(struct vcpu *vcpu)
 
 void vcpu_timer_poll(struct vcpu *vcpu, uint64_t at)
 {
-    timer_set(&vcpu->poll_timer, at);
+    timer_set(&vcpu->poll_timer, at - vcpu->guest->system_offset);
+}
+
+void vcpu_timer_freeze(struct vcpu *vcpu)
+{
+    vcpu->frozen = vcpu->singleshot.armed;
+    vcpu->frozen_at = guest_system_time(vcpu->guest, vcpu->singleshot.at);
+    timer_retire(&vcpu->singleshot);
+}
+
+void vcpu_timer_thaw(struct vcpu *vcpu)
+{
+    if (vcpu->frozen)
+        vcpu_timer_set(vcpu, vcpu->frozen_at);
+    vcpu->frozen = false;
 }

@@ -187,6 +187,14 @@ guest_of_hv() {
     return $status
 }
 
+# Moved live while it runs its self-check, inside one machine and to another.
+moved_by_hv() {
+    "$program" run "$here/migrate.lua" -s dir="$dir" >"$dir/migrate.log" 2>&1
+    local status=$?
+    sed 's/^/# /' "$dir/migrate.log" | tail -n 20
+    return $status
+}
+
 # ---- Machine checks (mce.lua) ----------------------------------------------------------------------------------------
 
 machine_checks() { # machine_checks LAST: an uncorrected error in a user process, or a fatal one
@@ -260,6 +268,7 @@ check "numa: cores of node 1" fact numa 'cpulist 1' 4-7
 check "both engines give the same report up to $compare_ps" engines_agree
 check "a shell answers on the serial line" shell_answers
 check "a guest of hv boots, passes its self-check and powers off" guest_of_hv
+check "a guest of hv is moved while it runs its self-check, and to another machine" moved_by_hv
 machine_checks user &
 machine_checks fatal
 wait
