@@ -20,7 +20,7 @@ void frame_owner_find(uint64_t spa, struct frame_owner *owner)
 
         owner->kind = control ? MCA_OWNER_DOM0 : MCA_OWNER_DOMU;
         owner->content = control ? MCA_HOLDS_DOM0 : MCA_HOLDS_OTHER;
-    } else if (memory_is_free(spa)) {
+    } else if (memory_is_free(spa) || memory_marks(spa) & PAGE_OFFLINED) {
         owner->kind = MCA_OWNER_FREE;
         owner->content = MCA_HOLDS_NOTHING;
     } else if (memory_is_text(spa)) {

@@ -343,6 +343,19 @@ static bool put_off(const struct mca_error *error)
     return true;
 }
 
+/* It has a number, so that those behind it in the ring can be fetched, and that is all. */
+static void forget(const struct mca_error *error)
+{
+    static const struct mca_telling nobody = { .domid = DOMID_SELF, .vcpu = MCA_VCPU_INVALID };
+    struct mca_info info;
+
+    if (!error->count)
+        return;
+    mca_record_v1(&info, error, &nobody);
+    mca_ring_commit(&machine_check_ring, error->record, &info);
+    mca_ring_release(&machine_check_ring, error->record);
+}
+
 static void take(enum mca_via via)
 {
     struct mca_error error;
@@ -358,6 +371,7 @@ static void take(enum mca_via via)
         handle(&error);
     } else if (!put_off(&error)) {
         machine_check_count_lost();
+        forget(&error);
     }
 }
 

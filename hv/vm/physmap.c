@@ -220,6 +220,8 @@ int64_t physmap_break(struct guest *guest, uint64_t gpa)
     struct npt_page page;
     bool done = false;
 
+    if (guest->pv) /* its own tables map the frame */
+        return -XEN_EOPNOTSUPP;
     gpa = page_of(gpa);
     lock_acquire(&guest->memory_lock);
     if (npt_find(&guest->npt, gpa, &page) && is_own(page.type))
@@ -233,9 +235,11 @@ int64_t physmap_break(struct guest *guest, uint64_t gpa)
 int64_t physmap_retire(struct guest *guest, uint64_t gpa)
 {
     struct npt_page page;
-    uint64_t fresh = memory_alloc(ORDER_4K);
+    uint64_t fresh = guest->pv ? 0 : memory_alloc(ORDER_4K);
     bool done = false;
 
+    if (guest->pv) /* its kernel knows machine frames: it must exchange them itself */
+        return -XEN_EOPNOTSUPP;
     if (!fresh)
         return -XEN_ENOMEM;
     gpa = page_of(gpa);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two handlers, each on or off: VIRQ_MCA's event tells of corrected errors, trap 18 of those that nobody corrected. The trap
- * handler fetches the record and answers as it was told to: notify the domain, carry out an operation on it, both, nothing.
+ * Two handlers, each on or off: VIRQ_MCA's event tells of corrected errors, trap 18 of those that nobody
+ * corrected. The trap
+ * handler fetches the record and answers as it was told to: notify the domain, carry out an operation on it,
+ * both, nothing.
  */
 #include "workloads/dom0/mca.h"
 
@@ -66,7 +68,10 @@ static void say_record(const char *how, const struct mca_call *call, int64_t err
             ((const struct mca_recovery *)mca_record(&call->fetch_v1.info, MCA_RECORD_RECOVERY))->action_types);
 }
 
-/* ---- Trap 18 ------------------------------------------------------------------------------------------------------ */
+/*
+ * ---- Trap 18
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void dwell(void)
 {
@@ -126,7 +131,10 @@ __attribute__((interrupt)) static void trap(struct interrupt_frame *frame)
     in_trap = false;
 }
 
-/* ---- VIRQ_MCA ------------------------------------------------------------------------------------------------------ */
+/*
+ * ---- VIRQ_MCA
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 uint32_t mca_port(void)
 {
@@ -147,7 +155,10 @@ void mca_event(void)
     }
 }
 
-/* ---- The verb ------------------------------------------------------------------------------------------------------- */
+/*
+ * ---- The verb
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static void handlers(unsigned count, char *const *words)
 {

@@ -197,7 +197,7 @@ void ras_count(const struct mca_info *info)
  * --------------------------------------------------------------------------------------------------------
  */
 
-static bool number(const char *word, unsigned base, uint64_t *value)
+bool ras_number(const char *word, unsigned base, uint64_t *value)
 {
     *value = 0;
     for (const char *c = word; *c; c++) {
@@ -234,7 +234,7 @@ void ras_page(unsigned count, char *const *words)
     int64_t error;
 
     (void)count;
-    if (!number(words[1], 16, &frame)) {
+    if (!ras_number(words[1], 16, &frame)) {
         say("%s: wants a frame's number, hexadecimal", words[0]);
         return;
     }
@@ -247,7 +247,7 @@ void ras_core(unsigned count, char *const *words)
     uint64_t core;
 
     (void)count;
-    if (number(words[1], 10, &core))
+    if (ras_number(words[1], 10, &core))
         say("%s %lu: %s", words[0], (unsigned long)core,
             outcome(set_core((uint32_t)core, text_equal(words[0], "core-online"))));
     else
@@ -261,7 +261,7 @@ void ras_retire(unsigned count, char *const *words)
     int64_t error;
 
     (void)count;
-    if (!domains_find(words[1], &domain) || !number(words[2], 16, &frame)) {
+    if (!domains_find(words[1], &domain) || !ras_number(words[2], 16, &frame)) {
         say("retire-page: DOMAIN FRAME, the frame hexadecimal");
         return;
     }
@@ -276,7 +276,7 @@ void ras_spare(unsigned count, char *const *words)
     int64_t error;
 
     for (unsigned i = 1; i < count && i < 4; i++) {
-        if (!number(words[i], 10, &value[i - 1])) {
+        if (!ras_number(words[i], 10, &value[i - 1])) {
             say("spare: NODE DCT CS, or nothing");
             return;
         }

@@ -7,10 +7,15 @@
 #ifndef WORKLOADS_DOM0_RAS_H
 #define WORKLOADS_DOM0_RAS_H
 
+#include <stdbool.h>
+
 #include "hv/abi/mca.h"
 
 /* A corrected error was fetched (version 1). */
 void ras_count(const struct mca_info *info);
+
+/* False: it is no number to this base. */
+bool ras_number(const char *word, unsigned base, uint64_t *value);
 
 /* Verbs: the words, themselves included. */
 void ras_policy(unsigned count, char *const *words);       /* mca-policy [page=N] [cs=N] [core=N] [hours=N] */

@@ -9,6 +9,7 @@
 #include "workloads/dom0/calls.h"
 #include "workloads/dom0/create.h"
 #include "workloads/dom0/domains.h"
+#include "workloads/dom0/inject.h"
 #include "workloads/dom0/mca.h"
 #include "workloads/dom0/ras.h"
 
@@ -389,6 +390,21 @@ static void core(const struct words *w)
     ras_core(w->count, w->word);
 }
 
+static void mce_inject(const struct words *w)
+{
+    inject_error(w->count, w->word);
+}
+
+static void mce_cores(const struct words *w)
+{
+    inject_cores(w->count, w->word);
+}
+
+static void mce_fetch(const struct words *w)
+{
+    inject_fetch(w->count, w->word);
+}
+
 static void spare(const struct words *w)
 {
     ras_spare(w->count, w->word);
@@ -421,6 +437,9 @@ static const struct verb {
     { "list", 1, list, "" },
     { "mca", 1, mca, "handlers [event] [trap] | answer [notify] [OPERATION] [dwell=US] | fetch, notify ... (doc/mca.md)" },
     { "mca-policy", 1, mca_policy, "[page=N] [cs=N] [core=N] [hours=N]   corrected errors before something is done" },
+    { "mce-cores", 1, mce_cores, "" },
+    { "mce-fetch", 1, mce_fetch, "" },
+    { "mce-inject", 5, mce_inject, "CORE BANK STATUS ADDR [MCGSTATUS]   hexadecimal" },
     { "migrate", 2, migrate, "[--live] [--node=N] DOMAIN [127.0.0.1|HOST]" },
     { "offline-page", 2, page, "FRAME   hexadecimal; one in use goes when it is freed" },
     { "online-page", 2, page, "FRAME" },
