@@ -430,8 +430,19 @@ local function machine_checks_of_hv()
         "hv's lines, the guests' and dom0's words against the table; scenarios/mce")
 end
 
+-- The kinds of guest that the slide names for BSD, with our own kernels.
+local function bsd_guests()
+    local matrix, ok = require("bsd_matrix"), {}
+    local console = matrix.run()
+    for _, guest in ipairs(matrix.guests) do
+        ok[#ok + 1] = not matrix.wrong(guest, console) and guest.kind or nil
+    end
+    row("11", "BSD's kinds of guest: 32-bit PV and HVM, 64-bit PV", "32bit/64b",
+        #ok == #matrix.guests and "both" or #ok .. " kinds", #ok == #matrix.guests, "own kernels in BSD's loader form, no BSD; scenarios/bsd.lua")
+end
+
 local LATER = {
-    { "11", "BSD guests, 32 and 64 bits", "both" }, { "12", "dom0's IOMMU map", "1:1" },
+    { "12", "dom0's IOMMU map", "1:1" },
     { "13", "the same, case II", "I and II" }, { "14", "guest memory on one NUMA node", "100 %" },
     { "15", "the same, with --node", "dom id 5" }, { "24", "CPU load for PowerNow!", "0-100" },
     { "25", "unit of getidletime", "ns" }, { "34", "RAM and cores of a node", "4 GB, 2" },
@@ -458,7 +469,7 @@ end
 local PARTS = {
     { "walks", function() walk_table(); walk_claims() end }, { "builder", builder }, { "caches", caches }, { "reach", reach },
     { "asids", asids }, { "cr8", cr8 }, { "hap", hap }, { "migration", migration }, { "masks", masks },
-    { "affinity", affinity }, { "mce", machine_checks_of_hv },
+    { "affinity", affinity }, { "mce", machine_checks_of_hv }, { "bsd", bsd_guests },
 }
 
 local only, names = param.only, {}
