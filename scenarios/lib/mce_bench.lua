@@ -4,10 +4,10 @@
 
 local PROMPT = "dom0# "
 -- Guest-physical addresses by which a translation tells whose turn it is: only the guest with that much memory has them.
-local VICTIM_PAGE, DOM0_PAGE = 0x800000, 0x1800000
+local VICTIM_PAGE, DOM0_PAGE, OTHER_PAGE = 0x800000, 0x1800000, 0x300000
 local DEADLINE_MS = 3
 
-local bench = { VICTIM_PAGE = VICTIM_PAGE, DOM0_PAGE = DOM0_PAGE }
+local bench = { VICTIM_PAGE = VICTIM_PAGE, DOM0_PAGE = DOM0_PAGE, OTHER_PAGE = OTHER_PAGE }
 
 local PROGRAM = { pv_handler = "mcapv.elf type=pv", pv = "mcapv.elf type=pv" }
 local GUEST_OPTIONS = { hvm_handler = "driver=1 handler=1", hvm_driver = "driver=1", hvm = "", pv_handler = "driver=1 handler=1",
@@ -77,14 +77,19 @@ function bench.wait_beats(name, count, limit)
 end
 
 -- Run `core` until its guest is the one that has this guest-physical page, then inject there.
-local function inject_in_guest(core, page, error)
+function bench.inject_in_guest(core, page, changes)
+    local error = {}
+    for key, value in pairs(changes) do
+        error[key] = value
+    end
     error.core, error.guest_physical = core, page
     for _ = 1, 20000 do
         local done, result = pcall(inject, error)
         if done then
             return result
         elseif not tostring(result):find("runs no guest") then
-            error(result, 0)
+            expect(false, tostring(result))
+            return
         end
         run("3us")
     end
@@ -124,10 +129,10 @@ local function make(row, changes)
     if PROGRAM[row.domu] then
         return inject_in_pv_guest(bench.victim_core, error)
     elseif row.impacts == "domu" then
-        return inject_in_guest(bench.victim_core, VICTIM_PAGE, error)
+        return bench.inject_in_guest(bench.victim_core, VICTIM_PAGE, error)
     elseif row.impacts == "dom0" then
         uart{ send = "list\n" }
-        local result = inject_in_guest(0, DOM0_PAGE, error)
+        local result = bench.inject_in_guest(0, DOM0_PAGE, error)
         if not row.panics then
             pcall(uart, { expect = PROMPT, limit = "5ms" })
         end

@@ -113,7 +113,8 @@ local function panicked(row, wrong)
 end
 
 -- Everything about one row on a machine of 1 or 8 cores. Gives the list of what is wrong, or nil and why it cannot be run yet.
-local function judge(id, cores, show)
+-- `before` is called when all stands ready, in front of the injection.
+local function judge(id, cores, show, before)
     local row = table_of.by_id[id]
     if row.domu and not bench.has_guest(row.domu) then
         return nil, "not yet: there is no " .. row.domu .. " guest"
@@ -123,6 +124,9 @@ local function judge(id, cores, show)
         bench.follow(row, table_of.title(row))
     end
     local wrong = {}
+    if before then
+        before()
+    end
     bench.inject(row)
     if row.panics then
         local event = run{ until = { stop = { "exit", "shutdown", "reset" }, time = "20ms" } }

@@ -44,4 +44,10 @@ grep -q '^78 ok, 0 fail, 0 not yet$' "$scratch/out"
 result $? "78 verdicts"
 sed -n '/"unmodelled/,/}/p' "$scratch/all.json" | tee "$scratch/out" | grep -q '"unmodelled_uses" : 0'
 result $? "nothing that is not modelled is used"
+for scenario in modifiers calls; do
+    "$fam10h" run mce/$scenario >"$scratch/out" 2>&1
+    result $? "mce/$scenario"
+done
+"$fam10h" run mce/mutants -s every=10 >"$scratch/out" 2>&1 # all of them: ./test full
+result $? "every tenth mutant of the decision table is caught"
 echo "1..$count"

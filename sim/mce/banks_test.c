@@ -170,6 +170,14 @@ START_TEST(an_error_is_logged_and_reported_by_its_three_switches)
     ck_assert_uint_eq(raised, MCA_RAISE_PENDING | MCA_RAISE_PRECISE);
     ck_assert_uint_eq(rd(w, 0, 0x409), MCA_VAL | MCA_EN | UE_BANK2);
     wr(w, 0, 0x409, 0);
+    {   /* somebody's registers are as they are, OVER and EN with them */
+        const struct mca_error error = { .bank = MCA_BU, .raw = true, .status = MCA_VAL | MCA_OVER | UE_BANK2 };
+        enum mca_fate fate;
+
+        ck_assert_uint_eq(mca_core_error(&w->core[0], &error, &fate), 0);
+        ck_assert_uint_eq(rd(w, 0, 0x409), MCA_VAL | MCA_OVER | UE_BANK2);
+    }
+    wr(w, 0, 0x409, 0);
     wr(w, 0, 0xC0010046, BIT(8)); /* masked: not even detected */
     ck_assert_int_eq(core_error_of(w, MCA_BU, UE_BANK2, 8, &raised), MCA_MASKED);
     ck_assert_uint_eq(rd(w, 0, 0x409), 0);

@@ -24,7 +24,7 @@ static bool gives_way(const struct mca_bank_row *row, uint64_t old, uint64_t new
 
 static enum mca_fate bank_log(struct mca_bank *bank, const struct mca_error *error, bool reported)
 {
-    uint64_t status = (error->status & ~(MCA_OVER | MCA_EN)) | MCA_VAL | (reported ? MCA_EN : 0);
+    uint64_t status = (error->status & ~(MCA_EN | (error->raw ? 0 : MCA_OVER))) | MCA_VAL | (reported ? MCA_EN : 0);
     enum mca_fate fate = MCA_LOGGED;
 
     if (bank->status & MCA_VAL) {
@@ -64,7 +64,7 @@ static void tell(const struct mca_port *port, unsigned node, unsigned in_node, c
 
     if (!port->event)
         return;
-    event.error.status = (error->status & ~(MCA_OVER | MCA_EN)) | MCA_VAL | (reported ? MCA_EN : 0) |
+    event.error.status = (error->status & ~(MCA_EN | (error->raw ? 0 : MCA_OVER))) | MCA_VAL | (reported ? MCA_EN : 0) |
                          (fate == MCA_OVERWROTE ? MCA_OVER : 0);
     port->event(port->ctx, &event);
 }
