@@ -187,3 +187,35 @@ uint32_t pool_get(struct shadow *shadow, uint64_t gfn, uint32_t role, bool *made
     *made = page != 0;
     return page;
 }
+
+/*
+ * ---- A table that cannot be read any more
+ * ---------------------------------------------------------------------------
+ */
+
+#define IN_USE SPTE_W /* what stands for an entry that is there, and not present to a processor */
+
+/* The entries of this list that lie in the page. */
+static void mark_list(const struct shadow *shadow, uint32_t number, uint32_t page, uint64_t *table)
+{
+    for (; number; number = shadow->pages[number / TABLE_ENTRIES].links[number % TABLE_ENTRIES].next)
+        if (number / TABLE_ENTRIES == page)
+            table[number % TABLE_ENTRIES] = IN_USE;
+}
+
+void pool_replace_table(struct shadow *shadow, uint32_t page, uint64_t *fresh)
+{
+    struct shadow_page *p = &shadow->pages[page];
+
+    if (points_to_frame(shadow, page)) {
+        for (uint64_t gfn = 0; gfn < shadow->frame_count; gfn++)
+            mark_list(shadow, shadow->mapped[gfn], page, fresh);
+    } else {
+        for (uint32_t child = 1; child < shadow->page_count; child++)
+            mark_list(shadow, shadow->pages[child].parents, page, fresh);
+    }
+    p->table = fresh;
+    pool_empty(shadow, page);
+    while (p->parents)
+        pool_clear(shadow, p->parents / TABLE_ENTRIES, p->parents % TABLE_ENTRIES);
+}

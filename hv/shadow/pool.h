@@ -77,6 +77,12 @@ void pool_empty(struct shadow *shadow, uint32_t page);
  * free, or stays pinned as a root of nothing.
  */
 void pool_drop(struct shadow *shadow, uint32_t page);
+/*
+ * The page's table is `fresh` (zeroed) from now on, and empty; nothing points to it. The old one is not read:
+ * which entries
+ * are there, the lists tell.
+ */
+void pool_replace_table(struct shadow *shadow, uint32_t page, uint64_t *fresh);
 /* All mappings of a frame. */
 void pool_unmap(struct shadow *shadow, uint64_t gfn);
 

@@ -454,3 +454,16 @@ void shadow_forget_all(struct shadow *shadow)
         if (shadow->pages[page].own_top || shadow->pages[page].gfn != NO_FRAME)
             pool_empty(shadow, page);
 }
+
+uint32_t shadow_page_at(const struct shadow *shadow, uint64_t spa)
+{
+    for (uint32_t page = 1; page < shadow->page_count; page++)
+        if (!shadow->pages[page].own_top && (uintptr_t)shadow->pages[page].table == (spa & SPTE_ADDRESS))
+            return page;
+    return 0;
+}
+
+void shadow_replace_table(struct shadow *shadow, uint32_t page, void *fresh)
+{
+    pool_replace_table(shadow, page, fresh);
+}

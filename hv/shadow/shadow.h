@@ -121,6 +121,13 @@ void shadow_written(struct shadow *shadow, uint64_t gpa, uint64_t bytes, bool gu
 void shadow_unshadow(struct shadow *shadow, uint64_t gfn);
 /* Remove all mappings of these frames and what was made of them. The caller flushes. */
 void shadow_forget(struct shadow *shadow, uint64_t gfn, uint64_t count);
+/* The page whose table lies at spa, but a vCPU's own top; 0: none does. */
+uint32_t shadow_page_at(const struct shadow *shadow, uint64_t spa);
+/*
+ * Another table for this page, zeroed: what was in the old one, which is not read, is made anew when it is used. vCPUs
+ * whose root it is load their registers again. The caller flushes before the old table is anything else.
+ */
+void shadow_replace_table(struct shadow *shadow, uint32_t page, void *fresh);
 /* Everything. The caller flushes. */
 void shadow_forget_all(struct shadow *shadow);
 

@@ -581,7 +581,61 @@ START_TEST(all_pages_come_back_when_everything_is_forgotten)
 }
 END_TEST
 
-UNIT_TESTS("hv shadow", an_entry_is_made_at_the_first_access_and_sets_a_at_every_level,
+/* The page of a level that the walk of linear 0 goes through, from its root. */
+static uint64_t *table_of_level(const struct machine *m, unsigned level)
+{
+    uint64_t *table = (uint64_t *)(uintptr_t)m->vcpu.cr3;
+
+    for (unsigned at = 4; at > level; at--)
+        table = (uint64_t *)(uintptr_t)(table[0] & SPTE_ADDRESS);
+    return table;
+}
+
+/* Filled with ones before: whoever read it would find entries that are none. */
+START_TEST(a_lost_table_of_any_level_is_made_anew_without_being_read)
+{
+    for (unsigned level = 1; level <= 4; level++) {
+        struct machine *m = machine_new(PAGES);
+        uint64_t *lost, *fresh = own(m, 4096, 4096);
+        uint32_t number;
+
+        long_tables(m);
+        *quad(m, 3, 1) = 0x5000 | P | W | U;
+        for (unsigned i = 0; i < 8; i++) {
+            *quad(m, 4, i) = 0x9000 | P | W | U; /* eight mappings of one frame */
+            *quad(m, 5, i) = 0x9000 | P | W | U;
+        }
+        load_long(m, 1);
+        for (unsigned i = 0; i < 8; i++) {
+            touch(m, i << 12, WALK_W);
+            touch(m, 0x200000 | i << 12, WALK_W);
+        }
+        lost = table_of_level(m, level);
+        number = shadow_page_at(&m->shadow, (uintptr_t)lost + 0x123);
+        ck_assert_uint_ne(number, 0);
+        memset(lost, 0xFF, 4096);
+        shadow_replace_table(&m->shadow, number, fresh);
+        ck_assert_uint_eq(shadow_page_at(&m->shadow, (uintptr_t)lost), 0);
+        ck_assert_uint_eq(shadow_page_at(&m->shadow, (uintptr_t)fresh), number);
+        ck_assert_uint_eq(m->shadow.pages[number].present, 0);
+        load_long(m, 1);
+        for (unsigned i = 0; i < 8; i++) {
+            ck_assert_uint_eq(touch(m, i << 12 | 8, WALK_W).at, 0x9008);
+            ck_assert_uint_eq(touch(m, 0x200000 | i << 12, WALK_W).at, 0x9000);
+        }
+        guest_store(m, 4, 3, 0xA000 | P | W | U | A | D); /* what is told still reaches every mapping */
+        ck_assert_uint_eq(touch(m, 0x3000, WALK_W).at, 0xA000);
+        shadow_forget_all(&m->shadow);
+        ck_assert_uint_eq(m->shadow.mapped[9], 0);
+        for (unsigned i = 0; i < 512; i++)
+            ck_assert_uint_eq(fresh[i], 0);
+        machine_free(m);
+    }
+}
+END_TEST
+
+UNIT_TESTS("hv shadow", a_lost_table_of_any_level_is_made_anew_without_being_read,
+           an_entry_is_made_at_the_first_access_and_sets_a_at_every_level,
            the_guests_own_faults_are_reflected_with_its_own_code,
            a_table_cannot_be_written_and_a_told_write_takes_effect,
            a_frame_that_becomes_a_table_loses_its_writable_mappings_everywhere,

@@ -10,7 +10,7 @@
 struct frame_owner {
     enum mca_owner kind;
     enum mca_content content;
-    struct guest *guest; /* of dom0 or a DomU */
+    struct guest *guest; /* dom0 or a DomU; of Xen's rebuildable memory: whom it is for */
     uint64_t gpa;        /* there */
 };
 

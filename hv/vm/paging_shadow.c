@@ -199,6 +199,36 @@ static void enter(struct vcpu *vcpu)
     }
 }
 
+/* ---- A table in a bad frame ------------------------------------------------------------------------------------- */
+
+bool paging_shadow_holds(const struct guest *guest, uint64_t spa)
+{
+    return guest->paging == &paging_shadow && guest->shadow.pages && shadow_page_at(&guest->shadow, spa);
+}
+
+bool paging_shadow_rebuild(struct guest *guest, uint64_t spa)
+{
+    uint64_t fresh = memory_alloc(ORDER_4K);
+    uint32_t page;
+
+    if (!fresh)
+        return false;
+    text_zero(memory_pointer(fresh), PAGE_SIZE);
+    lock_acquire(&guest->shadow_lock);
+    page = shadow_page_at(&guest->shadow, spa);
+    if (page) {
+        shadow_replace_table(&guest->shadow, page, memory_pointer(fresh));
+        for (unsigned v = 0; v < guest->spec.vcpus; v++)
+            if (guest->vcpus[v].shadow.root == page)
+                guest->vcpus[v].svm.context_new = true; /* CR3 is another one: loaded at its next entry */
+        paging_flush(guest);
+    }
+    lock_release(&guest->shadow_lock);
+    if (!page)
+        memory_free(fresh, ORDER_4K);
+    return page;
+}
+
 /* ---- The memory's map changes ---------------------------------------------------------------------------------- */
 
 static void lowered(struct guest *guest, uint64_t gpa, uint64_t bytes)

@@ -12,6 +12,13 @@ enum exit_result vmexit_page_fault(struct vcpu *vcpu);
  * if they matter. False: the guest gets #GP, nothing has changed.
  */
 bool paging_shadow_load(struct vcpu *vcpu, const struct svm_paging *to, bool load_pdptes);
+/* Whether a shadow table of the guest lies at spa. Takes no lock. */
+bool paging_shadow_holds(const struct guest *guest, uint64_t spa);
+/*
+ * Another frame for that table, which is not read; no processor uses the old one when this returns. False: no
+ * memory.
+ */
+bool paging_shadow_rebuild(struct guest *guest, uint64_t spa);
 /* It wrote its PAT MSR. False: #GP. */
 bool paging_shadow_set_pat(struct vcpu *vcpu, uint64_t value);
 

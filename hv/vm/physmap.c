@@ -124,6 +124,37 @@ int64_t physmap_log_dirty_end(struct guest *guest)
     return 0;
 }
 
+bool physmap_log_dirty_holds(const struct guest *guest, uint64_t spa)
+{
+    uint64_t room = (uintptr_t)guest->log_room;
+
+    return room && spa - room < (uint64_t)PAGE_SIZE << bitmap_order(guest);
+}
+
+/*
+ * Other cores mark frames without a lock, perhaps in the old bitmap still: nobody gets that memory, and all bits
+ * are set.
+ */
+bool physmap_log_dirty_rebuild(struct guest *guest)
+{
+    uint64_t room = memory_alloc(bitmap_order(guest)), frames = physmap_frames(guest);
+    uint64_t *bitmap = memory_pointer(room);
+
+    if (!room)
+        return false;
+    text_zero(bitmap, log_dirty_bytes(frames));
+    for (uint64_t frame = 0; frame < frames; frame++)
+        bitmap[frame / 64] |= 1ull << frame % 64;
+    lock_acquire(&guest->memory_lock);
+    guest->log_room = bitmap;
+    if (guest->log.on) {
+        __atomic_store_n(&guest->log.bitmap, bitmap, __ATOMIC_RELEASE);
+        guest->log.dirty = frames;
+    }
+    lock_release(&guest->memory_lock);
+    return true;
+}
+
 /* ---- Single frames --------------------------------------------------------------------------------------- */
 
 static bool is_own(enum npt_type type)

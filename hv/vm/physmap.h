@@ -22,6 +22,12 @@ int64_t physmap_log_dirty_begin(struct guest *guest);
 /* The bits since begin or the last take; with `clean` each frame's next write is noted anew. */
 int64_t physmap_log_dirty_take(struct guest *guest, uint64_t *bitmap, bool clean);
 int64_t physmap_log_dirty_end(struct guest *guest);
+/*
+ * Whether spa lies in the bitmap; another bitmap for it, in which all frames count as written. The old one stays
+ * away.
+ */
+bool physmap_log_dirty_holds(const struct guest *guest, uint64_t spa);
+bool physmap_log_dirty_rebuild(struct guest *guest);
 uint64_t physmap_frames(const struct guest *guest);
 
 /* The frame goes back to hv, the guest's data with it. */

@@ -170,3 +170,32 @@ expect(hv_count("mca corrected NB"), { equals = counter("node[0].mca.corrected")
 expect(hv_count("mca uncorrected NB"), { equals = counter("node[0].mca.uncorrected") + 1, name = "uncorrected, NB" })
 expect(hv_count("mca machine_checks"), { equals = model("raised") + 1, name = "#MCs" })
 expect(hv_count("mca_lost"), { equals = 0, name = "no record was lost" })
+
+-- ---- H2: a shadow table of each level in a bad frame is made anew; the guest's sums say that it translates as before.
+machine{ nodes = 1, cores = 2, memory = "512M" }
+boot{ kernel = "hv.elf", append = "mce_heal_without_dom0",
+      modules = { "mcaguest.elf name=victim memory=32M hap=off cpus=1 beats=400" } }
+local own = symbol("boot_pml4")
+local function shadow_root()
+    for _ = 1, 20000 do
+        local root = reg("cr3", { core = 1 })
+        if root ~= own then return root end
+        run("3us")
+    end
+end
+run("5ms")
+from = #uart{}
+local healed = {}
+for level = 4, 1, -1 do -- of what maps the guest's page at 8 MiB: the fifth entry of its directory
+    local table_at = shadow_root()
+    for above = 4, level + 1, -1 do table_at = mem(table_at + (above == 2 and 4 * 8 or 0), 8) & 0xFFFFFFFFFF000 end
+    inject{ bank = 4, status = 0xB400210000080813, address = table_at, mcgstatus = 3 }
+    run("3ms")
+    healed[#healed + 1] = string.format("%x", table_at >> 12)
+end
+for _, bad in ipairs(healed) do
+    says(from, 'event=heal action="dropped, rebuilt elsewhere" frame=' .. bad .. "\n", "the table in " .. bad)
+    says(from, "class=I5 impacts=xen .- frame=" .. bad .. " owner=xen heal=H2 healed=1 .- row=XU%-2\n", "is Xen's, H2")
+end
+run{ limit = "200ms", until = { stop = "exit" } }
+says(from, "guest name=victim outcome=finished", "the guest sums to its end")
