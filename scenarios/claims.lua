@@ -348,11 +348,39 @@ end
 
 -- ---- Live migration inside one machine ----------------------------------------------------------------------------
 
+-- One guest, moved from nested paging to shadow paging, to shadow paging, back, and to nested: all four ways of A11.
+local function four_ways()
+    local puppets = require("puppets")
+    local MIGRATE, TO_NESTED, TO_SHADOW, STORED = 0x46310101, 1, 2, 256 * 7 + 255 * 128
+    puppets.machine{ cores = 2, memory = "128M" }
+    local guests = puppets.boot{ "puppet.elf name=control control=on memory=8M wait=spin",
+                                 "puppet.elf name=target memory=6M wait=spin" }
+    local control, target, same, ways = guests.control, guests.target, 0, {}
+    puppets.ask(target, puppets.STORE, 0x400000, 256, 4096, 7)
+    puppets.ask(target, puppets.CR8_WRITE, 2)
+    local before = puppets.ask(target, puppets.REGISTERS)
+    for _, mode in ipairs{ TO_SHADOW, TO_SHADOW, TO_NESTED, TO_NESTED } do
+        local result = puppets.domctl(control, target.domain, MIGRATE,
+                                      string.pack("<I4I4I8I8I8I4I4", 0, 0, 0, 0, 0, mode, 0))
+        local domain, root = uart{}:match("migrate domain=" .. target.domain .. " new=(%d+) map=(%x+)")
+        if result ~= 0 or not domain then
+            break
+        end
+        target.domain, target.root = tonumber(domain), tonumber(root, 16)
+        ways[#ways + 1] = mode == TO_SHADOW and "S" or "N"
+        same = same + (puppets.ask(target, puppets.REGISTERS) == before and puppets.ask(target, puppets.CR8_READ) == 2 and
+                       puppets.ask(target, puppets.LOAD, 0x400000, 256, 4096) == STORED and 1 or 0)
+    end
+    row("2", "moves among nested and shadow paging that lose nothing", "3.1.1", same .. " of 4", same == 4,
+        "N-" .. table.concat(ways, "-") .. ": registers, TPR and memory the same after each")
+end
+
 -- scenarios/migrate.lua compares memory and state, and cuts moves.
 local function migration()
+    four_ways()
     machine{ nodes = 2, cores = 2, memory = "512M" }
     boot{ kernel = "hv.elf", modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
-                                         "sums64.elf name=sums memory=12M cpus=2-3 vcpus=2 rounds=24" } }
+                                         "sums64.elf name=sums memory=12M cpus=1 vcpus=2 rounds=24" } }
     local function dom0(line)
         uart{ send = line .. "\n" }
         uart{ expect = "dom0# ", limit = "4s" }
@@ -363,7 +391,12 @@ local function migration()
     end
     dom0("unpause 5")
     run("100us")
-    dom0("migrate --live 5 127.0.0.1")
+    dom0("migrate --live --node=1 5 127.0.0.1")
+    local map = uart{}:match("domain=5 new=%d+ map=(%x+)")
+    local there, all = 0, 0
+    if map then
+        there, all = require("puppets").pages_on(tonumber(map, 16), 1)
+    end
     dom0("wait g5")
     local new, rounds, downtime = uart{}:match("domain=5 new=(%d+) rounds=(%d+).-downtime_ns=(%d+)")
     local sum = uart{}:match("%(g5%) sums: [^\n]*rounds: (%x+)")
@@ -373,6 +406,8 @@ local function migration()
     row("15", "xm migrate --live 5 127.0.0.1", "dom id 5", "5 -> " .. (new or "none"),
         new == "6" and sum ~= nil and sum == uart{}:match("rounds: (%x+)"),
         string.format("%s rounds, stopped for %s ns; its two vCPUs went on to the right checksum", rounds, downtime))
+    row("15", "its pages on node 1 with --node=1", "dom id 5", percent(there, all), there == all and all == 12 * 256 - 32,
+        string.format("%d of %d pages of the new map; its cores are node 1's", there, all))
 end
 
 -- ---- CPUID masks and affinity -------------------------------------------------------------------------------------
@@ -444,7 +479,7 @@ end
 local LATER = {
     { "12", "dom0's IOMMU map", "1:1" },
     { "13", "the same, case II", "I and II" }, { "14", "guest memory on one NUMA node", "100 %" },
-    { "15", "the same, with --node", "dom id 5" }, { "24", "CPU load for PowerNow!", "0-100" },
+    { "24", "CPU load for PowerNow!", "0-100" },
     { "25", "unit of getidletime", "ns" }, { "34", "RAM and cores of a node", "4 GB, 2" },
     { "37", "placement by the first vCPU", "node of vCPU 0" },
 }

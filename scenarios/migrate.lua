@@ -3,7 +3,7 @@
 -- downtime; memory and state compared at the moment of the move; the known traps; and a move that is cut at any
 -- moment, or finds no memory, leaves the guest as it was.
 --
---     -s only=live|stop|modes|cut|dom0   one part
+--     -s only=live|stop|modes|cut|dom0|node   one part
 
 local puppets = require("puppets")
 local translate, census, ask, post, wait = puppets.translate, puppets.census, puppets.ask, puppets.post, puppets.wait
@@ -258,11 +258,42 @@ local function from_dom0()
                       answer:match("rounds=(%d+) pages"), answer:match("downtime_ns=(%d+)")))
 end
 
-local PARTS = { live = live, stop = stop, modes = modes, cut = cut, dom0 = from_dom0 }
-if param.only and not PARTS[param.only] then
-    error("-s only=" .. param.only .. ": live, stop, modes, cut and dom0 are right", 0)
+-- ---- To another node of the machine: first the vCPUs' cores, then memory follows ------------------------------------
+
+local function node()
+    local right = checksum()
+    for _, backing in ipairs{ "4k", "2m" } do
+        machine{ nodes = 2, cores = 2, memory = "512M" }
+        boot{ kernel = "hv.elf", modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
+                                             "sums64.elf name=sums memory=12M cpus=1 backing=" .. backing .. " " .. WORK } }
+        uart{ expect = PROMPT, limit = "1s" }
+        for i = 1, 5 do
+            dom0("create sums name=g" .. i .. " -p")
+        end
+        dom0("unpause 5")
+        run("100us")
+        expect(dom0("migrate --live --node=7 5 127.0.0.1"), { matches = "there is no such node", name = "no node 7" })
+        local before = counter("node[1].core[*].svm.vmruns")
+        expect(before, { equals = 0, name = "VMRUNs on node 1 before" })
+        local answer = dom0("migrate --live --node=1 5 127.0.0.1")
+        expect(answer, { matches = "g5 is domain 6 now", name = "it moves" })
+        local home = counter("node[0].core[1].svm.vmruns")
+        local there, all = puppets.pages_on(tonumber(answer:match("new=6 map=(%x+)"), 16), 1)
+        expect(there, { equals = all, name = backing .. ": pages on node 1" })
+        expect(all, { equals = 12 * 256 - 32, name = backing .. ": of all" })
+        dom0("wait g5")
+        expect(uart{}:match("%(g5%) sums: [^\n]*rounds: (%x+)"), { equals = right, name = "its checksum" })
+        expect(counter("node[0].core[1].svm.vmruns"), { equals = home, name = "VMRUNs on its old core since" })
+        expect(counter("node[1].core[*].svm.vmruns"), { at_least = 1, name = "VMRUNs on node 1" })
+        log(string.format("%s backing: domain 5 to node 1: %d of %d pages there", backing, there, all))
+    end
 end
-for _, part in ipairs{ "live", "stop", "modes", "cut", "dom0" } do
+
+local PARTS = { live = live, stop = stop, modes = modes, cut = cut, dom0 = from_dom0, node = node }
+if param.only and not PARTS[param.only] then
+    error("-s only=" .. param.only .. ": live, stop, modes, cut, dom0 and node are right", 0)
+end
+for _, part in ipairs{ "live", "stop", "modes", "cut", "dom0", "node" } do
     if not param.only or param.only == part then
         PARTS[part]()
     end

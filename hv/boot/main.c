@@ -124,6 +124,8 @@ static void start_cores(const char *options, uint32_t ticks_per_ms)
         console_print("hv: one core only: %s", wrong);
     else
         smp_start_cores(&topology, maxcpus < CORES_MAX ? (unsigned)maxcpus : CORES_MAX, ticks_per_ms, core_main);
+    for (unsigned i = 0; i < topology.range_count; i++)
+        memory_add_node_range(topology.ranges[i].base, topology.ranges[i].size, topology.ranges[i].node);
     console_print("hv: %u cores", percore_count);
     __atomic_store_n(&all_started, true, __ATOMIC_RELEASE);
 }

@@ -174,6 +174,34 @@ uint64_t memory_alloc(unsigned order)
     return address;
 }
 
+struct node_range {
+    uint64_t base, end;
+    unsigned node;
+};
+
+static struct node_range node_ranges[MEMORY_RANGES_MAX]; /* set before other cores run */
+static unsigned node_range_count;
+
+void memory_add_node_range(uint64_t base, uint64_t size, unsigned node)
+{
+    if (node_range_count < MEMORY_RANGES_MAX)
+        node_ranges[node_range_count++] = (struct node_range){ base, base + size, node };
+}
+
+uint64_t memory_alloc_near(unsigned order, unsigned node)
+{
+    uint64_t address = 0;
+
+    lock_acquire(&pool_lock);
+    for (unsigned i = 0; i < node_range_count && !address; i++)
+        if (node_ranges[i].node == node)
+            address = pages_alloc_in(&pool, order, node_ranges[i].base, node_ranges[i].end);
+    if (!address && !order)
+        address = pages_alloc(&pool, order);
+    lock_release(&pool_lock);
+    return address;
+}
+
 void *memory_alloc_page(void)
 {
     uint64_t address = memory_alloc(ORDER_4K);

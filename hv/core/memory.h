@@ -14,6 +14,11 @@
 void memory_init(const struct multiboot_info *info);
 /* 2^order frames of unspecified content; 0: none. */
 uint64_t memory_alloc(unsigned order);
+/* A stretch of a node's memory, as firmware says; before there are other cores. */
+#define MEMORY_RANGES_MAX 32
+void memory_add_node_range(uint64_t base, uint64_t size, unsigned node);
+/* Of that node; a single frame, if it has none left, of any. */
+uint64_t memory_alloc_near(unsigned order, unsigned node);
 /* One zeroed page; panics if there is none: hv cannot go on without its own pages. */
 void *memory_alloc_page(void);
 void memory_free(uint64_t address, unsigned order);

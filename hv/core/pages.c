@@ -118,6 +118,19 @@ static bool find_block(const struct page_pool *pool, uint64_t frame, uint64_t *h
     return false;
 }
 
+/* 2^wanted frames, which begin at `frame`, out of the free block of 2^order at `head` that covers them. */
+static void carve(struct page_pool *pool, uint64_t head, unsigned order, uint64_t frame, unsigned wanted)
+{
+    list_remove(pool, head, order);
+    while (order-- > wanted) { /* keep the half with the frame, give back the other */
+        uint64_t half = 1ull << order;
+
+        list_push(pool, frame & half ? head : head + half, order);
+        head += frame & half;
+    }
+    pool->free_frames -= 1ull << wanted;
+}
+
 /* One frame out of the free block that covers it. */
 static bool take(struct page_pool *pool, uint64_t frame)
 {
@@ -126,15 +139,27 @@ static bool take(struct page_pool *pool, uint64_t frame)
 
     if (!find_block(pool, frame, &head, &order))
         return false;
-    list_remove(pool, head, order);
-    while (order-- > 0) { /* keep the half with the frame, give back the other */
-        uint64_t half = 1ull << order;
-
-        list_push(pool, frame & half ? head : head + half, order);
-        head += frame & half;
-    }
-    pool->free_frames--;
+    carve(pool, head, order, frame, 0);
     return true;
+}
+
+/* A block may reach over both ends of [start, end). */
+uint64_t pages_alloc_in(struct page_pool *pool, unsigned order, uint64_t start, uint64_t end)
+{
+    uint64_t size = 1ull << order, first = (start >> PAGE_SHIFT) + size - 1, last = end >> PAGE_SHIFT;
+
+    first &= ~(size - 1);
+    for (unsigned from = order; from < ORDER_COUNT; from++) {
+        for (const struct free_block *block = pool->free[from]; block; block = block->next) {
+            uint64_t head = (uint64_t)(uintptr_t)block >> PAGE_SHIFT, frame = head > first ? head : first;
+
+            if (frame + size > head + (1ull << from) || frame + size > last)
+                continue;
+            carve(pool, head, from, frame, order);
+            return frame << PAGE_SHIFT;
+        }
+    }
+    return 0;
 }
 
 static uint8_t *mark_of(const struct page_pool *pool, uint64_t frame)

@@ -40,6 +40,8 @@ void pages_init(struct page_pool *pool, uint64_t start, uint64_t end, uint8_t *s
 void pages_add(struct page_pool *pool, uint64_t start, uint64_t end);
 /* 2^order frames, naturally aligned; 0 if there is no such block. Contents are what was there. */
 uint64_t pages_alloc(struct page_pool *pool, unsigned order);
+/* The same, wholly within [start, end). */
+uint64_t pages_alloc_in(struct page_pool *pool, unsigned order, uint64_t start, uint64_t end);
 void pages_free(struct page_pool *pool, uint64_t address, unsigned order);
 /*
  * Take one frame out of use: at once if it is free, else when it is freed. Returns its marks; 0: it is not the pool's

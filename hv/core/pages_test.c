@@ -151,7 +151,35 @@ START_TEST(an_offlined_frame_comes_back_an_owned_one_leaves_when_it_is_freed)
 }
 END_TEST
 
-UNIT_TESTS("hv pages", an_offlined_frame_comes_back_an_owned_one_leaves_when_it_is_freed,
+START_TEST(memory_of_a_range_lies_wholly_in_it)
+{
+    uint64_t from, to, page;
+    unsigned count = 0;
+
+    setup();
+    from = start + 3 * PAGE_SIZE;
+    to = from + (2u << 20) + 5 * PAGE_SIZE;
+    pages_add(&pool, start, start + ARENA);
+    page = pages_alloc_in(&pool, ORDER_2M, from, to);
+    ck_assert(!page || (page >= from && page + (2u << 20) <= to && page % (2u << 20) == 0));
+    if (page)
+        pages_free(&pool, page, ORDER_2M);
+    ck_assert_uint_eq(pages_alloc_in(&pool, ORDER_2M, from, from + (2u << 20) - PAGE_SIZE), 0);
+    while ((page = pages_alloc_in(&pool, 1, from, to))) {
+        ck_assert_uint_ge(page, from);
+        ck_assert_uint_le(page + 2 * PAGE_SIZE, to);
+        ck_assert_uint_eq(page % (2 * PAGE_SIZE), 0);
+        count++;
+    }
+    /* Whole pairs between the first even frame at or behind `from` and the last one before `to`. */
+    ck_assert_uint_eq(count, (to >> PAGE_SHIFT) / 2 - ((from >> PAGE_SHIFT) + 1) / 2);
+    ck_assert_uint_eq(pool.free_frames, FRAMES - 2 * count);
+    ck_assert_uint_ne(pages_alloc(&pool, ORDER_4K), 0);
+    teardown();
+}
+END_TEST
+
+UNIT_TESTS("hv pages", memory_of_a_range_lies_wholly_in_it, an_offlined_frame_comes_back_an_owned_one_leaves_when_it_is_freed,
            one_bad_frame_leaves_its_free_block_and_is_never_given_again,
            blocks_are_aligned_to_their_size, all_memory_can_be_had_once_and_no_block_twice,
            freed_neighbours_join_to_the_largest_block, partial_pages_at_the_ends_are_not_given_out)

@@ -269,6 +269,7 @@ static const char *begin_where(const struct domctl_hv_migrate *op)
         job.remote = true;
         return outgoing_begin(&job.outgoing);
     }
+    job.receive.near = op->node;
     if (op->node && !(job.receive.cores = percore_of_node(op->node - 1)))
         return "there is no such node";
     return NULL;

@@ -79,6 +79,7 @@ static const char *build(struct receive *receive, struct stream_reader *body)
     if (wrong)
         return wrong;
     receive->guest = guest;
+    guest->near = receive->near;
     memcpy(guest->spec.name, state.name, sizeof(state.name));
     if (physmap_frames(guest) != state.frames || guest->spec.vcpus != state.vcpus || guest->spec.width != state.width)
         return "hv's options make another guest of it here";

@@ -11,6 +11,7 @@
 struct receive {
     uint64_t job, mode;    /* as the stream says; MIGRATE_TO_ */
     uint64_t cores;        /* that its vCPUs may run on here, 0: as its string says */
+    unsigned near;         /* guest.h's */
     struct guest *guest;   /* NULL: none yet, or none any more */
     uint64_t checksum;
     uint64_t vcpus_seen;   /* one bit each */

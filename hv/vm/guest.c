@@ -96,13 +96,18 @@ static uint64_t alloc_table(void)
     return page;
 }
 
+uint64_t guest_alloc(const struct guest *guest, unsigned order)
+{
+    return guest->near ? memory_alloc_near(order, guest->near - 1) : memory_alloc(order);
+}
+
 /* Back the page at gpa with the largest page that fits and is to be had. Returns its size in bytes, 0: no memory. */
 static uint64_t back_page(struct guest *guest, uint64_t gpa, uint64_t end)
 {
     enum npt_size size = npt_fit(gpa, end, guest->spec.backing);
 
     for (;; size--) {
-        uint64_t spa = memory_alloc(9u * size);
+        uint64_t spa = guest_alloc(guest, 9u * size);
 
         if (spa) {
             if (npt_map(&guest->npt, gpa, spa, size, NPT_WRITE))

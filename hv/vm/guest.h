@@ -121,6 +121,7 @@ struct guest {
     uint64_t hvm_params[HVM_PARAMS];
     uint32_t vcpus_allowed;    /* by domctl, 0: no limit */
     uint64_t memory_allowed;
+    unsigned near;             /* 1 + the node whose memory it is to get, 0: any */
     struct npt npt;
     struct lock memory_lock; /* changes of npt, and hv's own writes to the guest's memory */
     struct log_dirty log;
@@ -209,6 +210,8 @@ unsigned guest_ram_told(const struct guest *guest, struct guest_ram ram[GUEST_RA
 uint64_t guest_pages(const struct guest *guest);
 /* The frames of its grant table, if it has none yet; false: no memory. */
 bool guest_make_grant_frames(struct guest *guest);
+/* 2^order frames to back it, of its node if it has one; 0: none. */
+uint64_t guest_alloc(const struct guest *guest, unsigned order);
 /* With the reason that sched_op gives. */
 void guest_shutdown(struct guest *guest, uint32_t reason);
 /* The run of this guest is over; its vCPUs will not be entered again. */

@@ -209,7 +209,7 @@ int64_t physmap_back(struct guest *guest, uint64_t gpa)
 
     if (!guest_is_ram(guest, gpa) || (npt_find(&guest->npt, gpa, &page) && npt_is_present(page.type)))
         return -XEN_EINVAL;
-    frame = memory_alloc(ORDER_4K);
+    frame = guest_alloc(guest, ORDER_4K);
     if (!frame)
         return -XEN_ENOMEM;
     text_zero(memory_pointer(frame), PAGE_SIZE); /* it may have been another guest's */
@@ -266,7 +266,7 @@ int64_t physmap_break(struct guest *guest, uint64_t gpa)
 int64_t physmap_retire(struct guest *guest, uint64_t gpa)
 {
     struct npt_page page;
-    uint64_t fresh = guest->pv ? 0 : memory_alloc(ORDER_4K);
+    uint64_t fresh = guest->pv ? 0 : guest_alloc(guest, ORDER_4K);
     bool done = false;
 
     if (guest->pv) /* its kernel knows machine frames: it must exchange them itself */

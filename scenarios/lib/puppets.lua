@@ -51,6 +51,30 @@ function P.census(root)
     return found
 end
 
+-- Pages of the map that lie on a node, and all. The northbridge says where its DRAM is: F1x40, F1x44 and so on, base and
+-- limit in units of 16 MiB.
+function P.pages_on(root, node)
+    local base = (pci(0, 24, 1, 0x40 + 8 * node) >> 16) << 24
+    local limit = ((pci(0, 24, 1, 0x44 + 8 * node) >> 16) + 1) << 24
+    local there, all = 0, 0
+    local function visit(table_base, level)
+        local bytes = mem(table_base, FRAME)
+        for at = 1, FRAME, 8 do
+            local entry = string.unpack("<I8", bytes, at)
+            if entry & 1 ~= 0 and (level == 0 or entry & PS ~= 0) then
+                local size = 1 << 12 + 9 * level
+                local first = entry & ADDRESS & ~(size - 1)
+                all = all + size // FRAME
+                there = there + (first >= base and first + size <= limit and size // FRAME or 0)
+            elseif entry & 1 ~= 0 then
+                visit(entry & ADDRESS, level - 1)
+            end
+        end
+    end
+    visit(root, 3)
+    return there, all
+end
+
 -- ---- Guests that do what they are asked ----------------------------------------------------------------------
 
 -- Boots hv with these modules on P.current; the guests by name, each ready. `warm`: once more, after a reset.
