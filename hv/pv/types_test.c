@@ -233,6 +233,60 @@ START_TEST(descriptors_are_made_accessed_and_dpl_3_and_gates_are_refused)
 }
 END_TEST
 
+/* L3 2 -> L2 3 -> L1 4 -> frame 10, as a PAE kernel at CPL 1 writes them: no rights in the L3, U where it likes. */
+START_TEST(a_32_bit_guests_u_bits_are_its_own_and_its_l3_gets_rights)
+{
+    setup();
+    types.narrow = true;
+    memory[2][0] = AT(3, 0) | PTE_P;
+    memory[3][0] = AT(4, 0) | RW;
+    memory[4][0] = AT(10, 0) | RW | PTE_G;
+    memory[4][1] = AT(11, 0) | RW | PTE_U;
+    ck_assert_int_eq(pv_pin(&types, 2, PV_L3), 0);
+    ck_assert_uint_eq(memory[2][0], AT(3, 0) | RW | PTE_U);
+    ck_assert_uint_eq(memory[3][0], AT(4, 0) | RW);
+    ck_assert_uint_eq(memory[4][0], AT(10, 0) | RW);
+    ck_assert_uint_eq(memory[4][1], AT(11, 0) | RW | PTE_U);
+    ck_assert_int_eq(pv_entry_write(&types, AT(4, 0), AT(10, 0) | PTE_P, false), 0);
+    ck_assert_uint_eq(memory[4][0], AT(10, 0) | PTE_P);
+    ck_assert_int_eq(pv_entry_write(&types, AT(2, 1), AT(3, 0) | PTE_P, false), 0);
+    ck_assert_uint_eq(memory[2][1], AT(3, 0) | RW | PTE_U);
+    ck_assert_int_eq(pv_unpin(&types, 2), 0);
+    ck_assert(all_untouched());
+}
+END_TEST
+
+/* Access byte in bits 47:40 (P, DPL, S, type), L in bit 53. */
+START_TEST(a_32_bit_guests_descriptors_are_of_dpl_1_and_above_and_never_64_bit_code)
+{
+    static const struct {
+        uint64_t given, becomes; /* 0: refused */
+    } cases[] = {
+        { 0x00CF9A000000FFFF, 0x00CFBB000000FFFF }, /* code: DPL 0 to 1 */
+        { 0x00CFB2000000FFFF, 0x00CFB3000000FFFF }, /* data of DPL 1, 2 and 3 stay */
+        { 0x00CFD2000000FFFF, 0x00CFD3000000FFFF },
+        { 0x00CFF2000000FFFF, 0x00CFF3000000FFFF },
+        { 0x00AF9A000000FFFF, 0 }, /* 64-bit code, at any DPL, conforming too */
+        { 0x00AFFA000000FFFF, 0 },
+        { 0x00AFFE000000FFFF, 0 },
+        { 0x00AF92000000FFFF, 0x00AFB3000000FFFF }, /* in data the bit means nothing */
+        { 0x0000890000000067, 0 }, /* TSS, call gate */
+        { 0x0000EC0000080000, 0 },
+        { 0x00AF1A000000FFFF, 0x00AF1A000000FFFF }, /* not present: anything */
+    };
+
+    setup();
+    types.narrow = true;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t descriptor = cases[i].given;
+
+        ck_assert_msg(pv_descriptor_check(&types, &descriptor) == (cases[i].becomes != 0), "case %u", i);
+        if (cases[i].becomes)
+            ck_assert_uint_eq(descriptor, cases[i].becomes);
+    }
+}
+END_TEST
+
 START_TEST(counts_do_not_wrap)
 {
     setup();
@@ -348,6 +402,8 @@ UNIT_TESTS("hv pv types", a_tree_is_typed_by_its_pin_and_freed_by_the_unpin,
            a_loop_of_tables_is_refused, a_frame_is_a_table_or_mapped_writable_and_never_both,
            an_entry_that_is_replaced_gives_up_what_it_led_to, hv_slots_of_an_l4_cannot_be_written,
            accessed_and_dirty_stay_only_if_asked, memory_that_is_no_table_takes_any_value,
-           descriptors_are_made_accessed_and_dpl_3_and_gates_are_refused, counts_do_not_wrap,
+           descriptors_are_made_accessed_and_dpl_3_and_gates_are_refused,
+           a_32_bit_guests_u_bits_are_its_own_and_its_l3_gets_rights,
+           a_32_bit_guests_descriptors_are_of_dpl_1_and_above_and_never_64_bit_code, counts_do_not_wrap,
            a_pin_is_one_and_only_its_owner_unpins, any_order_of_requests_keeps_the_counts,
            a_machine_check_interrupts_an_nmi_and_not_the_other_way_round)
