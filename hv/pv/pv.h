@@ -37,6 +37,7 @@ struct pv_counts {
     uint64_t system_calls;           /* user code's */
     uint64_t int_n;                  /* of the #GPs: INT n */
     uint64_t bounced[32];            /* exceptions given to the kernel */
+    uint64_t refused[32];            /* what loading its selectors, CS, SS, RIP raised */
     uint64_t upcalls, failsafes;     /* callbacks */
     uint64_t emulated;               /* privileged instructions carried out for it */
 };

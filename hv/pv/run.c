@@ -86,7 +86,7 @@ void pv_run(struct pv_vcpu *vcpu)
     descriptors_use_pv(true);
     pv_enter(vcpu, pv_root(vcpu));
     vcpu->cr2 = cr2_read();
-    if (vcpu->frame.vector != PV_VECTOR_NOT_ENTERED) /* else what was to be loaded stays */
+    if (!(vcpu->frame.vector & PV_VECTOR_NOT_ENTERED)) /* else what was to be loaded stays */
         store_segments(vcpu);
     descriptors_reload(&core->tables);
     msr_write(MSR_GS_BASE, (uintptr_t)core);

@@ -130,6 +130,7 @@ static enum exit_result not_entered(struct vcpu *vcpu)
     struct pv_vcpu *pv = vcpu->pv;
 
     pv->counts.failsafes++;
+    pv->counts.refused[pv->frame.vector % EXCEPTIONS]++;
     if (!pv_bounce_callback(pv, shared_info_vcpu(vcpu), CALLBACKTYPE_FAILSAFE))
         return pv_crash(vcpu, "a segment that cannot be loaded, and no failsafe callback");
     pv->ds = pv->es = pv->fs = pv->gs = 0;
@@ -145,9 +146,9 @@ static enum exit_result handle(struct vcpu *vcpu)
         return vcpu->pv->kernel ? pv_hypercall(vcpu) : system_call(vcpu, CALLBACKTYPE_SYSCALL);
     case PV_VECTOR_SYSCALL32:
         return vcpu->pv->kernel ? pv_trap(vcpu, EXC_UD, false, 0) : system_call(vcpu, CALLBACKTYPE_SYSCALL32);
-    case PV_VECTOR_NOT_ENTERED:
-        return not_entered(vcpu);
     default:
+        if (vector & PV_VECTOR_NOT_ENTERED)
+            return not_entered(vcpu);
         if (vector < EXCEPTIONS)
             return exception(vcpu, (unsigned)vector);
         vcpu->pv->counts.interrupts++;

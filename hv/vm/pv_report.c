@@ -12,9 +12,9 @@ void pv_report(const struct vcpu *vcpu)
                   (unsigned long)c->system_calls, (unsigned long)c->int_n, (unsigned long)c->upcalls,
                   (unsigned long)c->failsafes, (unsigned long)c->emulated);
     for (unsigned i = 0; i < 32; i++)
-        if (c->traps[i] || c->bounced[i])
-            console_print("pv_trap guest=%s vcpu=%u vector=%u count=%lu bounced=%lu", guest, vcpu->id, i,
-                          (unsigned long)c->traps[i], (unsigned long)c->bounced[i]);
+        if (c->traps[i] || c->bounced[i] || c->refused[i])
+            console_print("pv_trap guest=%s vcpu=%u vector=%u count=%lu bounced=%lu refused=%lu", guest, vcpu->id, i,
+                          (unsigned long)c->traps[i], (unsigned long)c->bounced[i], (unsigned long)c->refused[i]);
     for (unsigned i = 0; i < HYPERCALL_COUNT; i++)
         if (c->hypercalls[i])
             console_print("pv_hypercall guest=%s vcpu=%u number=%u count=%lu", guest, vcpu->id, i,

@@ -196,11 +196,14 @@ not_entered:
         cmpq %rax, PV_FRAME_RIP(%rsp)
         ja mistake_of_hv
         movq PV_FRAME_ERROR(%rsp), %rbx
+        movq PV_FRAME_VECTOR(%rsp), %rcx
         jmp 4f
 3:      movq PV_FRAME_ERROR(%rsp), %rbx /* GS was the guest's; its registers are in its frame still */
+        movq PV_FRAME_VECTOR(%rsp), %rcx
         swapgs
 4:      movq %gs:PERCORE_PV_FRAME, %rdi
-        movq $PV_VECTOR_NOT_ENTERED, PV_FRAME_VECTOR(%rdi)
+        orq $PV_VECTOR_NOT_ENTERED, %rcx
+        movq %rcx, PV_FRAME_VECTOR(%rdi)
         movq %rbx, PV_FRAME_ERROR(%rdi)
         jmp leave
 

@@ -39,6 +39,6 @@
 /* "Vectors" of what is no interrupt. */
 #define PV_VECTOR_SYSCALL 0x100
 #define PV_VECTOR_SYSCALL32 0x101
-#define PV_VECTOR_NOT_ENTERED 0x102 /* a selector that the guest asked for, or CS, SS or RIP, cannot be loaded */
+#define PV_VECTOR_NOT_ENTERED 0x200 /* or: a selector that the guest asked for, or CS, SS or RIP, has raised this */
 
 #endif

@@ -5,12 +5,6 @@
  */
 #include "workloads/pv64/kernel.h"
 
-void pv_second(unsigned id);
-void pv_second(unsigned id)
-{
-    (void)id;
-}
-
 /* The frame of hypercall iret at RSP, and the hypercall itself. */
 static void return_to(uint64_t rip, uint64_t cs, uint64_t ss, uint64_t rsp)
 {

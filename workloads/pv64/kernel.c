@@ -236,6 +236,11 @@ int64_t extended(uint32_t command, uint64_t arg1, uint64_t arg2)
 
 /* ---------------------------------------------------------------------------------------------------------- */
 
+__attribute__((weak)) void pv_second(unsigned id)
+{
+    guest_fail("vCPU %u has nothing to do", id);
+}
+
 void pv_begin(struct pv_start_info *info)
 {
     start = info;

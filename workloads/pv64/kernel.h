@@ -46,6 +46,8 @@ static inline int64_t call5(unsigned number, uint64_t a, uint64_t b, uint64_t c,
 
 /* The program; by itself it ends with guest_exit(0). */
 void pv_main(void);
+/* A second vCPU's, if the program starts one. */
+void pv_second(unsigned id);
 
 /* ---- Traps ----------------------------------------------------------------------------------------------- */
 

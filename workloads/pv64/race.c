@@ -40,7 +40,6 @@ static void change_entries(uint64_t seed)
     }
 }
 
-void pv_second(unsigned id);
 void pv_second(unsigned id)
 {
     uint64_t value = 0;

@@ -10,12 +10,6 @@
 #define RESERVED_ENTRIES 16
 #define FORBIDDEN_PS PTE_PS
 
-void pv_second(unsigned id);
-void pv_second(unsigned id)
-{
-    (void)id;
-}
-
 static uint64_t *l4(void)
 {
     return (uint64_t *)start->pt_base;

@@ -326,7 +326,6 @@ static void test_nmi(void)
 
 /* ---- A second vCPU --------------------------------------------------------------------------------------- */
 
-void pv_second(unsigned id);
 void pv_second(unsigned id)
 {
     uint64_t gs;
