@@ -17,6 +17,7 @@
 #define LAPIC_TIMER_INITIAL 0x380
 #define LAPIC_TIMER_CURRENT 0x390
 #define LAPIC_TIMER_DIVIDE 0x3E0
+#define LAPIC_EXTENDED_LVT 0x500
 #define SVR_ENABLE 0x100
 #define LVT_MASKED 0x10000
 #define DIVIDE_BY_16 0x3
@@ -147,4 +148,9 @@ void lapic_send_fixed(uint32_t apic_id, uint8_t vector)
 void lapic_send_self(uint8_t vector)
 {
     lapic_write(LAPIC_ICR_LOW, ICR_SELF | ICR_ASSERT | vector);
+}
+
+void lapic_set_extended(uint8_t vector)
+{
+    lapic_write(LAPIC_EXTENDED_LVT, vector);
 }

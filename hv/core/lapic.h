@@ -11,6 +11,8 @@ void lapic_silence_8259(void);
 void lapic_init(void);
 uint32_t lapic_id(void);
 void lapic_eoi(void);
+/* Entry 0 of the extended LVT (BKDG10 APIC500): a fixed interrupt of this vector, not masked. */
+void lapic_set_extended(uint8_t vector);
 /* One timer interrupt after `count` ticks of the divided clock; 0 stops. */
 void lapic_timer_once(uint32_t count);
 /* Ticks of the divided clock, and of the TSC, in 1 ms, measured against the PIT. Boot core only. */

@@ -43,6 +43,10 @@ void trap_handle(struct trap_frame *frame)
         core->timer_due = true;
         lapic_eoi();
         return;
+    case VECTOR_THRESHOLD:
+        core->threshold_due = core->machine_check_due = true;
+        lapic_eoi();
+        return;
     case EXC_MC:
         if (machine_check) {
             machine_check(frame);

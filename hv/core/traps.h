@@ -9,6 +9,7 @@
 #define VECTOR_FLUSH 0xF2 /* only to end a guest's run: svm_flush */
 #define VECTOR_UART 0xF3
 #define VECTOR_LINK 0xF4
+#define VECTOR_THRESHOLD 0xF5 /* of machine check: the extended LVT */
 #define VECTOR_SPURIOUS 0xFF
 
 void trap_handle(struct trap_frame *frame);

@@ -26,6 +26,7 @@
 #define NB_CONFIG 0x44 /* F3x44 */
 #define NB_MCA_TO_MASTER (1u << 27)
 
+static unsigned block_threshold;
 static struct mca_interposed interposed[CORES_MAX]; /* each core's own */
 
 static bool is_family_10h(void)
@@ -66,10 +67,11 @@ static unsigned place_in_node(void)
     return place;
 }
 
-bool mca_banks_begin(void)
+bool mca_banks_begin(unsigned threshold)
 {
     uint32_t features = cpuid(1, 0).edx;
 
+    block_threshold = threshold;
     if (!(features & CPUID_EDX_MCE) || !(features & CPUID_EDX_MCA))
         return false;
     if (msr_read(MSR_MCG_CAP) & MCG_CAP_CTL_P)
@@ -81,7 +83,7 @@ bool mca_banks_begin(void)
     if (bank_count() > MCA_BANK_NB && is_family_10h())
         report_to_source(percore_self()->node);
     if (bank_count() > MCA_BANK_NB)
-        msr_write(MSR_MC_MISC(MCA_BANK_NB), mca_block_restart(msr_read(MSR_MC_MISC(MCA_BANK_NB))));
+        msr_write(MSR_MC_MISC(MCA_BANK_NB), mca_block_restart(msr_read(MSR_MC_MISC(MCA_BANK_NB)), threshold));
     cr4_write(cr4_read() | CR4_MCE);
     return true;
 }
@@ -154,12 +156,12 @@ unsigned mca_banks_counted(void)
     uint64_t misc;
     unsigned counted;
 
-    if (bank_count() <= MCA_BANK_NB)
+    if (bank_count() <= MCA_BANK_NB || place_in_node() != 0)
         return 0;
     misc = msr_read(MSR_MC_MISC(MCA_BANK_NB));
-    counted = mca_block_count(misc);
+    counted = mca_block_count(misc, block_threshold);
     if (counted)
-        msr_write(MSR_MC_MISC(MCA_BANK_NB), mca_block_restart(misc));
+        msr_write(MSR_MC_MISC(MCA_BANK_NB), mca_block_restart(misc, block_threshold));
     return counted;
 }
 

@@ -7,9 +7,9 @@
 
 /*
  * False: the processor has no machine-check architecture. Everything on but sync flooding, statuses cleared,
- * CR4.MCE set.
+ * CR4.MCE set. After `threshold` errors of DRAM the node's cores get an interrupt by extended LVT entry 0; 0: never.
  */
-bool mca_banks_begin(void);
+bool mca_banks_begin(unsigned threshold);
 /*
  * What the banks hold into error->bank, mcg_status and extra; what was read is cleared. Of corrected errors alone if
  * `corrected` (a poll: an uncorrected one is its #MC's business); misc and ctrl2 as they are. MCIP stays.

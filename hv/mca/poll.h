@@ -24,9 +24,17 @@ uint32_t mca_poll_next(struct mca_poll *poll, unsigned adjust);
  * bank.
  */
 unsigned mca_poll_adjust(unsigned cores_that_found, unsigned hardware_count);
-/* Errors that a block of threshold counters has counted; 0 also if it does not count, or firmware keeps it. */
-unsigned mca_block_count(uint64_t misc);
-/* The block with its counter at 0 and counting, no interrupt; or as it was, if it cannot be used. */
-uint64_t mca_block_restart(uint64_t misc);
+/*
+ * Errors that a block of threshold counters has counted since it was restarted with this threshold; 0 also if it does
+ * not count, or firmware keeps it.
+ */
+unsigned mca_block_count(uint64_t misc, unsigned threshold);
+/*
+ * The block counting anew: an interrupt by the APIC's extended LVT entry 0 after `threshold` errors (1 to
+ * MCA_THRESHOLD_MAX),
+ * 0: none. As it was, if it cannot be used.
+ */
+#define MCA_THRESHOLD_MAX 0xFFEu
+uint64_t mca_block_restart(uint64_t misc, unsigned threshold);
 
 #endif

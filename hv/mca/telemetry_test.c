@@ -37,13 +37,18 @@ START_TEST(what_the_threshold_counter_counted_adds_all_but_one)
     ck_assert_uint_eq(mca_poll_adjust(1, 0), 1);
     ck_assert_uint_eq(mca_poll_adjust(1, 1), 1);
     ck_assert_uint_eq(mca_poll_adjust(2, 7), 8);
-    ck_assert_uint_eq(mca_block_count(counting | 7ull << 32), 7);
-    ck_assert_uint_eq(mca_block_count((counting & ~(1ull << 51)) | 7ull << 32), 0); /* not counting */
-    ck_assert_uint_eq(mca_block_count(counting | 1ull << 61 | 7ull << 32), 0);      /* firmware's */
-    ck_assert_uint_eq(mca_block_count((counting & ~(1ull << 62)) | 7ull << 32), 0);
-    ck_assert_uint_eq(mca_block_count((counting & ~(1ull << 63)) | 7ull << 32), 0);
-    ck_assert(mca_block_restart(counting | 1ull << 48 | 7ull << 32 | 1ull << 24) == (counting | 1ull << 24));
-    ck_assert(mca_block_restart(1ull << 61 | counting | 9ull << 32) == (1ull << 61 | counting | 9ull << 32));
+    ck_assert_uint_eq(mca_block_count(counting | 7ull << 32, 0), 7);
+    ck_assert_uint_eq(mca_block_count((counting & ~(1ull << 51)) | 7ull << 32, 0), 0); /* not counting */
+    ck_assert_uint_eq(mca_block_count(counting | 1ull << 61 | 7ull << 32, 0), 0);      /* firmware's */
+    ck_assert_uint_eq(mca_block_count((counting & ~(1ull << 62)) | 7ull << 32, 0), 0);
+    ck_assert_uint_eq(mca_block_count((counting & ~(1ull << 63)) | 7ull << 32, 0), 0);
+    ck_assert(mca_block_restart(counting | 3ull << 49 | 1ull << 48 | 7ull << 32 | 1ull << 24, 0) ==
+              (counting | 1ull << 24));
+    ck_assert(mca_block_restart(1ull << 61 | counting | 9ull << 32, 0) == (1ull << 61 | counting | 9ull << 32));
+    /* BKDG10 MSR0000_0413: preload FFFh - N; interrupt type 1, APIC; LVT offset 0 */
+    ck_assert(mca_block_restart(counting | 5ull << 52, 10) == (counting | 1ull << 49 | 0xFF5ull << 32));
+    ck_assert_uint_eq(mca_block_count(counting | 0xFF8ull << 32, 10), 3);
+    ck_assert_uint_eq(mca_block_count(counting | 0xFFFull << 32, 10), 10);
 }
 END_TEST
 

@@ -31,6 +31,7 @@ struct mca_panic_record mca_panic_record;
 static struct lock ring_lock;
 static unsigned ring_version = 1;
 static bool enabled, heals_without_dom0;
+static unsigned threshold; /* errors of DRAM until an interrupt, 0: never */
 
 /* Written in #MC context, read by the same core's loop. */
 static struct {
@@ -80,6 +81,8 @@ static void find_owners(struct mca_error *error)
 
         if (mca_has_frame(bank->number, bank->status))
             frame_owner_find(bank->addr, &owner);
+        if (owner.kind == MCA_OWNER_DOMU && owner.guest->outcome != GUEST_RUNS)
+            owner = (struct frame_owner){ .kind = MCA_OWNER_FREE }; /* it has ended: nobody is hurt any more */
         bank->owner = owner.kind;
         bank->domid = owner.guest ? owner.guest->domid : MCA_NO_DOMAIN;
         bank->gpa = owner.gpa;
@@ -264,7 +267,7 @@ static void heal(struct handling *h)
         return;
     if (h->verdict.bank->owner != MCA_OWNER_NONE) {
         frame_owner_find(h->verdict.bank->addr, &h->owner);
-        content = h->owner.content;
+        content = h->verdict.bank->owner == MCA_OWNER_FREE ? MCA_HOLDS_NOTHING : h->owner.content;
     }
     h->heal = mca_heal_choose(h->verdict.first == MCA_I4 ? MCA_HOLDS_OTHER : content, mca_is_final(h->error));
     h->inputs.healed = h->heal->success && machine_check_heal(h->heal, &h->owner, h->verdict.bank->addr);
@@ -426,6 +429,11 @@ bool machine_check_init(const char *options)
                              milliseconds(options, "mce_poll_min_ms", MCA_POLL_MIN_MS),
                              milliseconds(options, "mce_poll_max_ms", MCA_POLL_MAX_MS) };
 
+    bool bad = false;
+
+    threshold = (unsigned)option_size(options, "mce_threshold", 0, &bad);
+    if (bad || threshold > MCA_THRESHOLD_MAX)
+        panic("mce_threshold= wants a number of errors, at most %u", MCA_THRESHOLD_MAX);
     enabled = option_flag(options, "mce", true);
     heals_without_dom0 = option_flag(options, "mce_heal_without_dom0", false);
     machine_check_case_init(milliseconds(options, "mce_dom0_deadline_ms", DEADLINE_MS));
@@ -441,7 +449,9 @@ void machine_check_core_begin(void)
 {
     if (!enabled)
         return;
-    if (!mca_banks_begin())
+    if (threshold)
+        lapic_set_extended(VECTOR_THRESHOLD);
+    if (!mca_banks_begin(threshold))
         return;
     if (percore_self()->index == 0)
         machine_check_poll_begin();

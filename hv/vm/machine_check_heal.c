@@ -39,7 +39,7 @@ bool machine_check_heal(const struct mca_heal_row *row, const struct frame_owner
 {
     switch (row->heal) {
     case MCA_H1:
-        return memory_offline(spa, true) & PAGE_OFFLINED;
+        return memory_offline(spa, true); /* at once, or when a domain that has ended is destroyed */
     case MCA_H2:
         return rebuild(owner, spa);
     case MCA_H4:

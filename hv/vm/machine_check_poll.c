@@ -51,11 +51,26 @@ static void finish(void)
         console_print("mca poll found=%u counted=%u period_ms=%u", found, counted, period.period_ms);
 }
 
+/* So many errors of DRAM that waiting for the next poll is not wanted. */
+static void answer_threshold(struct percore *core)
+{
+    struct mca_error error;
+
+    core->threshold_due = false;
+    text_zero(&error, sizeof(error));
+    mca_banks_collect(&error, true);
+    mca_banks_counted(); /* begins anew */
+    if (error.count)
+        machine_check_found_by_poll(&error, MCA_VIA_THRESHOLD);
+}
+
 void machine_check_poll_run(struct percore *core)
 {
     struct mca_error error;
     unsigned now = __atomic_load_n(&called, __ATOMIC_ACQUIRE);
 
+    if (core->threshold_due)
+        answer_threshold(core);
     if (answered[core->index] == now)
         return;
     answered[core->index] = now;

@@ -199,3 +199,17 @@ for _, bad in ipairs(healed) do
 end
 run{ limit = "200ms", until = { stop = "exit" } }
 says(from, "guest name=victim outcome=finished", "the guest sums to its end")
+
+-- ---- The threshold interrupt: the third error of DRAM is told at once, the poll being 15 s away.
+machine{ nodes = 2, cores = 2, memory = "1G" }
+boot{ kernel = "hv.elf", append = "mce_threshold=3", modules = { "mcaguest.elf name=victim memory=32M cpus=1" } }
+run("5ms")
+from = #uart{}
+for i = 1, 3 do
+    inject{ error = "DRAM ECC corrected", core = 2, address = 0x3F000000 + 0x1000 * i }
+    run("500us")
+    expect(since(from):find("via=threshold") ~= nil, { equals = i == 3, name = "error " .. i })
+end
+says(from, "kind=CE via=threshold core=2 .- bank=4 status=d4%x+ addr=000000003f003000", "node 1's first core has the last one, OVER")
+expect(counter("node[1].threshold.counted{block=DRAM}"), { equals = 3, name = "the model counted three" })
+expect(counter("node[1].threshold.interrupts{block=DRAM}"), { equals = 1, name = "and interrupted once" })
