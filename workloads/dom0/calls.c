@@ -7,13 +7,12 @@
 #include "workloads/lib/guest.h"
 #include "workloads/lib/instructions.h"
 
-static struct shared_info_64 shared __attribute__((aligned(0x1000)));
-static uint8_t rest_of_shared_page[0x1000 - sizeof(struct shared_info_64)] __attribute__((used));
+static struct shared_info_64 *shared;
 static uint32_t console_port, domain_port;
 
 static int64_t call(uintptr_t number, uintptr_t a, uintptr_t b, uintptr_t c)
 {
-    return hypercall3(number, a, b, c);
+    return guest_hypercall(number, a, b, c);
 }
 
 uint32_t calls_bind(uint32_t virq)
@@ -27,10 +26,8 @@ uint32_t calls_bind(uint32_t virq)
 
 void calls_begin(void)
 {
-    struct memory_add_to_physmap_64 op = { .domid = DOMID_SELF, .space = PHYSMAP_SHARED_INFO,
-                                           .gpfn = (uintptr_t)&shared >> 12 };
-
-    if (call(HYPERCALL_MEMORY_OP, MEMORY_ADD_TO_PHYSMAP, (uintptr_t)&op, 0))
+    shared = guest_shared_page();
+    if (!shared)
         guest_fail("dom0: no shared page");
     console_port = calls_bind(VIRQ_CONSOLE);
     domain_port = calls_bind(VIRQ_DOM_EXC);
@@ -39,7 +36,7 @@ void calls_begin(void)
 /* A pending bit is taken before what it announces is looked at, so that nothing is missed. */
 static void take(uint32_t port)
 {
-    __atomic_fetch_and(&shared.evtchn_pending[port / 64], ~(1ull << port % 64), __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&shared->evtchn_pending[port / 64], ~(1ull << port % 64), __ATOMIC_SEQ_CST);
 }
 
 void calls_close(uint32_t port)
@@ -51,7 +48,7 @@ void calls_close(uint32_t port)
 
 bool calls_came(uint32_t port)
 {
-    bool came = port && (__atomic_load_n(&shared.evtchn_pending[port / 64], __ATOMIC_SEQ_CST) >> port % 64 & 1);
+    bool came = port && (__atomic_load_n(&shared->evtchn_pending[port / 64], __ATOMIC_SEQ_CST) >> port % 64 & 1);
 
     if (came)
         take(port);

@@ -9,6 +9,10 @@
 
 #include "hv/abi/control.h"
 
+/* As this kind of guest does them: hvm.c, or workloads/pv64/dom0.c. NULL: there is no shared page. */
+intptr_t guest_hypercall(uintptr_t number, uintptr_t a, uintptr_t b, uintptr_t c);
+void *guest_shared_page(void);
+
 /* The shared page mapped, VIRQ_CONSOLE and VIRQ_DOM_EXC bound; ends the program if that fails. */
 void calls_begin(void);
 /* An event channel of a virtual interrupt; ends the program if there is none. And away with it. */

@@ -22,7 +22,7 @@ static int64_t go(uint32_t command)
 {
     call.command = command;
     call.interface_version = MCA_INTERFACE_V2;
-    return hypercall3(HYPERCALL_MCA, (uintptr_t)&call, 0, 0);
+    return mca_hypercall(&call);
 }
 
 /* The registers say so to the next handler or poll of the core; an uncorrected one raises #MC there. */

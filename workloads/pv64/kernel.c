@@ -18,6 +18,7 @@ volatile uint64_t fixup_from, fixup_to, fixup_count;
 volatile uint64_t trap_resume, events_seen, nmis_seen;
 void (*volatile on_event)(void);
 void (*volatile on_nmi)(void);
+bool guest_under_hv;
 void (*volatile on_machine_check)(void);
 uint64_t (*volatile on_syscall)(uint64_t number, uint64_t a, uint64_t b);
 const char *guest_options = "";

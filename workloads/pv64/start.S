@@ -17,6 +17,7 @@
         .globl pv_start
 pv_start:
         cld
+        movq $main_stack_end, %rsp      /* the builder's has one page */
         movq %rsi, %rdi
         xorl %ebp, %ebp
         call pv_begin
@@ -183,6 +184,8 @@ failsafe_selectors: .skip 32
 failsafe_count:     .skip 8
 user_return_stack:  .skip 8
         .balign 16
+        .skip 0x8000
+main_stack_end:
         .skip 0x4000
 kernel_stack_end:
         .skip 0x4000
