@@ -23,6 +23,7 @@ struct stay {
     bool quick;        /* quick instructions may be run: what exec/quick.h wants is so */
     struct native_map *map;
     struct native_slot *slots;
+    struct block *left; /* the last block of a page that has been left for another; NULL: none */
 };
 
 static void tell_fetches(struct core *core, struct stay *stay)
@@ -289,8 +290,10 @@ static bool run_page_quick(struct core *core, struct stay *stay, struct block *b
             break;
         }
         at = core->rip - stay->page;
-        if (at >= PAGE_BYTES)
+        if (at >= PAGE_BYTES) {
+            stay->left = block;
             break;
+        }
         block = successor(core, block, stay, page_key | at);
         if (!block)
             break;
@@ -321,14 +324,30 @@ static inline void stay_begin(struct stay *stay, const struct core *core, gva_t 
     stay->rip_mask = wide ? UINT64_MAX : UINT32_MAX;
     stay->cs_base = wide ? 0 : core->seg[SEG_CS].base;
     stay->fetches = 0;
+    stay->left = NULL;
     stay->mode_key = block_mode_key(core_decode_mode(core));
     stay->quick = wide && !(core->efer & EFER_LMSLE) && !core->data_breakpoints;
     stay->map = (struct native_map *)core->mmu;
     stay->slots = stay->map->slot[(core->access & MMU_USER) != 0];
 }
 
+/* As block_find; `left`, the block that led here, remembers the answer in place of an elsewhere in its own page. */
+static inline struct block *find_from(struct core *core, struct block *left, spa_t spa)
+{
+    struct decode_mode mode = core_decode_mode(core);
+    struct block *block = left ? left->next[1] : NULL;
+
+    if (block && block_is(block, spa, block_mode_key(mode)))
+        return block;
+    block = block_find(core->blocks, spa, mode);
+    if (left)
+        left->next[1] = block;
+    return block;
+}
+
 /* The block at rIP after one ITLB lookup, and where that is; else NULL and what the lookup came to. */
-static inline struct block *enter_block(struct core *core, gva_t *linear, spa_t *spa, enum outcome *outcome)
+static inline struct block *enter_block(struct core *core, struct block *left, gva_t *linear, spa_t *spa,
+                                        enum outcome *outcome)
 {
     struct block *block;
 
@@ -337,7 +356,7 @@ static inline struct block *enter_block(struct core *core, gva_t *linear, spa_t 
         *outcome = fetch_translate(core, *linear, spa);
     if (*outcome != OUTCOME_NEXT || (core->smm.windows && smm_hides(core, *spa)))
         return NULL;
-    block = block_find(core->blocks, *spa, core_decode_mode(core));
+    block = find_from(core, left, *spa);
     return block && block_inside_segment(core, block) ? block : NULL;
 }
 
@@ -346,7 +365,7 @@ void fast_step(struct core *core)
     gva_t linear;
     spa_t spa = 0;
     enum outcome outcome;
-    struct block *block = enter_block(core, &linear, &spa, &outcome);
+    struct block *block = enter_block(core, NULL, &linear, &spa, &outcome);
 
     if (block)
         execute_fetched(core, &block->insn[0], outcome);
@@ -356,14 +375,14 @@ void fast_step(struct core *core)
 
 void fast_run(struct core *core)
 {
-    struct stay stay;
+    struct stay stay = { .left = NULL };
     bool more = true;
 
     while (more) {
         gva_t linear;
         spa_t spa = 0;
         enum outcome outcome;
-        struct block *block = enter_block(core, &linear, &spa, &outcome);
+        struct block *block = enter_block(core, stay.left, &linear, &spa, &outcome);
 
         if (block) {
             stay_begin(&stay, core, linear, spa);
