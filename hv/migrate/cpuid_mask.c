@@ -65,3 +65,18 @@ enum cpuid_mask_choice cpuid_mask_choose(const char *options, struct cpuid_mask 
     *chosen = *named;
     return CPUID_MASK_CHOSEN;
 }
+
+#define FAMILY_0F 0x0F
+#define MODELS_BEFORE_D 0x10u /* extended model 0: revisions up to CG */
+#define STEPPING_REVISION_C 8u
+
+const char *cpuid_mask_refused(uint32_t signature)
+{
+    unsigned family = (signature >> 8 & 0xF) + (signature >> 20 & 0xFF);
+    unsigned model = (signature >> 4 & 0xF) | (signature >> 12 & 0xF0);
+
+    if (family < FAMILY_0F ||
+        (family == FAMILY_0F && model < MODELS_BEFORE_D && (signature & 0xF) < STEPPING_REVISION_C))
+        return "this processor's CPUID cannot be masked (0Fh revision C and later can)";
+    return NULL;
+}

@@ -21,6 +21,9 @@ struct cpuid_mask {
 #define CPUID_MASKS 8
 extern const struct cpuid_mask cpuid_masks[CPUID_MASKS];
 
+/* Whether a processor of this CPUID 1 EAX has the override MSRs. NULL: it has, or why not, one line. */
+const char *cpuid_mask_refused(uint32_t signature);
+
 /* NULL: no such name. */
 const struct cpuid_mask *cpuid_mask_find(const char *name);
 

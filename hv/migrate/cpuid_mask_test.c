@@ -84,6 +84,19 @@ START_TEST(missing_bits_have_names_and_a_long_list_ends_in_dots)
 }
 END_TEST
 
-UNIT_TESTS("hv cpuid masks", each_mask_is_the_one_before_and_what_is_added, both_spellings_choose_by_name,
+/* Signatures of published parts: SH7-B3, SH7-C0, CG, D4, F2, and Family 10h B3. */
+START_TEST(revisions_before_c_cannot_be_masked)
+{
+    static const uint32_t later[] = { 0xF58, 0xF5A, 0x10F50, 0x40F13, 0x100F23 };
+
+    ck_assert_ptr_nonnull(cpuid_mask_refused(0xF51));
+    ck_assert_ptr_nonnull(cpuid_mask_refused(0x6FB)); /* not AMD's Family 0Fh at all */
+    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+        ck_assert_ptr_null(cpuid_mask_refused(later[i]));
+}
+END_TEST
+
+UNIT_TESTS("hv cpuid masks", revisions_before_c_cannot_be_masked,
+           each_mask_is_the_one_before_and_what_is_added, both_spellings_choose_by_name,
            one_word_takes_the_name_s_place_and_the_others_are_all_ones,
            missing_bits_have_names_and_a_long_list_ends_in_dots)

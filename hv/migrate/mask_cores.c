@@ -3,29 +3,25 @@
 
 #include <stddef.h>
 
+#include "hv/migrate/cpuid_mask.h"
 #include "hv/x86/cpu.h"
 
 #define MSR_CPUID_FEATURES 0xC0011004
 #define MSR_CPUID_EXT_FEATURES 0xC0011005
-#define FAMILY_0F 0x0F
-#define FAMILY_10 0x10
-#define MODELS_BEFORE_D 0x10u      /* extended model 0: revisions up to CG */
-#define STEPPING_REVISION_C 8u
 
 static struct cpu_features hardware;
 static uint64_t wanted_1, wanted_81; /* what the MSRs are to hold */
 static unsigned generation;          /* atomic; 0: nothing was set yet */
 
-/* 0Fh has these MSRs since revision C, behind a password in EDI that later families ignore. */
+/* Behind a password in EDI, which later families ignore. */
 const char *mask_cores_init(void)
 {
-    uint32_t eax = cpuid(1, 0).eax;
-    unsigned family = (eax >> 8 & 0xF) + (eax >> 20 & 0xFF), model = (eax >> 4 & 0xF) | (eax >> 12 & 0xF0);
+    const char *refused = cpuid_mask_refused(cpuid(1, 0).eax);
     uint64_t one, extended;
 
     hardware = mask_cores_reported();
-    if (family < FAMILY_0F || (family == FAMILY_0F && model < MODELS_BEFORE_D && (eax & 0xF) < STEPPING_REVISION_C))
-        return "this processor's CPUID cannot be masked (0Fh revision C and later can)";
+    if (refused)
+        return refused;
     one = msr_read_keyed(MSR_CPUID_FEATURES);
     extended = msr_read_keyed(MSR_CPUID_EXT_FEATURES);
     hardware = (struct cpu_features){ (uint32_t)(one >> 32), (uint32_t)one, (uint32_t)(extended >> 32),

@@ -39,6 +39,7 @@ struct cpu_model {
     unsigned mhz;              /* P0 core frequency = TSC rate */
     bool nrip;                 /* VMCB nRIP is written */
     bool skinit, pause_filter, node_id_msr;
+    bool no_cpuid_override;    /* Family 0Fh before revision C: no MSRC001_1004 and MSRC001_1005 */
     bool family_0f;            /* Family 0Fh: what Family 10h brought is not there */
     uint32_t absent;           /* a bit for each enum isa_feature that it does not have */
     bool nested_paging;        /* CPUID 8000_000A EDX[0]; without it VMCB 090 means nothing */

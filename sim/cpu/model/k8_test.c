@@ -103,6 +103,25 @@ START_TEST(without_abm_lzcnt_is_bsr)
 }
 END_TEST
 
+START_TEST(before_revision_c_there_are_no_override_msrs)
+{
+    for (uint32_t msr = 0xC0011004; msr <= 0xC0011005; msr++) {
+        struct board *board = board_new("k8-b", 1, false);
+        struct core *core = board->core[0];
+
+        board_enter_long(board, 0, CODE);
+        core_firmware(core, true);
+        board_put(board, CODE, 0x0F, 0x32); /* rdmsr */
+        core->gpr[RCX] = msr;
+        core->gpr[RDI] = 0x9C5A203A;
+        core_step(core);
+        ck_assert_uint_eq(core->count->exceptions[EXC_GP], 1);
+        ck_assert_uint_eq(cpuid_read(core, 1).eax, 0xF51);
+        board_free(board);
+    }
+}
+END_TEST
+
 START_TEST(the_override_msrs_want_the_password_in_edi)
 {
     EACH_REVISION {
@@ -249,7 +268,8 @@ START_TEST(frequency_and_voltage_change_by_fidvid)
 END_TEST
 
 UNIT_TESTS("Family 0Fh", the_feature_words_are_the_revisions, instructions_of_absent_features_are_undefined,
-           without_abm_lzcnt_is_bsr, the_override_msrs_want_the_password_in_edi, msrs_of_family_10h_are_not_there,
+           without_abm_lzcnt_is_bsr, the_override_msrs_want_the_password_in_edi,
+           before_revision_c_there_are_no_override_msrs, msrs_of_family_10h_are_not_there,
            a_1g_page_is_a_reserved_bit_fault, the_tlbs_are_the_k8_column,
            vmrun_knows_no_nested_paging_and_no_lbr_virtualization,
            frequency_and_voltage_change_by_fidvid)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct cpu_model *const models[] = { &model_10h_b3, &model_10h_c2, &model_10h_d0,
-                                              &model_k8_c, &model_k8_d, &model_k8_e, &model_k8_f, &model_k8_g };
+                                              &model_k8_b, &model_k8_c, &model_k8_d, &model_k8_e, &model_k8_f, &model_k8_g };
 
 const struct cpu_model *cpu_model_find(const char *name)
 {
@@ -18,7 +18,7 @@ const struct cpu_model *cpu_model_find(const char *name)
 const char *const *cpu_model_names(void)
 {
     static const char *const names[] = { "10h-b3", "10h-c2", "10h-d0",
-                                        "k8-c", "k8-d", "k8-e", "k8-f", "k8-g", NULL };
+                                        "k8-b", "k8-c", "k8-d", "k8-e", "k8-f", "k8-g", NULL };
 
     return names;
 }

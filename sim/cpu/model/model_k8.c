@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Family 0Fh (K8), revisions C to G: the migration partners of Family 10h. Feature words are those of the revision
+ * Family 0Fh (K8), revisions B to G: the migration partners of Family 10h from C on. Feature words are those of the revision
  * masks fam_0f_rev_c .. rev_g. The northbridge is platform's (northbridge_0f.c). deviation: physical addresses have
  * 48 bits in page tables although CPUID says 40; the L1 data TLB's eight entries for large pages are not apart.
  */
@@ -35,6 +35,7 @@
     { 0x80000008, 0x00003028, 0, 0, 0 }
 #define K8_SVM { 0x8000000A, 1, 0x40, 0, 0 } /* revision 1, 64 ASIDs, no features */
 
+static const struct cpuid_row leaves_b[] = { K8_LEAVES(0x00000F51, 0, 0x078BFBFF, 0, 0xE1D3FBFF, 0x0F) };
 static const struct cpuid_row leaves_c[] = { K8_LEAVES(0x00000F5A, 0, 0x078BFBFF, 0, 0xE1D3FBFF, 0x0F) };
 static const struct cpuid_row leaves_d[] = { K8_LEAVES(0x00010F50, 0, 0x078BFBFF, 1, 0xE3D3FBFF, 0x0F) };
 static const struct cpuid_row leaves_e[] = { K8_LEAVES(0x00020F12, 1, 0x178BFBFF, 3, 0xE3D3FBFF, 0x0F) };
@@ -52,6 +53,9 @@ static const struct cpuid_row leaves_g[] = { K8_LEAVES(0x00060FB1, 0x2001, 0x178
     "feature words: public CPUID masks of Family 0Fh revisions; signatures: published lists of K8 parts; TLBs: "  \
     "CPUID 8000_0005 and 8000_0006 of such parts. assumed: brand, clock, power leaf, page-walk cache, all cycles"
 
+/* Before the override MSRs. assumed: the feature words of revision C. */
+const struct cpu_model model_k8_b = { K8_MODEL("b", "AMD Opteron(tm) Processor 844", 0x00000F51, 1, 1800, LACKS_AS_C),
+                                      LEAVES(leaves_b), .no_cpuid_override = true, .evidence = EVIDENCE };
 const struct cpu_model model_k8_c = { K8_MODEL("c", "AMD Opteron(tm) Processor 848", 0x00000F5A, 1, 2200, LACKS_AS_C),
                                       LEAVES(leaves_c), .evidence = EVIDENCE };
 const struct cpu_model model_k8_d = { K8_MODEL("d", "AMD Opteron(tm) Processor 850", 0x00010F50, 1, 2400, LACKS_AS_D),

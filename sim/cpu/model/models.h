@@ -6,7 +6,7 @@
 #include "sim/cpu/cpu.h"
 
 extern const struct cpu_model model_10h_b3, model_10h_c2, model_10h_d0;
-extern const struct cpu_model model_k8_c, model_k8_d, model_k8_e, model_k8_f, model_k8_g;
+extern const struct cpu_model model_k8_b, model_k8_c, model_k8_d, model_k8_e, model_k8_f, model_k8_g;
 
 #define FULLY(entries) { (entries), 0 }
 #define WAYS(entries, ways) { (entries), (ways) }

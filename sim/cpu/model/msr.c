@@ -37,10 +37,17 @@ static const struct {
     { 0xC0011030, 0xC001103A, ISA_FEATURE_BASE },   /* IBS */
 };
 
+static bool is_cpuid_override(uint32_t msr)
+{
+    return msr == 0xC0011004 || msr == 0xC0011005;
+}
+
 static bool is_absent(const struct cpu_model *model, uint32_t msr)
 {
     if (!model->family_0f)
         return false;
+    if (model->no_cpuid_override && is_cpuid_override(msr))
+        return true;
     for (size_t i = 0; i < sizeof(not_in_0fh) / sizeof(not_in_0fh[0]); i++) {
         unsigned feature = not_in_0fh[i].feature;
 
@@ -52,7 +59,7 @@ static bool is_absent(const struct cpu_model *model, uint32_t msr)
 
 bool msr_needs_password(const struct core *core, uint32_t msr)
 {
-    return core->model->family_0f && (msr == 0xC0011004 || msr == 0xC0011005);
+    return core->model->family_0f && is_cpuid_override(msr);
 }
 
 /* A later bank does not hide an earlier one. */

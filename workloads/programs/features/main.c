@@ -3,10 +3,12 @@
  * features: what CPUID says about the processor's features, at CPL 0 and at CPL 3, on the bare machine or under hv; and
  * whether guests that have seen certain features can go on here.
  *
+ *     override       read the CPUID override MSRs, with and without Family 0Fh's password, and what hv says of them
  *     popcnt         execute POPCNT, whatever CPUID says of it
  *     guest0=A,B,C,D guest1= ...   1.ECX, 1.EDX, 8000_0001.ECX, 8000_0001.EDX that a guest has seen, hexadecimal
  */
-#include "hv/migrate/features.h"
+#include "hv/migrate/cpuid_mask.h"
+#include "workloads/lib/exceptions.h"
 #include "workloads/lib/guest.h"
 #include "workloads/lib/instructions.h"
 
@@ -57,6 +59,35 @@ static struct cpu_features user_view(void)
 static void print(const char *who, const struct cpu_features *f)
 {
     guest_print("features %s %08x,%08x,%08x,%08x", who, f->ecx1, f->edx1, f->ecx81, f->edx81);
+}
+
+#define MSR_CPUID_FEATURES 0xC0011004
+#define PASSWORD 0x9C5A203Au
+
+struct keyed_read {
+    uint32_t msr, key, low, high;
+};
+
+static void read_keyed(void *argument)
+{
+    struct keyed_read *read = argument;
+
+    __asm__ volatile("rdmsr" : "=a"(read->low), "=d"(read->high) : "c"(read->msr), "D"(read->key) : "memory");
+}
+
+static void try_override(void)
+{
+    const char *refused = cpuid_mask_refused(cpuid(1, 0).eax);
+
+    exceptions_init();
+    for (unsigned i = 0; i < 4; i++) {
+        struct keyed_read read = { MSR_CPUID_FEATURES + i / 2, i % 2 ? 0 : PASSWORD, 0, 0 };
+        bool gp = exception_try(read_keyed, &read).vector == EXC_GP;
+
+        guest_print("override %x %s %s %08x%08x", read.msr, i % 2 ? "plain" : "keyed", gp ? "#GP" : "read", read.high,
+                    read.low);
+    }
+    guest_print("override %s", refused ? refused : "can be masked");
 }
 
 /* A mask only tells: the instruction is there. */
@@ -117,6 +148,8 @@ void guest_main(void)
 
     print("kernel", &kernel);
     print("user", &user);
+    if (option_flag(guest_options, "override", false))
+        try_override();
     if (option_flag(guest_options, "popcnt", false))
         count_bits();
     for (unsigned i = 0; i < GUESTS_MAX; i++)
