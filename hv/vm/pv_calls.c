@@ -11,6 +11,7 @@
 #include "hv/x86/cpu.h"
 
 #define MULTICALLS_MAX 4096
+#define MULTICALL_BATCH 64
 #define SYSCALL_BYTES 2
 #define DR6_FIXED 0xFFFF0FF0ull
 #define DR6_WRITABLE 0xE00Full
@@ -358,35 +359,50 @@ static const struct hypercall_row hypercalls[] = {
     { HYPERCALL_DOMCTL, "domctl", hypercall_domctl, CALLER_CONTROL },
 };
 
-/* One entry, to its end; it cannot be a multicall. False: its list is not memory of the guest's. */
-static bool one_of_several(struct hypercall *call, uint64_t at)
+enum entry_end { ENTRY_DONE, ENTRY_GOES_ON, ENTRY_NOWHERE };
+
+/* One entry, which cannot be a multicall. One that is not over says in its own arguments what is left of it. */
+static enum entry_end one_of_several(struct hypercall *call, uint64_t at)
 {
     struct pv_multicall entry;
     struct hypercall one = { .vcpu = call->vcpu, .in_64bit = true, .control = call->control, .result = EXIT_RESUME };
 
     if (!hypercall_copy_in(call, &entry, at, sizeof(entry)))
-        return false;
+        return ENTRY_NOWHERE;
     for (unsigned i = 0; i < 5; i++)
         one.argument[i] = entry.args[i];
     entry.result = (uint64_t)-XEN_ENOSYS;
-    do {
-        one.again = false;
-        if (entry.op != HYPERCALL_MULTICALL)
-            entry.result = (uint64_t)hypercall_dispatch(&one, HYPERCALL_ROWS(hypercalls), entry.op);
-    } while (one.again);
+    if (entry.op != HYPERCALL_MULTICALL)
+        entry.result = (uint64_t)hypercall_dispatch(&one, HYPERCALL_ROWS(hypercalls), entry.op);
     if (one.result != EXIT_RESUME)
         call->result = one.result;
-    return hypercall_copy_out(call, at + offsetof(struct pv_multicall, result), &entry.result, sizeof(entry.result));
+    if (one.again) {
+        entry.args[0] = one.argument[0];
+        entry.args[1] = one.argument[1];
+    }
+    if (!hypercall_copy_out(call, at, &entry, sizeof(entry)))
+        return ENTRY_NOWHERE;
+    return one.again ? ENTRY_GOES_ON : ENTRY_DONE;
 }
 
-/* A vCPU that has given up its core goes on with the rest later: the list says itself what is done. */
+/* A batch at a time: the call repeats itself with the rest of its list, also after the vCPU has given up its core. */
 static int64_t multicall(struct hypercall *call)
 {
-    if (call->argument[1] > MULTICALLS_MAX)
+    uint64_t count = call->argument[1], i;
+    enum entry_end end = ENTRY_DONE;
+
+    if (count > MULTICALLS_MAX)
         return -XEN_EINVAL;
-    for (uint64_t i = 0; i < call->argument[1] && call->result != EXIT_GUEST_OVER; i++)
-        if (!one_of_several(call, call->argument[0] + i * sizeof(struct pv_multicall)))
-            return -XEN_EFAULT;
+    for (i = 0; i < count && i < MULTICALL_BATCH && end == ENTRY_DONE && call->result == EXIT_RESUME;
+         i += end == ENTRY_DONE)
+        end = one_of_several(call, call->argument[0] + i * sizeof(struct pv_multicall));
+    if (end == ENTRY_NOWHERE)
+        return -XEN_EFAULT;
+    if (i < count) {
+        call->argument[0] += i * sizeof(struct pv_multicall);
+        call->argument[1] -= i;
+        call->again = true;
+    }
     return 0;
 }
 

@@ -132,6 +132,24 @@ static void test_counts(void)
     check_equal(map(shared_table, machine(shared_table) | RW), 0, "and memory");
 }
 
+/* The same list as one entry of a hundred, which are more than a batch, too. */
+static void test_multicall(struct pv_mmu_update *list)
+{
+    static struct pv_multicall calls[100];
+    uint32_t done = 0;
+    bool ok = true;
+
+    for (unsigned i = 0; i < 100; i++)
+        calls[i] = (struct pv_multicall){ HYPERCALL_XEN_VERSION, 1, { XENVER_VERSION } };
+    calls[70] = (struct pv_multicall){ HYPERCALL_MMU_UPDATE, 1,
+                                       { (uintptr_t)list, 1399, (uintptr_t)&done, DOMID_SELF } };
+    check_equal(CALL(HYPERCALL_MULTICALL, calls, 100), 0, "a multicall of 100, one of them that list");
+    check(calls[70].result == 0 && done == 1399, "which is done to its end");
+    for (unsigned i = 0; i < 100; i++)
+        ok = ok && (i == 70 || calls[i].result == 0x00040011);
+    check(ok, "and so are the others");
+}
+
 /* More than one batch of hv's. */
 static void test_long_list(void)
 {
@@ -148,6 +166,7 @@ static void test_long_list(void)
     check_equal(((uint64_t *)PV_M2P_START)[frame_of(pages[0])], 1398, "the last one last");
     check_equal(CALL(HYPERCALL_MMU_UPDATE, list, 1400, &done, DOMID_SELF), -XEN_EINVAL, "one with an error at its end");
     check_equal(done, 1399, "says how far it came");
+    test_multicall(list);
 }
 
 void pv_main(void)

@@ -123,7 +123,8 @@ static void test_l1_refused(void)
     check_equal(write_entry(at + 4, machine(alias) | RW), 0, "bit 2 of an update's address does not count");
     check_equal(write_entry(0x100000, 1), -XEN_EINVAL, "an entry outside the guest's memory: -EINVAL");
     check_equal(write_entry(at | 3, 0), -XEN_ENOSYS, "an update of an unknown kind: -ENOSYS");
-    check_equal(CALL(HYPERCALL_MMU_UPDATE, several, 3, &done, DOMID_SELF), -XEN_EBUSY, "a list ends at its first error");
+    check_equal(CALL(HYPERCALL_MMU_UPDATE, several, 3, &done, DOMID_SELF), -XEN_EBUSY,
+                "a list ends at its first error");
     check_equal(done, 1, "and says how many were done");
     check_equal(CALL(HYPERCALL_MMU_UPDATE, several, 1, 0, 0), -XEN_ESRCH, "another domain's memory: -ESRCH");
     check_equal(CALL(HYPERCALL_MMU_UPDATE, 0x8000000000ull, 1, 0, DOMID_SELF), -XEN_EFAULT, "a list nowhere: -EFAULT");
@@ -141,7 +142,8 @@ static void test_pins(void)
     uint64_t *table = new_page(), *page = new_page();
 
     table[0] = machine(page) | RW;
-    check_equal(extended(MMUEXT_PIN_L1_TABLE, frame_of(table), 0), -XEN_EBUSY, "pinning a page mapped writable: -EBUSY");
+    check_equal(extended(MMUEXT_PIN_L1_TABLE, frame_of(table), 0), -XEN_EBUSY,
+                "pinning a page mapped writable: -EBUSY");
     check_equal(map(table, machine(table) | RO), 0, "it is mapped read-only first");
     check_equal(extended(MMUEXT_PIN_L1_TABLE, frame_of(table), 0), 0, "then it can be an L1");
     check_equal(map(table, machine(table) | RW), -XEN_EBUSY, "and not be mapped writable: -EBUSY");
@@ -196,7 +198,8 @@ static void test_levels(void)
     check_equal(write_entry(machine(l4()) + 256 * 8, 0), -XEN_EINVAL, "not in the L4 in use either");
     check_equal(write_entry(machine(root) + 8, machine(root) | RW), -XEN_EBUSY, "an L4 as its own L3: -EBUSY");
     check_equal(write_entry(machine(root) + 8, machine(l3) | RW), 0, "an L3 may be used twice");
-    check_equal(write_entry(machine(l3) + 8, machine(page) | RW), -XEN_EBUSY, "memory mapped writable is no L2: -EBUSY");
+    check_equal(write_entry(machine(l3) + 8, machine(page) | RW), -XEN_EBUSY,
+                "memory mapped writable is no L2: -EBUSY");
     check_equal(extended(MMUEXT_NEW_BASEPTR, frame_of(l3), 0), -XEN_EBUSY, "an L3 in CR3: -EBUSY");
     check_equal(extended(MMUEXT_NEW_BASEPTR, 0x100, 0), -XEN_EINVAL, "hv's memory in CR3: -EINVAL");
     check_equal(extended(MMUEXT_UNPIN_TABLE, frame_of(root), 0), 0, "unpinned, all of them are memory again");
@@ -296,7 +299,8 @@ static void test_memory(void)
     struct memory_exchange exchange = { { (uintptr_t)&list, 1, 0, 0, DOMID_SELF, { 0 } },
                                         { (uintptr_t)&pfn, 1, 0, 0, DOMID_SELF, { 0 } }, 0 };
 
-    check_equal(CALL(HYPERCALL_MEMORY_OP, MEMORY_CURRENT_RESERVATION, &self), start->nr_pages, "the guest has its memory");
+    check_equal(CALL(HYPERCALL_MEMORY_OP, MEMORY_CURRENT_RESERVATION, &self), start->nr_pages,
+                "the guest has its memory");
     check_equal(reserve(MEMORY_DECREASE_RESERVATION, &list, 1), 0, "a mapped page is not given back");
     check_equal(reserve(MEMORY_INCREASE_RESERVATION, &list, 1), 0, "and more than memory= is not to be had");
     map(page, 0);

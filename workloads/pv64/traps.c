@@ -234,7 +234,8 @@ static void test_user(void)
 
     on_syscall = take_syscall;
     root = make_user();
-    check_equal(CALL(HYPERCALL_STACK_SWITCH, PV_FLAT_DS, kernel_stack_end), 0, "the kernel's stack for user code's traps");
+    check_equal(CALL(HYPERCALL_STACK_SWITCH, PV_FLAT_DS, kernel_stack_end), 0,
+                "the kernel's stack for user code's traps");
     check_equal(extended(MMUEXT_NEW_USER_BASEPTR, root, 0), 0, "tables for user mode");
     check_equal(CALL(HYPERCALL_SET_SEGMENT_BASE, SEGBASE_GS_USER, USER_STACK - PAGE + 0x100), 0, "and its GS");
     check_equal(pv_to_user(USER_TEXT, USER_STACK, 0), 4711, "user code runs, and a system call gives it its answer");
@@ -345,7 +346,8 @@ static void test_second(void)
     struct evtchn_bind_ipi bind = { .vcpu = 0 };
     uint64_t before = events_seen;
 
-    check_equal(CALL(HYPERCALL_VCPU_OP, VCPUOP_UP, 1, 0), -XEN_EINVAL, "a vCPU without a context cannot start: -EINVAL");
+    check_equal(CALL(HYPERCALL_VCPU_OP, VCPUOP_UP, 1, 0), -XEN_EINVAL,
+                "a vCPU without a context cannot start: -EINVAL");
     event(EVTCHNOP_BIND_IPI, &bind);
     second_port = bind.port;
     context.flags = VGCF_IN_KERNEL;
