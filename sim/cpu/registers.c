@@ -115,7 +115,7 @@ STACK_ACCESSORS(7)
     STORED("cr0", cr0) STORED("cr2", cr2) STORED("cr3", cr3) STORED("cr4", cr4)                          \
     COMPUTED("cr8", read_cr8, write_cr8) STORED("efer", efer)                                            \
     STORED("dr0", dr[0]) STORED("dr1", dr[1]) STORED("dr2", dr[2]) STORED("dr3", dr[3])                  \
-    STORED("dr6", dr6) STORED("dr7", dr7) COMPUTED("apic_id", read_apic_id, NULL)       \
+    STORED("dr6", dr6) STORED("dr7", dr7) COMPUTED("apic_id", read_apic_id, NULL)                           \
     COMPUTED("asid", read_asid, NULL)                                                                    \
     COMPUTED("fcw", read_fcw, write_fcw) COMPUTED("fsw", read_fsw, write_fsw) STORED("ftw", x87.full)    \
     STORED("fip", x87.instruction) STORED("fdp", x87.data) STORED("fop", x87.opcode)                     \
