@@ -445,7 +445,8 @@ local function masks()
         "every bit of the four words checked against the unmasked guest's")
 end
 
--- On the bare machine: revision C has the MSRs behind a password, what came before it has none, and hv's code refuses the mask.
+-- On the bare machine: revision C has the MSRs behind a password, what came before it has none, and hv's code refuses
+-- the mask.
 local function availability()
     local found = {}
     for _, model in ipairs{ "k8-b", "k8-c", "k8-f", "10h-b3" } do
@@ -466,8 +467,8 @@ local function availability()
     end
     local right = found[1] == "#GP #GP #GP #GP no" and found[2] == "read read #GP #GP yes" and found[3] == found[2] and
                   found[4] == "read read read read yes"
-    row("28", "override MSRs: K8 before C, C, F; 10h", "2, K8 RevC", right and "none, 2, 2; 2" or table.concat(found, ", "),
-        right, "RDMSR with and without the password; before C #GP, and hv refuses the mask")
+    row("28", "override MSRs: K8 before C, C, F; 10h", "2, K8 RevC",
+        right and "none, 2, 2; 2" or table.concat(found, ", "), right, "RDMSR with and without the password; before C #GP, and hv refuses the mask")
 end
 
 local function affinity()

@@ -116,7 +116,8 @@ end
 
 -- Registers, IRQL, features and memory as `before`.
 local function same(name, guest, before)
-    expect(ask(guest, REGISTERS), { equals = before.registers, name = name .. ": EFER.LMA, CR0.WP, MSRs, DR0, XMM5 ..." })
+    expect(ask(guest, REGISTERS), { equals = before.registers,
+                                     name = name .. ": EFER.LMA, CR0.WP, MSRs, DR0, XMM5 ..." })
     expect(ask(guest, CR8_READ), { equals = 2, name = name .. ": V_TPR comes from the local APIC (IRQL 2)" })
     expect(ask(guest, CPUID, 1), { equals = before.one, name = name .. ": CPUID 1" })
     expect(ask(guest, CPUID, 0x80000001), { equals = before.extended, name = name .. ": CPUID 8000_0001" })

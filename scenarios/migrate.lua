@@ -265,7 +265,8 @@ local function node()
     for _, backing in ipairs{ "4k", "2m" } do
         machine{ nodes = 2, cores = 2, memory = "512M" }
         boot{ kernel = "hv.elf", modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
-                                             "sums64.elf name=sums memory=12M cpus=1 backing=" .. backing .. " " .. WORK } }
+                                             "sums64.elf name=sums memory=12M cpus=1 backing=" .. backing .. " "
+                                             .. WORK } }
         uart{ expect = PROMPT, limit = "1s" }
         for i = 1, 5 do
             dom0("create sums name=g" .. i .. " -p")

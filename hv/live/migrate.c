@@ -361,7 +361,8 @@ static int64_t finish_there(struct domctl_hv_migrate *op)
         return fail(true, op);
     job.stage = STAGE_DOUBT;
     console_print("migrate domain=%u undecided: the link was lost after the guest was released; it waits", job.domid);
-    format_text(op->reason, sizeof(op->reason), "undecided: paused until the other end answers, or unpause, or destroy");
+    format_text(op->reason, sizeof(op->reason),
+                "undecided: paused until the other end answers, or unpause, or destroy");
     return -XEN_EIO;
 }
 

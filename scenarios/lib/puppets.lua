@@ -6,8 +6,8 @@
 local P = {}
 
 P.MAILBOX = 0x300000
-P.EXIT, P.HYPERCALL, P.STORE, P.LOAD, P.CHURN, P.CR8_WRITE, P.CR8_READ, P.FLUSH, P.STORE32, P.LOAD32, P.REGISTERS, P.CPUID =
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+P.EXIT, P.HYPERCALL, P.STORE, P.LOAD, P.CHURN, P.CR8_WRITE, P.CR8_READ = 0, 1, 2, 3, 4, 5, 6
+P.FLUSH, P.STORE32, P.LOAD32, P.REGISTERS, P.CPUID = 7, 8, 9, 10, 11
 P.ADDRESS, P.PS, P.FRAME = 0x000ffffffffff000, 1 << 7, 4096
 local ADDRESS, PS, FRAME, MAILBOX = P.ADDRESS, P.PS, P.FRAME, P.MAILBOX
 
@@ -51,8 +51,8 @@ function P.census(root)
     return found
 end
 
--- Pages of the map that lie on a node, and all. The northbridge says where its DRAM is: F1x40, F1x44 and so on, base and
--- limit in units of 16 MiB.
+-- Pages of the map that lie on a node, and all. The northbridge says where its DRAM is: F1x40, F1x44 and so on, base
+-- and limit in units of 16 MiB.
 function P.pages_on(root, node)
     local base = (pci(0, 24, 1, 0x40 + 8 * node) >> 16) << 24
     local limit = ((pci(0, 24, 1, 0x44 + 8 * node) >> 16) + 1) << 24
@@ -83,7 +83,8 @@ function P.boot(list, append, warm)
     boot{ kernel = "hv.elf", append = append or "", modules = list, warm = warm }
     uart{ expect = "cores" }
     for name, domain, root in uart{}:gmatch("guest (%w+):.- domain (%d+), map (%x+)") do
-        guests[name] = { name = name, domain = tonumber(domain), root = tonumber(root, 16), requests = 0, machine = here }
+        guests[name] = { name = name, domain = tonumber(domain), root = tonumber(root, 16), requests = 0,
+                         machine = here }
     end
     for _ = 1, #list do
         uart{ expect = "puppet: ready" }

@@ -71,7 +71,12 @@ void machine_pair_leave(struct machine_pair *pair, struct machine *machine)
 
 bool machine_pair_is_sound(const struct machine_pair *pair)
 {
-    return link_time(pair->machine[0])->boundary_ps == link_time(pair->machine[1])->boundary_ps;
+    uint64_t boundary = link_time(pair->machine[0])->boundary_ps;
+
+    for (unsigned i = 0; i < 2; i++) /* an instruction may reach a little beyond it */
+        if ((int64_t)(boundary + PS_PER_MS - now(pair->machine[i])) < 0)
+            return false;
+    return boundary == link_time(pair->machine[1])->boundary_ps;
 }
 
 /* ---- Running --------------------------------------------------------------------------------------------- */

@@ -87,7 +87,8 @@ static void take(struct link_port *port)
     if (port->full || !port->rx_page || !(port->command & COMMAND_MASTER) || g_queue_is_empty(&port->waiting))
         return;
     message = g_queue_pop_head(&port->waiting);
-    port->dma.write(port->dma.ctx, port->dma.device_id, (uint64_t)port->rx_page << PAGE_SHIFT, message->data, message->size);
+    port->dma.write(port->dma.ctx, port->dma.device_id, (uint64_t)port->rx_page << PAGE_SHIFT, message->data,
+                    message->size);
     port->rx_length = message->size;
     port->full = true;
     port->frames_received++;
@@ -484,8 +485,8 @@ static bool load_message(GQueue *queue, struct state_reader *reader, GError **er
         !state_read_u64(reader, &size, error))
         return false;
     if (kind >= LINK_MESSAGE_KINDS || size > LINK_FRAME_MAX)
-        return platform_fail(error, "snapshot: a message of kind %" PRIu64 " and %" PRIu64 " bytes on the link; at most "
-                             "%u bytes are right", kind, size, LINK_FRAME_MAX);
+        return platform_fail(error, "snapshot: a message of kind %" PRIu64 " and %" PRIu64 " bytes on the link; at "
+                             "most %u bytes are right", kind, size, LINK_FRAME_MAX);
     message = message_new((uint8_t)kind, (uint32_t)size);
     message->ps = ps;
     g_queue_push_tail(queue, message);

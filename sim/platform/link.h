@@ -56,7 +56,7 @@ struct link_port {
     uint64_t cut_ps;        /* NEVER, or when the cable is cut */
     uint64_t bits_per_s, latency_ps; /* of the cable */
     struct link_time time;
-    /* struct link_message *: what goes out until the other machine fetches it, what is on its way here, what waits here. */
+    /* struct link_message *: what goes out until the other machine fetches it, what is on its way, what waits here. */
     GQueue out, in, waiting;
     struct timer arrival, cut;
     struct irq_line irq;

@@ -58,8 +58,8 @@ enum machine_stop script_run_machine(lua_State *L, struct script_machine *m, con
     if (!other)
         return machine_run(m->machine, until_ps, until_instructions);
     if (!machine_pair_is_sound(m->pair))
-        script_raise(L, "%s: the two linked machines stand at different moments; snapshots of both, saved one after the "
-                     "other without a run between, are right", call);
+        script_raise(L, "%s: the two linked machines stand at different moments; snapshots of both, saved one after "
+                     "the other without a run between, are right", call);
     quieten(other);
     return machine_pair_run(m->pair, m->machine, until_ps, until_instructions);
 }

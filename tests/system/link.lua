@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Two linked machines, one migrating a guest to the other: straight through, in pieces (-s pieces=N, of one machine and
--- of the other), or saved in the middle (-s save=yes) and gone on with (-s restore=yes). Both hashes at the end are for link.sh to compare.
+-- of the other), or saved in the middle (-s save=yes) and gone on with (-s restore=yes). Both hashes at the end are for
+-- link.sh to compare.
 local END_PS = 25000000000 -- 25 ms: well after the move
 local ends = {}
 for i = 1, 2 do

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Two linked machines with a migration under way end the same whether they ran straight through, in pieces of one machine
-# and of the other, with the reference engine, or were saved in the middle and restored in a new process.
+# Two linked machines with a migration under way end the same whether they ran straight through, in pieces of one
+# machine and of the other, with the reference engine, or were saved in the middle and restored in a new process.
 set -u
 . "${top_srcdir:-.}/tests/system/images.sh"
 
