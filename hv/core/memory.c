@@ -10,6 +10,7 @@
 #define LOW_MEMORY 0x100000ull /* below: firmware tables, trampoline, whatever the loader put there */
 #define MAPPED_AT_ENTRY (4ull << 30)
 #define TABLE_ENTRIES 512
+#define REGION_BYTES (2ull << 20)
 #define PTE_TABLE 0x63ull  /* present, writable, accessed, dirty */
 #define PTE_2M 0x0E3ull    /* and page size; not global: paravirtual guests use the same addresses */
 
@@ -22,6 +23,7 @@ extern uint64_t boot_pml4[TABLE_ENTRIES], boot_pdpt[TABLE_ENTRIES];
 
 static struct page_pool pool;
 static struct lock pool_lock;
+static uint8_t used_regions[((uint64_t)TABLE_ENTRIES << 30) / REGION_BYTES / 8]; /* a bit for each that came back once */
 static struct range reserved[RESERVED_MAX];
 static unsigned reserved_count;
 
@@ -202,6 +204,18 @@ uint64_t memory_alloc_near(unsigned order, unsigned node)
     return address;
 }
 
+uint64_t memory_clear_used(uint64_t address, unsigned order)
+{
+    uint64_t bytes = (uint64_t)PAGE_SIZE << order;
+    bool used = false;
+
+    lock_acquire(&pool_lock);
+    for (uint64_t at = address; address && at < address + bytes; at += REGION_BYTES)
+        used = used || used_regions[at / REGION_BYTES / 8] >> at / REGION_BYTES % 8 & 1;
+    lock_release(&pool_lock);
+    return used ? (uintptr_t)text_zero(memory_pointer(address), bytes) : address;
+}
+
 void *memory_alloc_page(void)
 {
     uint64_t address = memory_alloc(ORDER_4K);
@@ -214,6 +228,8 @@ void *memory_alloc_page(void)
 void memory_free(uint64_t address, unsigned order)
 {
     lock_acquire(&pool_lock);
+    for (uint64_t at = address; at < address + ((uint64_t)PAGE_SIZE << order); at += REGION_BYTES)
+        used_regions[at / REGION_BYTES / 8] |= (uint8_t)(1u << at / REGION_BYTES % 8);
     pages_free(&pool, address, order);
     lock_release(&pool_lock);
 }

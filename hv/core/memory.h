@@ -19,6 +19,11 @@ uint64_t memory_alloc(unsigned order);
 void memory_add_node_range(uint64_t base, uint64_t size, unsigned node);
 /* Of that node; a single frame, if it has none left, of any. */
 uint64_t memory_alloc_near(unsigned order, unsigned node);
+/*
+ * What memory_alloc or memory_alloc_near gave, for a guest: cleared if anybody had memory there before. What nobody had is
+ * as the machine came up. Returns the address, which may be 0.
+ */
+uint64_t memory_clear_used(uint64_t address, unsigned order);
 /* One zeroed page; panics if there is none: hv cannot go on without its own pages. */
 void *memory_alloc_page(void);
 void memory_free(uint64_t address, unsigned order);

@@ -121,9 +121,19 @@ static uint64_t timer_expiry(const struct vlapic *apic)
     return apic->left ? apic->from + apic->left * count_ns(apic) : VTIME_NEVER;
 }
 
+/*
+ * A guest that sets a period below what an exit takes would leave its core no time for anything but that timer: of
+ * periods that short, requests come at every so-manieth. The ones left out are those that the IRR would hold as one.
+ */
 uint64_t vlapic_timer_next(const struct vlapic *apic)
 {
-    return apic->lvt[LVT_TIMER] & LVT_MASKED ? VTIME_NEVER : timer_expiry(apic);
+    uint64_t expiry = timer_expiry(apic), period = apic->initial * count_ns(apic);
+
+    if (apic->lvt[LVT_TIMER] & LVT_MASKED)
+        return VTIME_NEVER;
+    if (expiry != VTIME_NEVER && is_periodic(apic) && period && expiry < apic->from + VLAPIC_PERIOD_MIN_NS)
+        expiry += (apic->from + VLAPIC_PERIOD_MIN_NS - expiry + period - 1) / period * period;
+    return expiry;
 }
 
 void vlapic_timer_run(struct vlapic *apic, uint64_t now)

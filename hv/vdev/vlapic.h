@@ -13,6 +13,7 @@
 #define VLAPIC_NONE (-1)
 #define VLAPIC_LVTS 6
 #define VLAPIC_TICK_NS 5 /* the timer's clock before its divider: 200 MHz, as on Family 10h */
+#define VLAPIC_PERIOD_MIN_NS 10000u /* periodic requests come no oftener: three times what an exit for one takes */
 
 enum vlapic_mode { /* message types (APM2 16.5) */
     VLAPIC_FIXED, VLAPIC_LOWEST, VLAPIC_SMI, VLAPIC_REMOTE_READ, VLAPIC_NMI, VLAPIC_INIT, VLAPIC_STARTUP, VLAPIC_EXTINT

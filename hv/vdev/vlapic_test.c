@@ -178,15 +178,33 @@ START_TEST(a_periodic_timer_keeps_its_phase)
 
     put(&apic, DIVIDE, DIVIDE_1);
     put(&apic, LVT_TIMER, 0x20050);
-    put(&apic, INITIAL, 100);
-    vlapic_timer_run(&apic, 730); /* late: the next is at 1000, not 1230 */
+    put(&apic, INITIAL, 10000); /* of 5 ns: 50 us */
+    vlapic_timer_run(&apic, 73000); /* late: the next is at 100 us, not 123 */
     ck_assert_int_eq(vlapic_requested(&apic), 0x50);
-    ck_assert_uint_eq(vlapic_timer_next(&apic), 1000);
-    ck_assert_uint_eq(vlapic_read(&apic, CURRENT, 900), 20);
-    vlapic_timer_run(&apic, 2600); /* three periods at once are one request */
-    ck_assert_uint_eq(vlapic_timer_next(&apic), 3000);
+    ck_assert_uint_eq(vlapic_timer_next(&apic), 100000);
+    ck_assert_uint_eq(vlapic_read(&apic, CURRENT, 90000), 2000);
+    vlapic_timer_run(&apic, 260000); /* three periods at once are one request */
+    ck_assert_uint_eq(vlapic_timer_next(&apic), 300000);
     put(&apic, INITIAL, 0);
     ck_assert_uint_eq(vlapic_timer_next(&apic), UINT64_MAX);
+}
+END_TEST
+
+START_TEST(periods_shorter_than_an_exit_leave_time_for_the_guest)
+{
+    struct vlapic apic = enabled();
+
+    put(&apic, DIVIDE, DIVIDE_1);
+    put(&apic, LVT_TIMER, 0x20050);
+    put(&apic, INITIAL, 1); /* 5 ns: at every 2000th */
+    ck_assert_uint_eq(vlapic_timer_next(&apic), 10000);
+    put(&apic, INITIAL, 600); /* 3 us: the fourth is the first past 10 us */
+    ck_assert_uint_eq(vlapic_timer_next(&apic), 12000);
+    vlapic_timer_run(&apic, 12500);
+    ck_assert_uint_eq(vlapic_timer_next(&apic), 24000); /* in phase */
+    put(&apic, LVT_TIMER, 0x50); /* once is once, however soon */
+    put(&apic, INITIAL, 1);
+    ck_assert_uint_eq(vlapic_timer_next(&apic), 5);
 }
 END_TEST
 
@@ -331,6 +349,7 @@ UNIT_TESTS("vlapic", reset_values_are_the_manuals, a_message_to_itself_is_reques
            processor_priority_is_the_higher_of_tpr_and_service, vectors_below_16_are_errors,
            a_disabled_apic_requests_nothing, the_timer_counts_its_divided_clock_down,
            a_one_shot_timer_requests_once_and_stands, a_periodic_timer_keeps_its_phase,
+           periods_shorter_than_an_exit_leave_time_for_the_guest,
            a_masked_timer_counts_and_requests_nothing, another_divider_goes_on_from_the_count,
            messages_go_to_those_that_are_addressed, clusters_are_addressed_by_number_and_member,
            init_startup_and_nmi_are_events_of_the_target, the_end_of_a_level_triggered_vector_is_told,

@@ -107,7 +107,7 @@ static uint64_t back_page(struct guest *guest, uint64_t gpa, uint64_t end)
     enum npt_size size = npt_fit(gpa, end, guest->spec.backing);
 
     for (;; size--) {
-        uint64_t spa = guest_alloc(guest, 9u * size);
+        uint64_t spa = memory_clear_used(guest_alloc(guest, 9u * size), 9u * size);
 
         if (spa) {
             if (npt_map(&guest->npt, gpa, spa, size, NPT_WRITE))
@@ -408,7 +408,7 @@ struct guest *guest_claim(bool control)
                                  .share = { CREDIT_WEIGHT_DEFAULT, 0 } };
         guest->domid = (uint16_t)(control ? DOMID_CONTROL : next_domid());
         if (guest->place >= guest_count)
-            guest_count = guest->place + 1;
+            __atomic_store_n(&guest_count, guest->place + 1, __ATOMIC_RELEASE);
     } else {
         guest = NULL;
     }
@@ -632,10 +632,10 @@ void guest_finish(struct guest *guest, enum guest_outcome outcome, uint64_t resu
     if (guest->line_length)
         print_line(guest);
     if (guest->outcome == GUEST_RUNS) {
-        guest->outcome = outcome;
         if (outcome == GUEST_CRASHED)
             guest->shutdown_reason = SHUTDOWN_CRASH;
         guest->result = result;
+        __atomic_store_n(&guest->outcome, outcome, __ATOMIC_RELEASE); /* the scheduler looks without this lock */
     }
     lock_release(&guest->console_lock);
 }

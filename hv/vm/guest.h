@@ -153,6 +153,16 @@ static inline uint64_t guest_system_time(const struct guest *guest, uint64_t clo
 
 extern struct guest guests[GUESTS_MAX];
 extern unsigned guest_count; /* places ever used: the ones above are free */
+static inline unsigned guest_places(void)
+{
+    return __atomic_load_n(&guest_count, __ATOMIC_ACQUIRE);
+}
+
+/* Not yet finished, crashed or destroyed: who does that may be another core. */
+static inline bool guest_runs(const struct guest *guest)
+{
+    return __atomic_load_n(&guest->outcome, __ATOMIC_ACQUIRE) == GUEST_RUNS;
+}
 
 /* hv's hap_2mb= and hap_1gb=, before any guest is made. */
 void guest_init(enum npt_size limit);

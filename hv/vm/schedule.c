@@ -212,7 +212,7 @@ void schedule_call_cores(void)
 void schedule_pause(struct guest *guest)
 {
     lock_acquire(&schedule_lock);
-    guest->pauses++;
+    __atomic_store_n(&guest->pauses, guest->pauses + 1, __ATOMIC_RELEASE); /* schedule_may_go_on has no lock */
     lock_release(&schedule_lock);
     schedule_kick(guest);
     while (!schedule_is_quiet(guest))
@@ -295,7 +295,7 @@ uint64_t schedule_set_affinity(struct vcpu *vcpu, uint64_t cores)
 
 static bool can_run(const struct vcpu *vcpu, unsigned core)
 {
-    return vcpu->state == VCPU_RUNNABLE && vcpu->guest->outcome == GUEST_RUNS && !vcpu->guest->pauses &&
+    return vcpu->state == VCPU_RUNNABLE && guest_runs(vcpu->guest) && !vcpu->guest->pauses &&
            !vcpu->held && !vcpu->credit.parked && allows(vcpu, core);
 }
 
@@ -313,7 +313,7 @@ static struct vcpu *best_for(unsigned core)
 {
     struct vcpu *best = NULL;
 
-    for (unsigned g = 0; g < guest_count && !stopping; g++) {
+    for (unsigned g = 0, places = guest_places(); g < places && !stopping; g++) {
         if (!guest_is_alive(&guests[g]))
             continue;
         for (unsigned v = 0; v < guests[g].spec.vcpus; v++) {
@@ -377,8 +377,8 @@ struct vcpu *schedule_take(struct percore *core)
 
 bool schedule_may_go_on(const struct vcpu *vcpu, const struct percore *core)
 {
-    return !core->reschedule && !vcpu->down_wanted && !vcpu->held && vcpu->guest->outcome == GUEST_RUNS &&
-           !vcpu->guest->pauses && !stopping;
+    return !core->reschedule && !vcpu->down_wanted && !vcpu->held && guest_runs(vcpu->guest) &&
+           !__atomic_load_n(&vcpu->guest->pauses, __ATOMIC_ACQUIRE) && !stopping;
 }
 
 /* ---- Leaving -------------------------------------------------------------------------------------------- */
@@ -402,7 +402,7 @@ static bool is_stuck(const struct vcpu *vcpu, enum exit_result result)
 {
     const struct guest *guest = vcpu->guest;
 
-    if (guest->outcome != GUEST_RUNS || __atomic_load_n(&guest->wakers, __ATOMIC_ACQUIRE) || vcpu->poll_timer.armed)
+    if (!guest_runs(guest) || __atomic_load_n(&guest->wakers, __ATOMIC_ACQUIRE) || vcpu->poll_timer.armed)
         return false;
     for (unsigned v = 0; v < guest->spec.vcpus; v++)
         if (&guest->vcpus[v] != vcpu && can_come_back(&guest->vcpus[v]))
@@ -412,7 +412,7 @@ static bool is_stuck(const struct vcpu *vcpu, enum exit_result result)
 
 static enum vcpu_state state_after(const struct vcpu *vcpu, enum exit_result result)
 {
-    if (vcpu->guest->outcome != GUEST_RUNS)
+    if (!guest_runs(vcpu->guest))
         return VCPU_DONE;
     if (vcpu->down_wanted)
         return VCPU_DOWN;
@@ -433,7 +433,7 @@ void schedule_give_back(struct vcpu *vcpu, enum exit_result result)
         console_print("hv: guest %s: all vCPUs are halted, nothing will wake them", guest->spec.name);
     }
     vcpu->yielded = result == EXIT_YIELD;
-    over = guest->outcome != GUEST_RUNS;
+    over = !guest_runs(guest);
     if (over && guest->domid == DOMID_CONTROL)
         stop_all();
     set_state(vcpu, state_after(vcpu, result));
@@ -455,7 +455,7 @@ static unsigned list_guests(struct credit_account accounts[GUESTS_MAX],
 {
     unsigned count = 0;
 
-    for (unsigned g = 0; g < guest_count; g++) {
+    for (unsigned g = 0, places = guest_places(); g < places; g++) {
         if (!guest_is_alive(&guests[g]))
             continue;
         for (unsigned v = 0; v < guests[g].spec.vcpus; v++) {
@@ -472,7 +472,7 @@ static unsigned list_guests(struct credit_account accounts[GUESTS_MAX],
 /* Those that may go on, and those that may not. */
 static void apply_parking(void)
 {
-    for (unsigned g = 0; g < guest_count; g++) {
+    for (unsigned g = 0, places = guest_places(); g < places; g++) {
         for (unsigned v = 0; guest_is_alive(&guests[g]) && v < guests[g].spec.vcpus; v++) {
             struct vcpu *vcpu = &guests[g].vcpus[v];
 
@@ -521,9 +521,9 @@ static bool all_ended(void)
     const struct guest *control = guest_by_domid(DOMID_CONTROL);
 
     if (control)
-        return control->outcome != GUEST_RUNS;
-    for (unsigned i = 0; i < guest_count; i++)
-        if (guests[i].life != GUEST_FREE && (guests[i].life != GUEST_ALIVE || guests[i].outcome == GUEST_RUNS))
+        return !guest_runs(control);
+    for (unsigned i = 0, places = guest_places(); i < places; i++)
+        if (guests[i].life != GUEST_FREE && (guests[i].life != GUEST_ALIVE || guest_runs(&guests[i])))
             return false;
     return true;
 }

@@ -40,7 +40,7 @@ struct access_check {
     GArray *atomics;  /* the rules' struct machine_code_range, ascending */
     struct image_code text[TEXT_PIECES];
     unsigned texts;
-    uint64_t alloc, release, add, init, alloc_page; /* functions of the pool; 0: the image has none of that name */
+    uint64_t alloc, alloc_in, release, add, init, alloc_page; /* functions of the pool; 0: the image has none of that name */
     uint64_t pool_first, pool_end;                  /* its own code */
     GHashTable *pages;                              /* page number -> struct page */
     struct page *last;
@@ -224,7 +224,7 @@ static void core_loads(void *ctx, unsigned core, spa_t address, unsigned size)
     if (!space->is_dram(space->ctx, address))
         return;
     page = page_of(check, address);
-    if (address >= LOW_MEMORY && !was_written(page, address & PAGE_MASK, size))
+    if (address >= LOW_MEMORY && page->owner != OWNER_LENT && !was_written(page, address & PAGE_MASK, size))
         find(check, FINDING_UNINITIALISED, core, address, size, 0);
     else if (page->owner == OWNER_FREE && check->pool_end && !pool_itself(check, doing->rip))
         find(check, FINDING_FREE_READ, core, address, size, 0);
@@ -260,7 +260,7 @@ static void follow_pool(struct access_check *check, unsigned core, struct doing 
         uint64_t first = value_of(check, core, "rsi");
 
         own(check, first, first + (PAGE_BYTES << (value_of(check, core, "rdx") & 31)), OWNER_FREE);
-    } else if (rip == check->alloc) {
+    } else if (rip == check->alloc || rip == check->alloc_in) {
         doing->order = value_of(check, core, "rsi") & 31;
         doing->returns = spa_read(space, value_of(check, core, "rsp"), 8);
     } else if (rip == check->alloc_page) {
@@ -356,7 +356,7 @@ void access_check_start(struct access_check *check, const struct image *kernel)
     const struct {
         const char *name;
         uint64_t *address;
-    } functions[] = { { "pages_alloc", &check->alloc }, { "pages_free", &check->release }, { "pages_add", &check->add },
+    } functions[] = { { "pages_alloc", &check->alloc }, { "pages_alloc_in", &check->alloc_in }, { "pages_free", &check->release }, { "pages_add", &check->add },
                       { "pages_init", &check->init }, { "memory_alloc_page", &check->alloc_page } };
     uint64_t first, end;
 

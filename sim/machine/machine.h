@@ -39,7 +39,7 @@ enum machine_finding_kind {
     FINDING_FREE_WRITE,     /* ... into a page that is free in its pool */
     FINDING_FREE_READ,      /* it read one */
     FINDING_FOREIGN_WRITE,  /* it stored to memory above 1 MiB that is neither its own nor ever was in its pool */
-    FINDING_UNINITIALISED,  /* it read memory above 1 MiB that nobody has written since the reset */
+    FINDING_UNINITIALISED,  /* it read what nobody has written since the reset: above 1 MiB, not a guest's, no stack */
     FINDING_EXECUTE,        /* it executed 64-bit code outside its text */
     FINDING_RACE,           /* it met a byte of its own that another core had stored to, with no order between the two */
 };

@@ -1,0 +1,68 @@
+-- SPDX-License-Identifier: MIT
+-- Guests that mean harm to hv: hypercalls of noise, page tables with loops and devices in them, descriptor tables in devices,
+-- storms on every virtual device, hv's own instructions and MSRs, triple faults. Whatever they do, hv lives, the guest
+-- beside them has its checksum, the model's checks of hv's own accesses find nothing, and the end of each is the one that is
+-- named here. All is drawn from fixed seeds.
+--
+--     -s attack=NAME   that one alone      -s rounds=N   of each (100)      -s seed=N   another draw (1)
+
+local only, rounds, seed = param.attack, tonumber(param.rounds or 100), tonumber(param.seed or 1)
+local CHECKSUM = "3cb078e4" -- of sums' default blocks, by zlib's crc32
+
+-- Name, how the guest ends, words of its own, how many draws. Those that finish say how many exceptions they met; an attack that destroys the
+-- guest itself ends by a triple fault, or because hv cannot carry out an access that the guest made its tables of.
+local attacks = {
+    { "calls", "finished" }, { "vcpus", "any", "vcpus=2" }, { "control", "finished", "control" },
+    { "tables", "any", "", 3 }, { "roots", "crashed" }, { "descriptors", "crashed" }, { "shutdown", "crashed" },
+    { "ports", "finished" }, { "mmio", "any" }, { "interrupts", "finished" }, { "svm", "finished" }, { "msrs", "finished" },
+}
+
+local function endures(name, outcome, words, hap, seed)
+    machine{ cores = 2, memory = "256M", check = true }
+    boot{ kernel = "hv.elf", append = "sched_credit_tslice_ms=1", modules = {
+        string.format("hostile.elf name=hostile memory=32M hap=%s attack=%s rounds=%d seed=%d %s", hap, name, rounds, seed,
+                      words or ""),
+        "sums64.elf name=neighbour memory=16M blocks=256 expect=0x" .. CHECKSUM } }
+    local event = run{ limit = "20s" }
+    local console = uart{}
+    local what = string.format("%s %d, hap=%s", name, seed, hap)
+    local ended = console:match("guest name=hostile outcome=(%a+)")
+    local count = console:match(name .. ": %d+ rounds, (%d+) exceptions")
+    expect(event.reason, { equals = "exit", name = what .. ": hv comes to its end" })
+    expect(console:match("guest name=neighbour outcome=finished result=%x-(" .. CHECKSUM .. ")"), { equals = CHECKSUM,
+           name = what .. ": the neighbour's checksum" })
+    if outcome == "any" then
+        expect(ended == "finished" or ended == "crashed", what .. ": the guest ends")
+    else
+        expect(ended, { equals = outcome, name = what .. ": the guest's end" })
+    end
+    log(string.format("%-24s %-9s %s", what, ended or "?", count and count .. " exceptions" or
+        console:match("guest hostile (vcpu %d crashed: .-):") or ""))
+end
+
+-- What a guest leaves in its memory, the next one that gets it does not see.
+local function peeks()
+    machine{ cores = 2, memory = "256M", check = true }
+    boot{ kernel = "hv.elf", modules = { "dom0.elf dom0", "sums64.elf name=alpha memory=160M blocks=512",
+                                         "hostile.elf name=peeker memory=160M attack=peek" } }
+    uart{ expect = "dom0# " }
+    uart{ send = "create alpha\n", expect = "dom0# " }
+    uart{ send = "wait alpha\n", expect = "dom0# " }
+    uart{ send = "destroy alpha\n", expect = "dom0# " }
+    uart{ send = "create peeker\n", expect = "exceptions", limit = "20s" }
+    uart{ send = "poweroff\n" }
+    run{ limit = "20s" }
+    expect(uart{}:match("peek: %d+ rounds, (%d+) exceptions"), { equals = "0", name = "words of another guest's memory" })
+end
+
+if not only or only == "peek" then
+    peeks()
+end
+for _, attack in ipairs(attacks) do
+    if not only or only == attack[1] then
+        for draw = seed, seed + (attack[4] or 1) - 1 do
+            endures(attack[1], attack[2], attack[3], "on", draw)
+            endures(attack[1], attack[2], attack[3], "off", draw)
+        end
+    end
+end
