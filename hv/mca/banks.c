@@ -71,7 +71,7 @@ bool mca_banks_begin(unsigned threshold)
 {
     uint32_t features = cpuid(1, 0).edx;
 
-    block_threshold = threshold;
+    __atomic_store_n(&block_threshold, threshold, __ATOMIC_RELEASE); /* the same on every core, whoever polls first */
     if (!(features & CPUID_EDX_MCE) || !(features & CPUID_EDX_MCA))
         return false;
     if (msr_read(MSR_MCG_CAP) & MCG_CAP_CTL_P)
@@ -159,9 +159,9 @@ unsigned mca_banks_counted(void)
     if (bank_count() <= MCA_BANK_NB || place_in_node() != 0)
         return 0;
     misc = msr_read(MSR_MC_MISC(MCA_BANK_NB));
-    counted = mca_block_count(misc, block_threshold);
+    counted = mca_block_count(misc, __atomic_load_n(&block_threshold, __ATOMIC_ACQUIRE));
     if (counted)
-        msr_write(MSR_MC_MISC(MCA_BANK_NB), mca_block_restart(misc, block_threshold));
+        msr_write(MSR_MC_MISC(MCA_BANK_NB), mca_block_restart(misc, __atomic_load_n(&block_threshold, __ATOMIC_ACQUIRE)));
     return counted;
 }
 
