@@ -50,4 +50,6 @@ for scenario in modifiers calls; do
 done
 "$fam10h" run mce/mutants -s every=10 >"$scratch/out" 2>&1 # all of them: ./test full
 result $? "every tenth mutant of the decision table is caught"
+"$fam10h" run mce/random >"$scratch/out" 2>&1 # 10000 of them: ./test full
+result $? "200 random errors on a loaded machine"
 echo "1..$count"
