@@ -143,6 +143,10 @@ local function make(row, changes)
     return inject(error)
 end
 
+function bench.inject_victim(error)
+    return bench.inject_in_guest(bench.victim_core, VICTIM_PAGE, error)
+end
+
 function bench.inject(row, changes)
     local made = make(row, changes)
     if made then
