@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/core/percore.h"
 
+#include "hv/core/console.h"
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
+
+#define MACHINE_CHECK_STACK_ORDER 1 /* a panic prints from there */
 
 struct percore percores[CORES_MAX];
 unsigned percore_count;
@@ -16,17 +19,25 @@ uint64_t percore_of_node(unsigned node)
     return cores;
 }
 
+/* At a stack's end: whose it is, for who comes in while GS is a guest's (hv/x86/pv_entry.S). */
+static uint64_t marked_stack(const struct percore *core, unsigned order)
+{
+    uint64_t at = memory_alloc(order), end = at + ((uint64_t)PAGE_SIZE << order);
+
+    if (!at)
+        panic("out of memory for the stacks of core %u", core->index);
+    memcpy(memory_pointer(end - 8), &core, sizeof(core));
+    return end - 16;
+}
+
 void percore_init(unsigned index, uint32_t apic_id)
 {
     struct percore *core = &percores[index];
-    char *fault_stack = memory_alloc_page();
 
     core->self = core;
     core->index = index;
     core->apic_id = apic_id;
-    /* At the stack's end: whose it is, for who comes in while GS is a guest's (hv/x86/pv_entry.S). */
-    memcpy(fault_stack + PAGE_SIZE - 8, &core, sizeof(core));
-    descriptors_load(&core->tables, (uintptr_t)fault_stack + PAGE_SIZE - 16,
-                     (uintptr_t)memory_alloc_page() + PAGE_SIZE);
+    descriptors_load(&core->tables, marked_stack(core, ORDER_4K), (uintptr_t)memory_alloc_page() + PAGE_SIZE,
+                     marked_stack(core, MACHINE_CHECK_STACK_ORDER));
     msr_write(MSR_GS_BASE, (uintptr_t)core);
 }

@@ -31,11 +31,17 @@ static struct gate gate(uint64_t at, uint16_t selector, unsigned attributes)
                           (uint32_t)(at >> 32), 0 };
 }
 
+/* #DF, NMI and #MC may come with a stack that cannot be trusted; #MC while one of the others is being handled. */
+static unsigned own_stack(unsigned vector)
+{
+    return vector == 18 ? 3 : vector == 8 || vector == 2;
+}
+
 /* INT3 and INTO are a guest's to use; #DB may come on the way in or out, with a stack that is not hv's. */
 static void pv_gates_init(void)
 {
     for (unsigned vector = 0; vector < 256; vector++) {
-        unsigned ist = vector == 1 ? 2 : vector == 8 || vector == 2 || vector == 18;
+        unsigned ist = vector == 1 ? 2 : own_stack(vector);
         unsigned dpl = vector == 3 || vector == 4 ? GATE_DPL_3 : 0;
 
         pv_idt[vector] = gate(PV_ALIAS + (uintptr_t)pv_stubs + 16 * vector, PV_SELECTOR_CODE, dpl | ist);
@@ -63,20 +69,21 @@ void descriptors_init(void)
     pv_gates_init();
     for (unsigned vector = 0; vector < 256; vector++) {
         uint64_t at = (uintptr_t)trap_stubs + 16 * vector;
-        /* #DF, NMI and #MC may come with a stack that cannot be trusted. */
-        unsigned ist = vector == 8 || vector == 2 || vector == 18;
 
-        idt[vector] = gate(at, SELECTOR_CODE, ist);
+        idt[vector] = gate(at, SELECTOR_CODE, own_stack(vector));
     }
 }
 
-void descriptors_load(struct descriptor_tables *tables, uint64_t fault_stack, uint64_t debug_stack)
+void descriptors_load(struct descriptor_tables *tables, uint64_t fault_stack, uint64_t debug_stack,
+                      uint64_t machine_check_stack)
 {
     struct table_pointer gdt = { sizeof(tables->gdt) - 1, (uintptr_t)tables->gdt };
     struct table_pointer idtr = { sizeof(idt) - 1, (uintptr_t)idt };
     uint64_t base = PV_ALIAS + (uintptr_t)&tables->tss; /* also there while a guest's tables are in CR3 */
 
-    tables->tss = (struct tss){ .ist = { PV_ALIAS + fault_stack, PV_ALIAS + debug_stack }, .iopb = sizeof(struct tss) };
+    tables->tss = (struct tss){ .ist = { PV_ALIAS + fault_stack, PV_ALIAS + debug_stack,
+                                         PV_ALIAS + machine_check_stack },
+                                .iopb = sizeof(struct tss) };
     tables->gdt[0] = 0;
     tables->gdt[SELECTOR_CODE / 8] = 0x00AF9B000000FFFFull;
     tables->gdt[SELECTOR_DATA / 8] = 0x00CF93000000FFFFull;

@@ -29,8 +29,13 @@ struct descriptor_tables {
 
 /* Once: the IDT that all cores share. */
 void descriptors_init(void);
-/* On each core: its own GDT and TSS (fault_stack for #DF, NMI and #MC; debug_stack for a guest's #DB), the shared IDT. */
-void descriptors_load(struct descriptor_tables *tables, uint64_t fault_stack, uint64_t debug_stack);
+/*
+ * On each core: its own GDT and TSS (fault_stack for #DF and NMI, machine_check_stack for #MC, debug_stack for a
+ * guest's
+ * #DB), the shared IDT.
+ */
+void descriptors_load(struct descriptor_tables *tables, uint64_t fault_stack, uint64_t debug_stack,
+                      uint64_t machine_check_stack);
 /* The IDT whose gates work under a paravirtual guest's tables, or hv's own. GIF=0. */
 void descriptors_use_pv(bool pv);
 /* hv's own GDT, IDT and selectors again, after a paravirtual guest's. GIF=0. */
