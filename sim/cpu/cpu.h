@@ -119,8 +119,9 @@ void core_set_reference(struct core *core, bool reference);
 struct mmu *core_mmu(struct core *core);
 struct core_hooks *core_hooks(struct core *core);
 /*
- * Told of what a core does outside guest mode: each instruction that begins to execute (`spa` of its first byte), each
- * load and, before it is done, each store, inside one page. Such code runs as in the reference engine.
+ * Told of what a core does outside guest mode at CPL 0: each instruction that begins to execute (`spa` of its first
+ * byte), each load and, before it is done, each store, inside one page. Code outside guest mode runs as in the
+ * reference engine.
  */
 struct core_watch {
     void *ctx;

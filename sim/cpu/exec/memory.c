@@ -265,10 +265,10 @@ static unsigned step_size(spa_t at, unsigned left)
     return step;
 }
 
-/* A VMRUN's own injected event is the guest's. */
+/* A VMRUN's own injected event is the guest's; so is what a paravirtual guest does, at CPL 1 or 3. */
 static inline bool is_watched(const struct core *core)
 {
-    return __builtin_expect(core->watched, 0) && !core->svm.guest;
+    return __builtin_expect(core->watched, 0) && !core->svm.guest && core->cpl == 0;
 }
 
 static void watch_load(const struct core *core, const struct mem_ref *ref)

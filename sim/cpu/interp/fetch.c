@@ -113,7 +113,7 @@ enum outcome fetch_insn_at(struct core *core, spa_t spa, struct insn *insn)
         block_cache_fetched(core->blocks, spa, insn->length < first ? insn->length : (unsigned)first);
         if (insn->length > first)
             block_cache_fetched(core->blocks, second, insn->length - (unsigned)first);
-        if (core->watched)
+        if (core->watched && core->cpl == 0)
             core->watch->fetches(core->watch->ctx, core->index, spa, core->rip);
         return meet_errors(core, spa, second, insn->length, first);
     case DECODE_INVALID:
