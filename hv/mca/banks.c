@@ -154,14 +154,15 @@ void mca_banks_end(void)
 unsigned mca_banks_counted(void)
 {
     uint64_t misc;
-    unsigned counted;
+    unsigned counted, threshold;
 
     if (bank_count() <= MCA_BANK_NB || place_in_node() != 0)
         return 0;
     misc = msr_read(MSR_MC_MISC(MCA_BANK_NB));
-    counted = mca_block_count(misc, __atomic_load_n(&block_threshold, __ATOMIC_ACQUIRE));
+    threshold = __atomic_load_n(&block_threshold, __ATOMIC_ACQUIRE);
+    counted = mca_block_count(misc, threshold);
     if (counted)
-        msr_write(MSR_MC_MISC(MCA_BANK_NB), mca_block_restart(misc, __atomic_load_n(&block_threshold, __ATOMIC_ACQUIRE)));
+        msr_write(MSR_MC_MISC(MCA_BANK_NB), mca_block_restart(misc, threshold));
     return counted;
 }
 
