@@ -31,6 +31,8 @@ void hv_main(uint32_t magic, uint32_t info_address) __attribute__((noreturn));
 
 static struct schedule_options schedule_options;
 static bool all_started; /* atomic */
+static struct acpi_topology topology;
+static const char *topology_wrong; /* NULL: it says what there is */
 
 static const char *command_line(const struct multiboot_info *info)
 {
@@ -74,7 +76,6 @@ static void create_guests(void)
     for (unsigned i = 0; i < count; i++) {
         if (option_flag(module_string(i), "dom0", false)) {
             create_guest(i, true);
-            console_input_begin(percores[0].apic_id);
             return;
         }
     }
@@ -105,6 +106,23 @@ static const void *find_acpi_root(void)
     return root ? root : acpi_find_root(memory_pointer(BIOS_START), memory_pointer(BIOS_END));
 }
 
+/* The firmware's tables are read before anything is allocated: which memory is whose decides from where. */
+static void start_memory(const struct multiboot_info *info, const char *options)
+{
+    const void *root = find_acpi_root();
+    enum numa_choice choice;
+    unsigned fake;
+
+    topology_wrong = root ? acpi_read(root, MAPPED_BELOW, &topology) : "no ACPI root pointer";
+    if (!numa_choose(options, &choice, &fake))
+        panic("numa= wants on, off, noacpi or fake=1 to fake=%u", NUMA_NODES_MAX);
+    memory_init(info, topology_wrong ? NULL : &topology, choice, fake);
+    if (memory_numa()->rejected)
+        console_print("hv: SRAT is not used: %s", memory_numa()->rejected);
+    if (choice != NUMA_OFF)
+        console_print("hv: %u nodes", memory_numa()->nodes);
+}
+
 static void core_main(unsigned index)
 {
     (void)index;
@@ -115,13 +133,10 @@ static void core_main(unsigned index)
 
 static void start_cores(const char *options, uint32_t ticks_per_ms)
 {
-    static struct acpi_topology topology;
-    const void *root = find_acpi_root();
-    const char *wrong = root ? acpi_read(root, MAPPED_BELOW, &topology) : "no ACPI root pointer";
     uint64_t maxcpus = number_option(options, "maxcpus", CORES_MAX);
 
-    if (wrong)
-        console_print("hv: one core only: %s", wrong);
+    if (topology_wrong)
+        console_print("hv: one core only: %s", topology_wrong);
     else
         smp_start_cores(&topology, maxcpus < CORES_MAX ? (unsigned)maxcpus : CORES_MAX, ticks_per_ms, core_main);
     for (unsigned i = 0; i < topology.range_count; i++)
@@ -200,7 +215,7 @@ void hv_main(uint32_t magic, uint32_t info_address)
     if (magic != MULTIBOOT_LOADER_MAGIC)
         panic("not started by a multiboot loader (EAX %x)", magic);
     options = command_line(info);
-    memory_init(info);
+    start_memory(info, options);
     percore_init(0, lapic_id());
     percore_count = 1;
     console_print("hv: %lu MiB free", (unsigned long)(memory_free_frames() >> 8));
@@ -217,6 +232,7 @@ void hv_main(uint32_t magic, uint32_t info_address)
     guest_init(backing_limit(options));
     modules_init(info);
     create_guests();
+    console_input_begin(percores[0].apic_id);
     start_cores(options, ticks_per_ms);
     schedule_loop(&schedule_options);
 }

@@ -14,6 +14,9 @@
 #define SRAT_ENTRIES 48
 #define SRAT_CORE 0
 #define SRAT_MEMORY 1
+#define SRAT_CORE_SIZE 16
+#define SRAT_MEMORY_SIZE 40
+#define SLIT_ENTRIES 44
 #define ENABLED 1u
 
 static uint32_t read32(const uint8_t *at)
@@ -75,21 +78,64 @@ static void read_madt(const uint8_t *table, struct acpi_topology *topology)
     }
 }
 
+static void note_domain(uint32_t domain, struct acpi_topology *topology)
+{
+    for (unsigned i = 0; i < topology->domain_count; i++)
+        if (topology->domains[i] == domain)
+            return;
+    if (topology->domain_count == ACPI_DOMAINS_MAX)
+        topology->srat_wrong = "too many proximity domains";
+    else
+        topology->domains[topology->domain_count++] = domain;
+}
+
 static void read_srat_memory(const uint8_t *at, struct acpi_topology *topology)
 {
-    struct acpi_range range = { read64(at + 8), read64(at + 16), read32(at + 2) };
+    struct acpi_range range = { 0 };
 
-    if (at[1] >= 40 && read32(at + 28) & ENABLED && topology->range_count < ACPI_RANGES_MAX)
+    if (at[1] != SRAT_MEMORY_SIZE) {
+        topology->srat_wrong = "a memory entry is not 40 bytes long";
+        return;
+    }
+    range = (struct acpi_range){ read64(at + 8), read64(at + 16), read32(at + 2) };
+    if (!(read32(at + 28) & ENABLED))
+        return;
+    note_domain(range.node, topology);
+    if (topology->range_count == ACPI_RANGES_MAX)
+        topology->srat_wrong = "too many memory entries";
+    else
         topology->ranges[topology->range_count++] = range;
 }
 
 static void read_srat_core(const uint8_t *at, struct acpi_topology *topology)
 {
-    if (at[1] < 16 || !(read32(at + 4) & ENABLED))
+    uint32_t domain;
+
+    if (at[1] != SRAT_CORE_SIZE) {
+        topology->srat_wrong = "a core's entry is not 16 bytes long";
         return;
-    for (unsigned i = 0; i < topology->core_count; i++)
-        if (topology->cores[i].apic_id == at[3])
-            topology->cores[i].node = at[2] | (uint32_t)at[9] << 8 | (uint32_t)at[10] << 16 | (uint32_t)at[11] << 24;
+    }
+    if (!(read32(at + 4) & ENABLED))
+        return;
+    domain = at[2] | (uint32_t)at[9] << 8 | (uint32_t)at[10] << 16 | (uint32_t)at[11] << 24;
+    note_domain(domain, topology);
+    for (unsigned i = 0; i < topology->core_count; i++) {
+        if (topology->cores[i].apic_id == at[3]) {
+            topology->cores[i].node = domain;
+            topology->cores[i].on_node = true;
+        }
+    }
+}
+
+static void read_slit(const uint8_t *table, struct acpi_topology *topology)
+{
+    uint64_t count = read32(table + 4) >= SLIT_ENTRIES ? read64(table + HEADER_SIZE) : 0;
+
+    if (count == 0 || count > ACPI_SLIT_MAX || read32(table + 4) < SLIT_ENTRIES + count * count)
+        return;
+    topology->slit_count = (unsigned)count;
+    for (unsigned i = 0; i < count * count; i++)
+        topology->slit[i / count][i % count] = table[SLIT_ENTRIES + i];
 }
 
 static void read_srat(const uint8_t *table, struct acpi_topology *topology)
@@ -137,5 +183,6 @@ const char *acpi_read(const void *root, uint64_t limit, struct acpi_topology *to
         return "neither XSDT nor RSDT can be read";
     each_table(root_table, entry_size, limit, "APIC", read_madt, topology);
     each_table(root_table, entry_size, limit, "SRAT", read_srat, topology);
+    each_table(root_table, entry_size, limit, "SLIT", read_slit, topology);
     return topology->core_count ? NULL : "the MADT names no core";
 }

@@ -21,6 +21,8 @@
 #define MCR_DTR_RTS_OUT2 0x0B /* OUT2 lets the interrupt out */
 #define UART_IRQ 4
 #define INPUT_ROOM 256
+#define KEYS_ROOM 16
+#define SWITCH_COUNT 3
 #define TRANSMIT_PATIENCE 100000 /* polls; a missing UART must not stop the machine */
 #define DEBUG_EXIT 0xF4
 
@@ -32,6 +34,11 @@ static uint64_t history_end;          /* bytes ever printed */
 static char input[INPUT_ROOM];
 static unsigned input_head, input_tail;
 static bool input_noticed;
+/* The same of hv's own keys. */
+static char keys[KEYS_ROOM];
+static unsigned keys_head, keys_tail;
+static bool input_is_hvs;
+static unsigned switches; /* Ctrl-A that may become a switch */
 
 void console_init(void)
 {
@@ -113,18 +120,66 @@ void console_input_begin(uint32_t apic_id)
     port_write8(UART_IER, IER_RECEIVED);
 }
 
+static void take_key(char c)
+{
+    unsigned head = keys_head;
+
+    if (head - __atomic_load_n(&keys_tail, __ATOMIC_ACQUIRE) == KEYS_ROOM)
+        return;
+    keys[head % KEYS_ROOM] = c;
+    __atomic_store_n(&keys_head, head + 1, __ATOMIC_RELEASE);
+}
+
+static void take_byte(char c)
+{
+    unsigned head = input_head;
+
+    if (input_is_hvs) {
+        take_key(c);
+        return;
+    }
+    if (head - __atomic_load_n(&input_tail, __ATOMIC_ACQUIRE) == INPUT_ROOM)
+        return; /* nobody reads: it is lost */
+    input[head % INPUT_ROOM] = c;
+    __atomic_store_n(&input_head, head + 1, __ATOMIC_RELEASE);
+}
+
+/* Fewer than three switches in a row are bytes as any other. */
+static void take_any(char c)
+{
+    if (c != CONSOLE_SWITCH) {
+        for (; switches; switches--)
+            take_byte(CONSOLE_SWITCH);
+        take_byte(c);
+    } else if (++switches == SWITCH_COUNT) {
+        switches = 0;
+        input_is_hvs = !input_is_hvs;
+        take_key(CONSOLE_SWITCH);
+    }
+}
+
 void console_input_take(void)
 {
-    while (port_read8(UART_LSR) & LSR_DATA) {
-        char c = (char)port_read8(UART);
-        unsigned head = input_head;
-
-        if (head - __atomic_load_n(&input_tail, __ATOMIC_ACQUIRE) == INPUT_ROOM)
-            continue; /* nobody reads: it is lost */
-        input[head % INPUT_ROOM] = c;
-        __atomic_store_n(&input_head, head + 1, __ATOMIC_RELEASE);
-    }
+    while (port_read8(UART_LSR) & LSR_DATA)
+        take_any((char)port_read8(UART));
     __atomic_store_n(&input_noticed, true, __ATOMIC_RELEASE);
+}
+
+bool console_input_is_hvs(void)
+{
+    return input_is_hvs;
+}
+
+char console_key(void)
+{
+    unsigned tail = keys_tail;
+    char key;
+
+    if (tail == __atomic_load_n(&keys_head, __ATOMIC_ACQUIRE))
+        return 0;
+    key = keys[tail % KEYS_ROOM];
+    __atomic_store_n(&keys_tail, tail + 1, __ATOMIC_RELEASE);
+    return key;
 }
 
 bool console_input_noticed(void)

@@ -25,6 +25,13 @@ void console_input_take(void);
 /* Something has come since this was asked last. */
 bool console_input_noticed(void);
 size_t console_read(char *bytes, size_t size);
+/*
+ * Ctrl-A three times switches input between the control domain and hv, whose keys these are; CONSOLE_SWITCH: it was
+ * switched. 0: there is none. One reader at a time.
+ */
+#define CONSOLE_SWITCH '\1'
+char console_key(void);
+bool console_input_is_hvs(void);
 
 /* From now on console_print waits for nobody: who holds the lock may be what was interrupted for good. */
 void console_break_lock(void);

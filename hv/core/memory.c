@@ -7,6 +7,7 @@
 #include "hv/x86/lock.h"
 
 #define RESERVED_MAX 80
+#define RAM_PIECES_MAX 64
 #define LOW_MEMORY 0x100000ull /* below: firmware tables, trampoline, whatever the loader put there */
 #define MAPPED_AT_ENTRY (4ull << 30)
 #define TABLE_ENTRIES 512
@@ -21,7 +22,8 @@ struct range {
 extern char hv_image_start[], hv_image_end[];
 extern uint64_t boot_pml4[TABLE_ENTRIES], boot_pdpt[TABLE_ENTRIES];
 
-static struct page_pool pool;
+static struct page_pool pools[NUMA_NODES_MAX];
+static struct numa_map numa;
 static struct lock pool_lock;
 static uint8_t used_regions[((uint64_t)TABLE_ENTRIES << 30) / REGION_BYTES / 8]; /* a bit for each that came back once */
 static struct range reserved[RESERVED_MAX];
@@ -118,9 +120,12 @@ static void choose_state_place(uint64_t start, uint64_t end)
     each_free_piece(start, end, choose_state_piece);
 }
 
+/* Each pool takes what lies in its part. */
 static void add_piece(uint64_t start, uint64_t end)
 {
-    pages_add(&pool, start, end);
+    for (unsigned n = 0; n < numa.nodes; n++)
+        if (pools[n].frame_count)
+            pages_add(&pools[n], start, end);
 }
 
 static void add_below_4g(uint64_t start, uint64_t end)
@@ -148,32 +153,102 @@ static void map_above_4g(void)
     cr3_write(cr3_read());
 }
 
-void memory_init(const struct multiboot_info *info)
+static struct numa_range ram[RAM_PIECES_MAX];
+static unsigned ram_count;
+
+static void note_ram(uint64_t start, uint64_t end)
+{
+    if (ram_count < RAM_PIECES_MAX)
+        ram[ram_count++] = (struct numa_range){ start, end };
+}
+
+/*
+ * A pool's part reaches from its node's span to that of the next higher one, so that what lies between spans, or
+ * below all, is in some pool too.
+ */
+static void part_of_node(unsigned node, uint64_t *start, uint64_t *end)
+{
+    const struct numa_range *span = &numa.node[node];
+
+    *start = 0;
+    *end = span->end ? highest : 0;
+    for (unsigned n = 0; n < numa.nodes; n++) {
+        if (numa.node[n].end && numa.node[n].start < span->start)
+            *start = span->start;
+        if (numa.node[n].end && numa.node[n].start > span->start && numa.node[n].start < *end)
+            *end = numa.node[n].start;
+    }
+}
+
+static void init_pools(uint8_t *state)
+{
+    for (unsigned n = 0; n < numa.nodes; n++) {
+        uint64_t start, end;
+
+        part_of_node(n, &start, &end);
+        pages_init(&pools[n], start, end, state + (start >> PAGE_SHIFT));
+    }
+}
+
+void memory_init(const struct multiboot_info *info, const struct acpi_topology *topology, enum numa_choice choice,
+                 unsigned fake)
 {
     if (!(info->flags & MULTIBOOT_INFO_MMAP))
         panic("the loader gave no memory map");
     reserve_what_the_loader_brought(info);
     each_map_entry(info, note_highest);
+    each_map_entry(info, note_ram);
+    numa_build(&numa, topology, ram, ram_count, choice, fake);
     state_wanted = highest >> PAGE_SHIFT;
     each_map_entry(info, choose_state_place);
     if (!state_place)
         panic("no room for %lu bytes of frame states", (unsigned long)state_wanted);
     reserve(state_place, state_place + state_wanted);
-    pages_init(&pool, 0, highest, memory_pointer(state_place));
+    init_pools(memory_pointer(state_place));
     each_map_entry(info, add_below_4g);
     map_above_4g();
     each_map_entry(info, add_above_4g);
-    total_frames = pool.free_frames;
+    total_frames = memory_free_frames();
 }
 
-uint64_t memory_alloc(unsigned order)
+const struct numa_map *memory_numa(void)
+{
+    return &numa;
+}
+
+static struct page_pool *pool_of(uint64_t address)
+{
+    uint64_t frame = address >> PAGE_SHIFT;
+
+    for (unsigned n = 1; n < numa.nodes; n++)
+        if (frame - pools[n].first_frame < pools[n].frame_count)
+            return &pools[n];
+    return &pools[0];
+}
+
+/* pool_lock is held. */
+static uint64_t take_from(unsigned node, unsigned order)
+{
+    uint64_t address = 0;
+
+    for (unsigned i = 0; !address && i < numa.nodes; i++)
+        address = pages_alloc(&pools[(node + i) % numa.nodes], order);
+    return address;
+}
+
+uint64_t memory_alloc_on(unsigned node, unsigned order)
 {
     uint64_t address;
 
     lock_acquire(&pool_lock);
-    address = pages_alloc(&pool, order);
+    address = take_from(node, order);
     lock_release(&pool_lock);
     return address;
+}
+
+uint64_t memory_alloc(unsigned order)
+{
+    return memory_alloc_on(0, order);
 }
 
 struct node_range {
@@ -196,10 +271,10 @@ uint64_t memory_alloc_near(unsigned order, unsigned node)
 
     lock_acquire(&pool_lock);
     for (unsigned i = 0; i < node_range_count && !address; i++)
-        if (node_ranges[i].node == node)
-            address = pages_alloc_in(&pool, order, node_ranges[i].base, node_ranges[i].end);
+        for (unsigned n = 0; node_ranges[i].node == node && n < numa.nodes && !address; n++)
+            address = pages_alloc_in(&pools[n], order, node_ranges[i].base, node_ranges[i].end);
     if (!address && !order)
-        address = pages_alloc(&pool, order);
+        address = take_from(0, order);
     lock_release(&pool_lock);
     return address;
 }
@@ -230,7 +305,7 @@ void memory_free(uint64_t address, unsigned order)
     lock_acquire(&pool_lock);
     for (uint64_t at = address; at < address + ((uint64_t)PAGE_SIZE << order); at += REGION_BYTES)
         used_regions[at / REGION_BYTES / 8] |= (uint8_t)(1u << at / REGION_BYTES % 8);
-    pages_free(&pool, address, order);
+    pages_free(pool_of(address), address, order);
     lock_release(&pool_lock);
 }
 
@@ -239,7 +314,7 @@ unsigned memory_offline(uint64_t address, bool broken)
     unsigned marks;
 
     lock_acquire(&pool_lock);
-    marks = pages_offline(&pool, address, broken);
+    marks = pages_offline(pool_of(address), address, broken);
     lock_release(&pool_lock);
     return marks;
 }
@@ -249,19 +324,19 @@ bool memory_online(uint64_t address)
     bool done;
 
     lock_acquire(&pool_lock);
-    done = pages_online(&pool, address);
+    done = pages_online(pool_of(address), address);
     lock_release(&pool_lock);
     return done;
 }
 
 unsigned memory_marks(uint64_t address)
 {
-    return pages_marks(&pool, address);
+    return pages_marks(pool_of(address), address);
 }
 
 bool memory_is_free(uint64_t address)
 {
-    return pages_is_free(&pool, address);
+    return pages_is_free(pool_of(address), address);
 }
 
 uint64_t memory_total_frames(void)
@@ -274,7 +349,16 @@ uint64_t memory_end(void)
     return highest;
 }
 
+uint64_t memory_free_frames_on(unsigned node)
+{
+    return pools[node].free_frames;
+}
+
 uint64_t memory_free_frames(void)
 {
-    return pool.free_frames;
+    uint64_t frames = 0;
+
+    for (unsigned n = 0; n < numa.nodes; n++)
+        frames += pools[n].free_frames;
+    return frames;
 }

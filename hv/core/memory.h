@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine's memory: the loader's map, what of it is taken, and one page pool over the rest. */
+/* The machine's memory: the loader's map, what of it is taken, and a page pool of each node over the rest. */
 #ifndef HV_CORE_MEMORY_H
 #define HV_CORE_MEMORY_H
 
@@ -8,11 +8,17 @@
 #include <stdint.h>
 
 #include "hv/core/multiboot.h"
+#include "hv/core/numa.h"
 #include "hv/core/pages.h"
 
-/* Build the pool from the multiboot information; everything the loader brought stays reserved. */
-void memory_init(const struct multiboot_info *info);
-/* 2^order frames of unspecified content; 0: none. */
+/*
+ * Build the pools from the multiboot information; everything the loader brought stays reserved. `topology`, choice, fake:
+ * as numa_build wants them.
+ */
+void memory_init(const struct multiboot_info *info, const struct acpi_topology *topology, enum numa_choice choice,
+                 unsigned fake);
+const struct numa_map *memory_numa(void);
+/* 2^order frames of unspecified content; 0: none. hv's own: from node 0 as long as it has any. */
 uint64_t memory_alloc(unsigned order);
 /* A stretch of a node's memory, as firmware says; before there are other cores. */
 #define MEMORY_RANGES_MAX 32
@@ -24,6 +30,9 @@ uint64_t memory_alloc_near(unsigned order, unsigned node);
  * as the machine came up. Returns the address, which may be 0.
  */
 uint64_t memory_clear_used(uint64_t address, unsigned order);
+/* The same from this node, else from the next one in the order of their numbers, round and round. */
+uint64_t memory_alloc_on(unsigned node, unsigned order);
+uint64_t memory_free_frames_on(unsigned node);
 /* One zeroed page; panics if there is none: hv cannot go on without its own pages. */
 void *memory_alloc_page(void);
 void memory_free(uint64_t address, unsigned order);

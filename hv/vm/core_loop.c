@@ -6,6 +6,7 @@
 #include "hv/core/memory.h"
 #include "hv/core/timer.h"
 #include "hv/migrate/mask_cores.h"
+#include "hv/vm/debug_keys.h"
 #include "hv/vm/devices.h"
 #include "hv/vm/event_channel.h"
 #include "hv/vm/interrupts.h"
@@ -45,8 +46,10 @@ static void run_deferred(struct percore *core, void (*link_work)(void))
     timers_run();
     if (link_work && link_noticed())
         link_work();
-    if (console_input_noticed())
+    if (console_input_noticed()) {
+        debug_keys_run();
         event_raise_control(VIRQ_CONSOLE);
+    }
 }
 
 static bool has_deferred(const struct percore *core)

@@ -96,9 +96,21 @@ static uint64_t alloc_table(void)
     return page;
 }
 
+/*
+ * The node of the first core that its first vCPU may run on: its memory comes from there, and when that is full from the
+ * next node. Whatever the distances say.
+ */
+static unsigned home_node(const struct guest *guest)
+{
+    uint64_t cores = guest->vcpus ? guest->vcpus[0].affinity : guest->spec.cores;
+    unsigned core = cores ? (unsigned)__builtin_ctzll(cores) : 0;
+
+    return core < ACPI_CORES_MAX ? memory_numa()->core_node[core] : 0;
+}
+
 uint64_t guest_alloc(const struct guest *guest, unsigned order)
 {
-    return guest->near ? memory_alloc_near(order, guest->near - 1) : memory_alloc(order);
+    return guest->near ? memory_alloc_near(order, guest->near - 1) : memory_alloc_on(home_node(guest), order);
 }
 
 /* Back the page at gpa with the largest page that fits and is to be had. Returns its size in bytes, 0: no memory. */
