@@ -480,6 +480,48 @@ local function affinity()
         on > 0 and off == 0, string.format("VMRUNs on cores 0 and 1: %d, on 2 and 3: %d", on, off))
 end
 
+-- The HOWTO's example machine; scenarios/numa.lua has spilling and the other options.
+local function numa()
+    local N = require("numa")
+    N.boot({ nodes = 2, cores = 2, memory = "8G" }, "",
+           { "puppet.elf name=a cpus=0,1 memory=64M", "puppet.elf name=b cpus=2,3 memory=64M" })
+    N.keys("\1\1\1")
+    local off = N.dump()
+    N.boot({ nodes = 2, cores = 2, memory = "8G" }, "numa=on",
+           { "puppet.elf name=a cpus=0,1 memory=64M", "puppet.elf name=b cpu=2,3 memory=64M" })
+    local before, after = N.keys("uH"), N.keys("\1\1\1uH")
+    local d = N.dump()
+    local a, b, zero, one = d.domains[1], d.domains[2], d.nodes[0], d.nodes[1]
+    local _, above = N.census("b", 64 * 256, one.start << 12)
+    local function cores(node)
+        return table.concat({ d.cores[2 * node] == node and 2 * node or "-",
+                              d.cores[2 * node + 1] == node and 2 * node + 1 or "-" }, ",")
+    end
+    local function gib(frames)
+        return string.format("%.1f", frames / 262144):gsub("%.0$", "")
+    end
+    row("14", "guest memory on one NUMA node", "100 %", string.format("%d %%", 100 * b.on[1] // b.total),
+        b.on[1] == b.total and above == b.total, "hv's key u, and the nested tables in RAM")
+    row("29", "numa=on; nodes with and without it", "numa=on", #d.nodes + 1 .. " and " .. #off.nodes + 1,
+        #d.nodes == 1 and #off.nodes == 0, "Xen 3.0.4 and later; off by default")
+    row("31", "Ctrl-A three times, u, H", "u, H", before == "" and after:find("H: node 1") and "answered" or "not",
+        before == "" and after:find("u: node 1") ~= nil and after:find("H: node 1") ~= nil,
+        "nothing before the third Ctrl-A")
+    row("33", "example machine: sockets, cores of each, RAM", "2, 2, 8 GB", string.format("2, 2, %s GiB",
+        gib((zero.ram + one.ram + 255) // 256 * 256)), #d.nodes == 1 and #d.cores == 3,
+        "nodes, cores and RAM that hv found")
+    row("34", "RAM of each node, in frames of 4 KiB", "4 GB", string.format("%d %d", zero.ram, one.ram),
+        one.ram == 1048576 and zero.ram <= 1048576 and zero.ram > 1048576 - 256, "node 0 less what firmware keeps")
+    row("35", "node 0 is its RAM and the hole, node 1 follows (GiB)", "0-4.5 .5 -8.5",
+        string.format("0-%s 1 -%s", gib(zero.frames), gib(one.start + one.frames)), zero.frames == 4 * 262144 + 262144 and one.start == zero.frames,
+        "the model's hole is 1 GiB, the slide's .5; a unit test has the slide's map")
+    row("36", "cores of the nodes", "0,1 / 2,3", cores(0) .. " / " .. cores(1),
+        cores(0) == "0,1" and cores(1) == "2,3", "key u")
+    row("37", "placement by the first vCPU", "node of vCPU 0",
+        string.format("%d and %d", a.on[0] == a.total and 0 or -1, b.on[1] == b.total and 1 or -1),
+        a.on[0] == a.total and b.on[1] == b.total, "cpus=0,1 and cpu=2,3")
+end
+
 -- Case I, on one core; scenarios/mce/all.lua has 8 cores too.
 local function machine_checks_of_hv()
     local case, ok, all = require("mce_case"), 0, require("mce_rows").rows
@@ -503,11 +545,9 @@ local function bsd_guests()
 end
 
 local LATER = {
-    { "12", "dom0's IOMMU map", "1:1" },
-    { "13", "the same, case II", "I and II" }, { "14", "guest memory on one NUMA node", "100 %" },
-    { "24", "CPU load for PowerNow!", "0-100" },
-    { "25", "unit of getidletime", "ns" }, { "34", "RAM and cores of a node", "4 GB, 2" },
-    { "37", "placement by the first vCPU", "node of vCPU 0" },
+    { "12", "dom0's IOMMU map", "1:1" }, { "13", "the same, case II", "I and II" },
+    { "24", "CPU load for PowerNow!", "0-100" }, { "25", "unit of getidletime", "ns" },
+    { "30", "dom0's memory while guests start", "dom0-min-mem 0" },
 }
 
 local function print_claims()
@@ -530,7 +570,7 @@ end
 local PARTS = {
     { "walks", function() walk_table(); walk_claims() end }, { "builder", builder }, { "caches", caches }, { "reach", reach },
     { "asids", asids }, { "cr8", cr8 }, { "hap", hap }, { "migration", migration }, { "masks", function() masks(); availability() end },
-    { "affinity", affinity }, { "mce", machine_checks_of_hv }, { "bsd", bsd_guests },
+    { "affinity", affinity }, { "numa", numa }, { "mce", machine_checks_of_hv }, { "bsd", bsd_guests },
 }
 
 local only, names = param.only, {}

@@ -12,8 +12,8 @@
 #include "hv/core/pages.h"
 
 /*
- * Build the pools from the multiboot information; everything the loader brought stays reserved. `topology`, choice, fake:
- * as numa_build wants them.
+ * Build the pools from the multiboot information; everything the loader brought stays reserved. `topology`, choice and
+ * fake are as numa_build wants them.
  */
 void memory_init(const struct multiboot_info *info, const struct acpi_topology *topology, enum numa_choice choice,
                  unsigned fake);

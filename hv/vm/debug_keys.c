@@ -20,7 +20,8 @@ static void print_nodes(const struct numa_map *map)
         const struct numa_range *span = &map->node[n];
 
         console_print("hv: u: node %u start=%lu frames=%lu ram=%lu free=%lu check=%s", n,
-                      (unsigned long)(span->start >> PAGE_SHIFT), (unsigned long)((span->end - span->start) >> PAGE_SHIFT),
+                      (unsigned long)(span->start >> PAGE_SHIFT),
+                      (unsigned long)((span->end - span->start) >> PAGE_SHIFT),
                       (unsigned long)(map->ram[n] >> PAGE_SHIFT), (unsigned long)memory_free_frames_on(n),
                       node_checks(map, n) ? "ok" : "wrong");
     }

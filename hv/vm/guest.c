@@ -97,8 +97,8 @@ static uint64_t alloc_table(void)
 }
 
 /*
- * The node of the first core that its first vCPU may run on: its memory comes from there, and when that is full from the
- * next node. Whatever the distances say.
+ * The node of the first core that its first vCPU may run on: its memory comes from there, and when that is full from
+ * the next node. Whatever the distances say.
  */
 static unsigned home_node(const struct guest *guest)
 {
