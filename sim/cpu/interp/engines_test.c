@@ -144,6 +144,65 @@ static void many_pages(struct board *board, uint64_t seed)
     put_jump(board, at, BOARD_CODE);
 }
 
+/*
+ * Loops of what has a quick form, with loads and stores now and then that have none for want of a native slot (another
+ * page, misaligned, a store into code) and instructions without such a form between. Slices end anywhere in them.
+ */
+static spa_t put_quick(struct board *board, spa_t at, uint64_t *seed)
+{
+    static const uint8_t operations[] = { 0x00, 0x01, 0x02, 0x03, 0x29, 0x2B, 0x31, 0x33, 0x38, 0x39, 0x3B, 0x84, 0x85,
+                                          0x11, 0x19, 0x88, 0x89, 0x8A, 0x8B };
+    uint8_t operation = operations[below(seed, G_N_ELEMENTS(operations))], reg = (uint8_t)(below(seed, 4) << 3);
+
+    switch (below(seed, 8)) {
+    case 0: /* OP r,r or r,r by 64 bits */
+        board_put(board, at, 0x48, operation, (uint8_t)(0xC0 | reg | below(seed, 4)));
+        return at + 3;
+    case 1: /* OP with [rsi+disp8] or [rdi+disp8] */
+        board_put(board, at, operation, (uint8_t)(0x46 | reg | below(seed, 2)), (uint8_t)next_random(seed));
+        return at + 3;
+    case 2: /* OP with [rsi+rbx*4]: anywhere, since RBX computes */
+        board_put(board, at, 0x83, 0xE3, 0x7F, operation, (uint8_t)(0x04 | reg), 0x9E); /* and ebx,7Fh first */
+        return at + 6;
+    case 3: /* shift r,imm8 */
+        board_put(board, at, 0xC1, (uint8_t)(0xE0 | below(seed, 4)), (uint8_t)next_random(seed));
+        return at + 3;
+    case 4: /* setcc al; cmovcc eax,ebx */
+        board_put(board, at, 0x0F, (uint8_t)(0x90 | below(seed, 16)), 0xC0, 0x0F, (uint8_t)(0x40 | below(seed, 16)),
+                  0xC3);
+        return at + 6;
+    case 5: /* jcc over a short instruction */
+        board_put(board, at, (uint8_t)(0x70 | below(seed, 16)), 2, 0xFF, 0xC0); /* inc eax */
+        return at + 4;
+    case 6: /* push rax; pop rdx; lahf, without a quick form */
+        board_put(board, at, 0x50, 0x5A, 0x9F);
+        return at + 3;
+    default: /* call over a jump back to the return */
+        board_put(board, at, 0xE8, 2, 0, 0, 0, 0xEB, 1, 0xC3); /* call +2; jmp +1; ret */
+        return at + 8;
+    }
+}
+
+static void quick_loops(struct board *board, uint64_t seed)
+{
+    spa_t at = BOARD_CODE;
+
+    while (at < BOARD_CODE + PROGRAM_BYTES - 64) {
+        spa_t top = at;
+
+        board_put(board, at, 0xBD, (uint8_t)(1 + below(&seed, 40)), 0, 0, 0); /* mov ebp,n */
+        board_put(board, at + 5, 0xBE, 0, 0, 4, 0, 0xBF, (uint8_t)below(&seed, 16), 0xFF, 4, 0); /* esi, edi: data */
+        if (below(&seed, 4) == 0)
+            spa_write(&board->space, at + 11, 4, BOARD_CODE + below(&seed, PROGRAM_BYTES)); /* edi: the code itself */
+        top = at += 15;
+        for (unsigned i = 2 + below(&seed, 8); i > 0; i--)
+            at = put_quick(board, at, &seed);
+        board_put(board, at, 0xFF, 0xCD, 0x75, (uint8_t)(top - (at + 4))); /* dec ebp; jnz top */
+        at += 4;
+    }
+    put_jump(board, at, BOARD_CODE);
+}
+
 /* ---- Comparison ---------------------------------------------------------------------------------------- */
 
 static void print_counter(void *ctx, const char *name, const struct counter_row *row, uint64_t value)
@@ -349,6 +408,9 @@ AGREE(engines_agree_on_random_programs_in_64_bit_code, 80000000, WORLD_LONG, ran
 AGREE(engines_agree_on_random_programs_at_cpl_3, 90000000, WORLD_USER, random_pieces)
 AGREE(engines_agree_on_random_programs_in_a_guest, 11000000, WORLD_GUEST, random_pieces)
 AGREE(engines_agree_on_more_pages_than_the_tlb_holds, 15000000, WORLD_LONG, many_pages)
+AGREE(engines_agree_on_loops_of_quick_forms, 16000000, WORLD_LONG, quick_loops)
+AGREE(engines_agree_on_loops_of_quick_forms_at_cpl_3, 17000000, WORLD_USER, quick_loops)
+AGREE(engines_agree_on_loops_of_quick_forms_in_a_guest, 18000000, WORLD_GUEST, quick_loops)
 AGREE(engines_agree_on_hot_loops_that_modify_one_another_in_32_bit_code, 12000000, WORLD_FLAT, hot_rooms)
 AGREE(engines_agree_on_hot_loops_that_modify_one_another_in_64_bit_code, 13000000, WORLD_LONG, hot_rooms)
 AGREE(engines_agree_on_hot_loops_that_modify_one_another_in_a_guest, 14000000, WORLD_GUEST, hot_rooms)
@@ -361,5 +423,7 @@ UNIT_TESTS("engines", engines_agree_on_random_bytes_in_real_mode, engines_agree_
            engines_agree_on_hot_loops_that_modify_one_another_in_32_bit_code,
            engines_agree_on_hot_loops_that_modify_one_another_in_64_bit_code,
            engines_agree_on_hot_loops_that_modify_one_another_in_a_guest,
+           engines_agree_on_loops_of_quick_forms, engines_agree_on_loops_of_quick_forms_at_cpl_3,
+           engines_agree_on_loops_of_quick_forms_in_a_guest,
            engines_agree_on_more_pages_than_the_tlb_holds, a_stale_block_is_noticed,
            a_missed_recency_stamp_is_noticed, a_missed_invalidation_is_noticed)
