@@ -5,6 +5,7 @@
  * kernel.
  */
 #include "workloads/lib/check.h"
+#include "workloads/lib/instructions.h"
 #include "workloads/pv32/kernel.h"
 
 #define RIGHTS (PTE_P | PTE_W)
@@ -109,15 +110,19 @@ static void check_traps(void)
     caught(GP, 0xE008, "hv's 64-bit code is no segment for CPL 1");
 }
 
-static void check_user(void)
+static bool make_user(void)
 {
     char *code = new_page(), *stack = new_page();
 
     memcpy(code, user_code, (size_t)(user_code_end - user_code));
-    check(!map(code, frame_of(code) * PAGE | PTE_P | PTE_U) && !map(stack, frame_of(stack) * PAGE | RIGHTS | PTE_U),
-          "pages for user code");
     user_entry = (uintptr_t)code;
     user_stack = (uintptr_t)stack + PAGE;
+    return !map(code, frame_of(code) * PAGE | PTE_P | PTE_U) && !map(stack, frame_of(stack) * PAGE | RIGHTS | PTE_U);
+}
+
+static void check_user(void)
+{
+    check(make_user(), "pages for user code");
     check_equal(to_user(0), 110, "user code at CPL 3 makes a system call by INT 80h: 100 + 2 x 5");
     to_user(1);
     caught(PF, PF_PRESENT | PF_USER, "and may not read the kernel");
@@ -258,8 +263,23 @@ static void check_refusals(void)
     check_equal((uint32_t)call(63, 0, 0, 0, 0, 0), (uint32_t)-XEN_ENOSYS, "number 63 is nothing");
 }
 
+/* Instead of the checks: what CPUID says at CPL 1 and 3, in the words of workloads/programs/features. */
+static void print_features(void)
+{
+    struct cpuid_result one = cpuid(1, 0), extended_1 = cpuid(0x80000001, 0);
+
+    if (!make_user())
+        guest_fail("no user mode");
+    guest_print("features native %08x,%08x,%08x,%08x", one.ecx, one.edx, extended_1.ecx, extended_1.edx);
+    guest_print("features user %08x,%08x,%08x,%08x", to_user(5), to_user(6), to_user(7), to_user(8));
+}
+
 void pv_main(void)
 {
+    if (option_flag(guest_options, "features", false)) {
+        print_features();
+        return;
+    }
     check_start();
     check_symbols();
     check_traps();

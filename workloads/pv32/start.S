@@ -100,6 +100,8 @@ user_code:
         je 3f
         cmpl $4, %eax
         je 4f
+        cmpl $5, %eax
+        jae 5f
         movl $5, %ebx                   /* 0: a system call, then the end with what it gave */
         movl $100, %eax
         int $0x80
@@ -117,6 +119,20 @@ user_code:
 4:      xorl %eax, %eax                 /* not even for itself: the kernel's selectors */
         movl $PV32_KERNEL_DS, %eax
         movl %eax, %ds
+        ud2
+5:      leal -5(%eax), %esi             /* CPUID: bit 0 EDX, not ECX; bit 1 leaf 8000_0001, not 1 */
+        movl %esi, %eax
+        shll $30, %eax
+        andl $0x80000000, %eax
+        incl %eax
+        xorl %ecx, %ecx
+        cpuid
+        movl %ecx, %ebx
+        testl $1, %esi
+        jz 6f
+        movl %edx, %ebx
+6:      movl $101, %eax
+        int $0x80
         ud2
 user_code_end:
 

@@ -235,6 +235,23 @@ int64_t extended(uint32_t command, uint64_t arg1, uint64_t arg2)
     return CALL(HYPERCALL_MMUEXT_OP, &op, 1, 0, DOMID_SELF);
 }
 
+uint64_t pv_user_tables(const char *code, size_t bytes, void *stack)
+{
+    uint64_t *l4 = new_page(), *l3 = new_page(), *l2 = new_page(), *l1 = new_page();
+    uint64_t *const tables[] = { l4, l3, l2, l1 };
+    char *text = new_page();
+
+    memcpy(text, code, bytes);
+    l4[0] = frame_of(l3) * PAGE | RW;
+    l3[0] = frame_of(l2) * PAGE | RW;
+    l2[USER_TEXT >> 21] = frame_of(l1) * PAGE | RW;
+    l1[0] = frame_of(text) * PAGE | RO;
+    l1[1] = frame_of(stack) * PAGE | RW;
+    for (unsigned i = 0; i < 4; i++)
+        map(tables[i], frame_of(tables[i]) * PAGE | RO);
+    return frame_of(l4);
+}
+
 /* ---------------------------------------------------------------------------------------------------------- */
 
 __attribute__((weak)) void pv_second(unsigned id)

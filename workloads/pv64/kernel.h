@@ -78,6 +78,11 @@ extern volatile uint64_t events_seen, nmis_seen;
 extern void (*volatile on_nmi)(void);
 extern void (*volatile on_machine_check)(void); /* NULL: trap 18 is one that nobody expects */
 
+/* What pv_user_tables makes. */
+#define USER_TEXT 0x10000000ull
+#define USER_STACK 0x10002000ull /* end of the second page */
+/* Tables for user mode (MMUEXT_NEW_USER_BASEPTR takes their frame): a page of code, a copy, and the stack, no more. */
+uint64_t pv_user_tables(const char *code, size_t bytes, void *stack);
 /* From here into user mode; returns what the user code gives with system call 101. */
 uint64_t pv_to_user(uint64_t rip, uint64_t rsp, uint64_t argument);
 

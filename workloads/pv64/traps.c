@@ -9,8 +9,6 @@
 #define MSR_FS_BASE 0xC0000100
 #define MSR_EFER 0xC0000080
 #define MS 1000000ull
-#define USER_TEXT 0x10000000ull
-#define USER_STACK 0x10002000ull /* end of the second page */
 
 extern char user_code[], user_code_end[], second_stack_end[], kernel_stack_end[], pv_second_start[];
 
@@ -198,42 +196,13 @@ static uint64_t take_syscall(uint64_t number, uint64_t a, uint64_t b)
     return 4711;
 }
 
-static uint64_t *table_page(void)
-{
-    return new_page();
-}
-
-static void make_read_only(uint64_t *page)
-{
-    map(page, machine(page) | RO);
-}
-
-/* One page of code and one of stack at USER_TEXT, and nothing else. */
-static uint64_t make_user(void)
-{
-    uint64_t *l4 = table_page(), *l3 = table_page(), *l2 = table_page(), *l1 = table_page();
-    char *text = (char *)table_page(), *stack = (char *)table_page();
-
-    memcpy(text, user_code, (size_t)(user_code_end - user_code));
-    *(uint64_t *)(stack + 0x100) = 0xBEEF; /* at the user's GS */
-    l4[0] = machine(l3) | RW;
-    l3[0] = machine(l2) | RW;
-    l2[USER_TEXT >> 21] = machine(l1) | RW;
-    l1[0] = machine(text) | RO;
-    l1[1] = machine(stack) | RW;
-    make_read_only(l4);
-    make_read_only(l3);
-    make_read_only(l2);
-    make_read_only(l1);
-    return frame_of(l4);
-}
-
 static void test_user(void)
 {
-    uint64_t root;
+    char *stack = new_page();
+    uint64_t root = pv_user_tables(user_code, (size_t)(user_code_end - user_code), stack);
 
+    *(uint64_t *)(stack + 0x100) = 0xBEEF; /* at the user's GS */
     on_syscall = take_syscall;
-    root = make_user();
     check_equal(CALL(HYPERCALL_STACK_SWITCH, PV_FLAT_DS, kernel_stack_end), 0,
                 "the kernel's stack for user code's traps");
     check_equal(extended(MMUEXT_NEW_USER_BASEPTR, root, 0), 0, "tables for user mode");

@@ -3,6 +3,7 @@
  * features: what CPUID says about the processor's features, at CPL 0 and at CPL 3, on the bare machine or under hv; and
  * whether guests that have seen certain features can go on here.
  *
+ *     mask=NAME      first mask the core as hv does, by one of its names (on the bare machine)
  *     override       read the CPUID override MSRs, with and without Family 0Fh's password, and what hv says of them
  *     popcnt         execute POPCNT, whatever CPUID says of it
  *     guest0=A,B,C,D guest1= ...   1.ECX, 1.EDX, 8000_0001.ECX, 8000_0001.EDX that a guest has seen, hexadecimal
@@ -62,6 +63,7 @@ static void print(const char *who, const struct cpu_features *f)
 }
 
 #define MSR_CPUID_FEATURES 0xC0011004
+#define MSR_CPUID_EXT_FEATURES 0xC0011005
 #define PASSWORD 0x9C5A203Au
 
 struct keyed_read {
@@ -73,6 +75,30 @@ static void read_keyed(void *argument)
     struct keyed_read *read = argument;
 
     __asm__ volatile("rdmsr" : "=a"(read->low), "=d"(read->high) : "c"(read->msr), "D"(read->key) : "memory");
+}
+
+/* The MSR, and what CPUID then says: the mask's bits that the processor has. */
+static void mask_word(uint32_t msr, uint32_t ecx, uint32_t edx)
+{
+    struct keyed_read now = { msr, PASSWORD, 0, 0 };
+
+    read_keyed(&now);
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"(now.low & edx), "d"(now.high & ecx), "D"(PASSWORD) : "memory");
+}
+
+/* What hv does on each core (hv/migrate/mask_cores.c). */
+static void mask_core(void)
+{
+    char name[CPUID_MASK_NAME_MAX];
+    const struct cpuid_mask *mask;
+
+    if (!option_text(guest_options, "mask", name, sizeof(name)))
+        return;
+    mask = cpuid_mask_find(name);
+    if (!mask || cpuid_mask_refused(cpuid(1, 0).eax))
+        guest_fail("features: mask=%s: %s", name, mask ? cpuid_mask_refused(cpuid(1, 0).eax) : "no such mask");
+    mask_word(MSR_CPUID_FEATURES, mask->features.ecx1, mask->features.edx1);
+    mask_word(MSR_CPUID_EXT_FEATURES, mask->features.ecx81, mask->features.edx81);
 }
 
 static void try_override(void)
@@ -144,8 +170,11 @@ static void judge(unsigned number, const struct cpu_features *here)
 
 void guest_main(void)
 {
-    struct cpu_features kernel = kernel_view(), user = user_view();
+    struct cpu_features kernel, user;
 
+    mask_core();
+    kernel = kernel_view();
+    user = user_view();
     print("kernel", &kernel);
     print("user", &user);
     if (option_flag(guest_options, "override", false))
