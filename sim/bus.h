@@ -158,10 +158,11 @@ enum apic_message_type {
     APIC_EXTINT = 7,
 };
 
-/* Not of the APIC bus, but carried like its messages: the northbridge's wires to its node's cores. */
+/* Not of ICR, but carried like its messages: the northbridge's wires to its node's cores, answers of an APIC. */
 enum wire_message_type {
     WIRE_MACHINE_CHECK = 8, /* vector: enum mca_raise */
     WIRE_LVT_EVENT = 9,     /* vector: the extended LVT entry, 0 to 3 */
+    WIRE_READ_ANSWER = 10,  /* to a remote read; destination: the index of the core that asked; vector: ICR[17:16] */
 };
 
 /* One message on the interrupt network: an IPI, an MSI, or an IOAPIC redirection entry that fired. */
@@ -174,12 +175,13 @@ struct apic_message {
     bool assert_;        /* ICR[14] */
     uint8_t shorthand;   /* 0 none, 1 self, 2 all, 3 all but self */
     uint8_t source_core; /* index of the sending core; FFh when a device sends */
+    uint32_t data;       /* of WIRE_READ_ANSWER: the register's value */
 };
 
-/* Sends a message to every core that its destination names. Implemented by `machine`. */
+/* Sends a message to every core that its destination names; false: none accepts it. Implemented by `machine`. */
 struct msi_port {
     void *ctx;
-    void (*send)(void *ctx, const struct apic_message *message);
+    bool (*send)(void *ctx, const struct apic_message *message);
 };
 
 /* Wires into one core. `machine` builds them over the core's APIC and its inbox. */

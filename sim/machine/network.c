@@ -20,7 +20,7 @@ void network_post(struct machine *machine, unsigned target, const struct apic_me
     g_array_insert_val(entries, at, entry);
 }
 
-static void send(void *ctx, const struct apic_message *message)
+static bool send(void *ctx, const struct apic_message *message)
 {
     struct machine *machine = ctx;
     uint64_t targets = core_apic_targets(machine->core, machine->core_count, message);
@@ -29,6 +29,7 @@ static void send(void *ctx, const struct apic_message *message)
         if (targets >> i & 1)
             network_post(machine, i, message);
     }
+    return targets != 0;
 }
 
 struct msi_port network_port(struct machine *machine)
@@ -83,18 +84,21 @@ static void inbox_save(void *object, struct state_writer *writer)
         state_write_u64(writer, entry->ps);
         state_write_u64(writer, entry->sequence);
         state_write(writer, bytes, sizeof(bytes));
+        state_write_u64(writer, m->data);
     }
 }
 
 static bool inbox_load_entry(struct inbox *inbox, struct state_reader *reader, GError **error)
 {
     struct inbox_entry entry = { 0 };
+    uint64_t data;
     uint8_t b[8];
 
     if (!state_read_u64(reader, &entry.ps, error) || !state_read_u64(reader, &entry.sequence, error) ||
-        !state_read(reader, b, sizeof(b), error))
+        !state_read(reader, b, sizeof(b), error) || !state_read_u64(reader, &data, error))
         return false;
-    entry.message = (struct apic_message){ b[0], b[1], b[2], b[3] != 0, b[4] != 0, b[5] != 0, b[6], b[7] };
+    entry.message = (struct apic_message){ b[0], b[1], b[2], b[3] != 0, b[4] != 0, b[5] != 0, b[6], b[7],
+                                           (uint32_t)data };
     g_array_append_val(inbox->entries, entry);
     return true;
 }

@@ -34,13 +34,14 @@ struct fixture {
     spa_t dropped;
 };
 
-static inline void fixture_message(void *ctx, const struct apic_message *message)
+static inline bool fixture_message(void *ctx, const struct apic_message *message)
 {
     struct fixture *f = ctx;
 
     if (f->messages < FIXTURE_MESSAGES)
         f->message[f->messages] = *message;
     f->messages++;
+    return true;
 }
 
 static inline void fixture_extint(void *ctx, bool level)

@@ -232,6 +232,7 @@ static const struct state_field apic_fields[] = {
     STATE_VALUE(struct local_apic, esr_next),
     STATE_VALUE(struct local_apic, icr_low),
     STATE_VALUE(struct local_apic, icr_high),
+    STATE_VALUE(struct local_apic, remote_read),
     STATE_ARRAY(struct local_apic, lvt),
     STATE_VALUE(struct local_apic, ext_control),
     STATE_ARRAY(struct local_apic, isr),

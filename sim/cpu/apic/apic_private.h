@@ -33,9 +33,11 @@
 #define ICR_LOGICAL 11
 #define ICR_ASSERT 14
 #define ICR_LEVEL 15
+#define ICR_READ_STATUS 17, 16  /* enum read_status, read-only */
 #define ICR_SHORTHAND 19, 18
 #define ICR_DESTINATION 31, 24 /* of the high half */
 
+enum read_status { READ_INVALID, READ_PENDING, READ_DONE };
 enum icr_shorthand { ICR_DESTINATION_FIELD, ICR_SELF, ICR_ALL, ICR_OTHERS };
 
 /* Error status (APM2 16.4.6). */
@@ -71,6 +73,7 @@ struct local_apic {
     uint32_t id, ldr, dfr, svr;
     uint32_t esr, esr_next;  /* as last latched by a write; errors since */
     uint32_t icr_low, icr_high;
+    uint32_t remote_read;    /* what the last remote read brought */
     uint32_t lvt[LVT_COUNT];
     uint32_t ext_control;
     uint32_t isr[VECTOR_WORDS], tmr[VECTOR_WORDS], irr[VECTOR_WORDS], ier[VECTOR_WORDS];
@@ -92,6 +95,8 @@ static inline bool apic_software_enabled(const struct local_apic *apic)
 
 uint64_t apic_page_read(void *ctx, uint64_t offset, unsigned size);
 void apic_page_write(void *ctx, uint64_t offset, unsigned size, uint64_t value);
+/* What the register at `offset` of the page holds, without side effects; false: there is none. */
+bool apic_register_read(struct local_apic *apic, uint64_t offset, uint32_t *value);
 /* Every register to its reset value; the id stays. */
 void apic_registers_reset(struct local_apic *apic);
 
@@ -111,6 +116,15 @@ void apic_error(struct local_apic *apic, unsigned esr_bit);
 void apic_send(struct local_apic *apic);
 /* A level-triggered LINT entry whose line is still asserted delivers again. */
 void apic_lint_again(struct local_apic *apic, enum apic_lint lint);
+
+/* ---- remote_read.c ----------------------------------------------------------------------------------- */
+
+/* This APIC asks: the message is ICR's. */
+void apic_ask(struct local_apic *apic, const struct apic_message *question);
+/* Another one asked this APIC. */
+void apic_answer(struct local_apic *apic, const struct apic_message *question);
+/* The answer is back. */
+void apic_answered(struct local_apic *apic, const struct apic_message *answer);
 
 /* ---- timer.c ----------------------------------------------------------------------------------------- */
 

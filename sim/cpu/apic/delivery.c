@@ -135,7 +135,7 @@ static void take_effect(struct local_apic *apic, enum apic_message_type type, ui
             core_startup(core, vector);
         break;
     case APIC_EXTINT: apic->extint_message = true; break;
-    case APIC_REMOTE_READ: unmodelled_note(core->unmodelled, "APIC remote read"); break;
+    case APIC_REMOTE_READ: break; /* of a local entry, where it means nothing */
     }
     core_attention(core);
 }
@@ -181,6 +181,8 @@ static bool addressed(const struct core *core, const struct apic_message *messag
 
 bool core_apic_accepts(struct core *core, const struct apic_message *message)
 {
+    if (message->type == WIRE_READ_ANSWER)
+        return message->destination == core->index;
     if (!apic_enabled(core) || !addressed(core, message))
         return false;
     switch (message->type) {
@@ -198,7 +200,13 @@ void core_apic_deliver(struct core *core, const struct apic_message *message)
         core_machine_check(core, message->vector);
     else if (message->type == WIRE_LVT_EVENT)
         apic_lvt_event(core, (enum apic_lvt)(LVT_EXTENDED0 + (message->vector & 3)));
-    else if (apic_enabled(core)) /* it may have been switched off on the way */
+    else if (!apic_enabled(core)) /* it may have been switched off on the way */
+        return;
+    else if (message->type == WIRE_READ_ANSWER)
+        apic_answered(core->apic, message);
+    else if (message->type == APIC_REMOTE_READ)
+        apic_answer(core->apic, message);
+    else
         take_effect(core->apic, (enum apic_message_type)(message->type & 7), message->vector, message->level);
 }
 
@@ -284,12 +292,15 @@ void apic_send(struct local_apic *apic)
     /* INIT level de-assert to all has no effect on xAPICs and is a common idiom: not an invalid form. */
     if (message.type == APIC_INIT && message.level && !message.assert_)
         return;
-    if (message.type == APIC_REMOTE_READ || !icr_form_is_valid(&message)) {
+    if (!icr_form_is_valid(&message)) {
         unmodelled_note(apic->core->unmodelled, "ICR write %08X", apic->icr_low);
         return;
     }
     apic->count.sent[message.type]++;
-    apic->messages.send(apic->messages.ctx, &message);
+    if (message.type == APIC_REMOTE_READ)
+        apic_ask(apic, &message);
+    else
+        apic->messages.send(apic->messages.ctx, &message);
 }
 
 void apic_broadcast_smi(struct core *core)

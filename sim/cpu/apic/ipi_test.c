@@ -105,7 +105,7 @@ START_TEST(invalid_icr_forms_are_not_sent)
         0x00084500,          /* INIT to all including self */
         0x00044140,          /* lowest priority to self */
         0x00084610,          /* STARTUP to all including self */
-        0x00004340,          /* remote read */
+        0x00084340,          /* remote read of all */
     };
     struct fixture *fix = four_cores();
 
@@ -179,6 +179,128 @@ START_TEST(an_extint_message_takes_its_vector_from_the_8259s)
 }
 END_TEST
 
+/* ---- Remote read (BKDG10 APIC300[17:16], APICC0) -------------------------------------------------------------- */
+
+#define REMOTE_READ 0x00004300
+#define REMOTE 0x0C0
+#define STATUS(core) (reg(core, ICR_LOW) >> 16 & 3)
+
+static void read_remote(struct fixture *fix, unsigned destination, unsigned offset)
+{
+    set(fix->core[0], ICR_HIGH, destination << 24);
+    set(fix->core[0], ICR_LOW, REMOTE_READ | offset >> 4);
+}
+
+START_TEST(a_remote_read_brings_the_register_of_the_core_that_it_names)
+{
+    struct fixture *fix = four_cores();
+    struct core *core = fix->core[0];
+
+    fix->core[2]->tpr = 0x5A;
+    read_remote(fix, 2, 0x080);
+    ck_assert_uint_eq(STATUS(core), READ_DONE);
+    ck_assert_uint_eq(reg(core, REMOTE), 0x5A);
+    ck_assert_uint_eq(reg(fix->core[2], REMOTE), 0);
+    ck_assert_uint_eq(reg(core, ICR_LOW), 0x00024308); /* done, type 3, the register's number */
+    read_remote(fix, 0, 0x020);
+    ck_assert_uint_eq(reg(core, REMOTE), 0);           /* its own id */
+    read_remote(fix, 3, 0x0D0);
+    ck_assert_uint_eq(reg(core, REMOTE), 0x08000000);
+    set(core, ICR_LOW, 0x00044040);                    /* another message leaves what was read */
+    ck_assert_uint_eq(STATUS(core), READ_DONE);
+    ck_assert_uint_eq(reg(core, REMOTE), 0x08000000);
+    ck_assert_uint_eq(unmodelled_total(fix->unmodelled), 0);
+    fixture_free(fix);
+}
+END_TEST
+
+START_TEST(a_remote_read_of_no_register_or_no_core_is_invalid)
+{
+    struct fixture *fix = four_cores();
+    struct core *core = fix->core[0];
+
+    read_remote(fix, 1, 0x020);
+    ck_assert_uint_eq(reg(core, REMOTE), 0x01000000);
+    read_remote(fix, 1, 0x010); /* no register there */
+    ck_assert_uint_eq(STATUS(core), READ_INVALID);
+    read_remote(fix, 1, 0x030);
+    ck_assert_uint_eq(STATUS(core), READ_DONE);
+    read_remote(fix, 9, 0x020); /* no core */
+    ck_assert_uint_eq(STATUS(core), READ_INVALID);
+    ck_assert_uint_eq(reg(core, REMOTE), 0x80050010); /* the version, from before */
+    for (unsigned i = 0; i < 2; i++) {
+        set(fix->core[i], 0x280, 0);
+        ck_assert_uint_eq(reg(fix->core[i], 0x280), 0);
+    }
+    fixture_free(fix);
+}
+END_TEST
+
+START_TEST(a_remote_read_has_no_effect_on_the_register)
+{
+    struct fixture *fix = four_cores();
+    struct core *core = fix->core[1];
+
+    core_apic_deliver(core, &(struct apic_message){ .type = APIC_FIXED, .vector = 0x51, .level = true });
+    ck_assert_uint_eq(apic_interrupt_acknowledge(core), 0x51);
+    read_remote(fix, 1, 0x0B0); /* EOI */
+    ck_assert_uint_eq(STATUS(fix->core[0]), READ_DONE);
+    ck_assert_uint_eq(reg(core, 0x120), 1u << 0x11); /* still in service */
+    ck_assert_uint_eq(fix->eois, 0);
+    fixture_free(fix);
+}
+END_TEST
+
+START_TEST(a_remote_read_is_pending_until_its_answer_comes_and_init_forgets_it)
+{
+    const struct apic_message answer = { .type = WIRE_READ_ANSWER, .destination = 0, .vector = READ_DONE, .data = 77 };
+    struct fixture *fix = four_cores();
+    struct core *core = fix->core[0];
+
+    set(fix->core[0], ICR_HIGH, 0);
+    core->apic->icr_low = (uint32_t)bits_put(REMOTE_READ, ICR_READ_STATUS, READ_PENDING); /* the answer is on its way */
+    ck_assert(core_apic_accepts(core, &answer) && !core_apic_accepts(fix->core[1], &answer));
+    core_apic_deliver(core, &answer);
+    ck_assert_uint_eq(STATUS(core), READ_DONE);
+    ck_assert_uint_eq(reg(core, REMOTE), 77);
+    core->apic->icr_low = (uint32_t)bits_put(REMOTE_READ, ICR_READ_STATUS, READ_PENDING);
+    apic_reset(core->apic, CORE_RESET_INIT);
+    core_apic_deliver(core, &answer);
+    ck_assert_uint_eq(STATUS(core), READ_INVALID);
+    ck_assert_uint_eq(reg(core, REMOTE), 0);
+    fixture_free(fix);
+}
+END_TEST
+
+/* ---- Waiting for STARTUP --------------------------------------------------------------------------------------- */
+
+START_TEST(an_nmi_waits_with_the_core_that_waits_for_startup)
+{
+    struct fixture *fix = four_cores();
+    struct core *core = fix->core[3];
+
+    core->waiting_for_sipi = false;
+    core->seg[SEG_CS] = (struct segment){ 0, 0x9B, 0xFFFF, 0 };
+    core->rip = 0x500;
+    put(fix, 0x500, 2, 0xFEEB);         /* jmp . */
+    put(fix, 2 * 4, 4, 0x00000600);     /* real mode's vector 2 */
+    put(fix, 0x600, 1, 0xCF);           /* iret */
+    put(fix, 0x7000, 1, 0x90);
+    core_mode_changed(core, true);
+    send(fix, 0, 0x03000000, 0x00004500);
+    core_step(core);
+    send(fix, 0, 0x03000000, 0x00004400); /* NMI */
+    ck_assert(!core_wakes(core));
+    core_run(core, core_cycles(core) + 1000);
+    ck_assert(core->waiting_for_sipi && core->nmi_pending);
+    send(fix, 0, 0x03000000, 0x00004607); /* STARTUP at 7000h */
+    core_step(core);
+    ck_assert_uint_eq(core->rip, 0x600);
+    ck_assert(!core->nmi_pending && core->nmi_masked);
+    fixture_free(fix);
+}
+END_TEST
+
 /* INIT then STARTUP through the run loop, as an operating system starts a processor. */
 START_TEST(an_ipi_sequence_starts_a_running_core)
 {
@@ -206,4 +328,8 @@ UNIT_TESTS("ipi", destinations_name_the_cores_that_the_manual_says, cluster_mode
            lowest_priority_goes_to_the_focus_then_the_least_busy_then_the_highest_id, invalid_icr_forms_are_not_sent,
            icr_reads_back_idle, nmi_smi_and_init_bypass_irr,
            startup_begins_at_vector_times_1000h_and_only_where_it_is_awaited,
-           an_extint_message_takes_its_vector_from_the_8259s, an_ipi_sequence_starts_a_running_core)
+           an_extint_message_takes_its_vector_from_the_8259s,
+           a_remote_read_brings_the_register_of_the_core_that_it_names,
+           a_remote_read_of_no_register_or_no_core_is_invalid, a_remote_read_has_no_effect_on_the_register,
+           a_remote_read_is_pending_until_its_answer_comes_and_init_forgets_it,
+           an_nmi_waits_with_the_core_that_waits_for_startup, an_ipi_sequence_starts_a_running_core)

@@ -145,7 +145,7 @@ static const struct apic_register registers[] = {
     { 0x090, 1, 0, "APR", 0, 0, NO_MEMBER, read_apr, NULL },
     { 0x0A0, 1, 0, "PPR", 0, 0, NO_MEMBER, read_ppr, NULL },
     { 0x0B0, 1, 0, "EOI", 0, 0xFFFFFFFF, NO_MEMBER, read_zero, write_eoi },
-    { 0x0C0, 1, 0, "RemoteRead", 0, 0, NO_MEMBER, NULL, NULL },
+    { 0x0C0, 1, 0, "RemoteRead", 0, 0, MEMBER(remote_read), NULL, NULL },
     { 0x0D0, 1, 0, "LDR", 0, 0xFF000000, MEMBER(ldr), NULL, NULL },
     { 0x0E0, 1, 0, "DFR", 0xFFFFFFFF, 0xF0000000, MEMBER(dfr), NULL, NULL },
     { 0x0F0, 1, 0, "SVR", 0x000000FF, 0x000003FF, MEMBER(svr), NULL, write_svr },
@@ -196,21 +196,28 @@ static uint32_t register_value(struct local_apic *apic, const struct apic_regist
     return row->member == NO_MEMBER ? row->reset : *register_member(apic, row, i);
 }
 
+bool apic_register_read(struct local_apic *apic, uint64_t offset, uint32_t *value)
+{
+    const struct apic_register *row = register_find(offset);
+
+    if (row)
+        *value = register_value(apic, row, (unsigned)(offset - row->offset) / REGISTER_STRIDE);
+    return row != NULL;
+}
+
 /* Only the first four bytes of each sixteen hold a register; the rest reads as zero. */
 uint64_t apic_page_read(void *ctx, uint64_t offset, unsigned size)
 {
     struct local_apic *apic = ctx;
-    const struct apic_register *row = register_find(offset);
     unsigned byte = offset % REGISTER_STRIDE;
-    uint64_t value;
+    uint32_t value;
 
-    if (!row) {
+    if (!apic_register_read(apic, offset, &value)) {
         apic_error(apic, ESR_ILLEGAL_REGISTER);
         return 0;
     }
     if (byte >= 4)
         return 0;
-    value = register_value(apic, row, (unsigned)(offset - row->offset) / REGISTER_STRIDE);
     return zero_extend(value >> 8 * byte, size);
 }
 

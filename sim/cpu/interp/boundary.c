@@ -193,7 +193,7 @@ bool core_wakes(const struct core *core)
     if (core->shutdown)
         return false;
     if (core->waiting_for_sipi)
-        return core->init_pending && core->svm.gif; /* taken, and the core waits on */
+        return core->init_pending && core->svm.gif; /* taken, and the core waits on; assumed: an NMI is held */
     if (core->pending_dr6 && !core->shadow_blocks_debug)
         return true; /* the trap of a single-stepped HLT */
     if (core->mc_pending && core->svm.gif)

@@ -123,13 +123,18 @@ static void board_out(void *ctx, uint16_t port, unsigned size, uint32_t value)
         board->out[board->outs++] = (uint32_t)port << 16 | (value & 0xFFFF);
 }
 
-static void board_send(void *ctx, const struct apic_message *message)
+static bool board_send(void *ctx, const struct apic_message *message)
 {
     struct board *board = ctx;
+    bool accepted = false;
 
-    for (unsigned i = 0; i < board->cores; i++)
-        if (core_apic_accepts(board->core[i], message))
+    for (unsigned i = 0; i < board->cores; i++) {
+        if (core_apic_accepts(board->core[i], message)) {
             core_apic_deliver(board->core[i], message);
+            accepted = true;
+        }
+    }
+    return accepted;
 }
 
 static uint8_t board_intack(void *ctx)

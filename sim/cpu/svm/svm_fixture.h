@@ -114,7 +114,7 @@ static inline void fixture_out(void *ctx, uint16_t port, unsigned size, uint32_t
 }
 
 /* The interrupt network: delivers at once to whom core_apic_targets names. */
-static inline void fixture_send(void *ctx, const struct apic_message *message)
+static inline bool fixture_send(void *ctx, const struct apic_message *message)
 {
     struct fixture *fix = ctx;
     uint64_t targets = core_apic_targets(fix->core, FIXTURE_CORES, message);
@@ -124,6 +124,7 @@ static inline void fixture_send(void *ctx, const struct apic_message *message)
         if (bit(targets, i))
             core_apic_deliver(fix->core[i], message);
     }
+    return targets != 0;
 }
 
 static inline uint8_t fixture_intack(void *ctx)
