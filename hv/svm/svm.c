@@ -255,13 +255,13 @@ void svm_set_context(struct svm_vcpu *vcpu, const struct svm_context *context)
     asid_drop(&vcpu->asid); /* its old translations belong to another life */
 }
 
-/* CS.base is what the selector means in real mode; CR0 as INIT leaves it: caches off, ET (APM2 14.1.3). */
-void svm_set_startup(struct svm_vcpu *vcpu, uint8_t page)
+/* CR0: caches off, ET. */
+void svm_set_real_mode(struct svm_vcpu *vcpu, uint16_t cs, uint16_t ip)
 {
     struct vmcb_segment data = { 0, SEGMENT_DATA16, 0xFFFF, 0 };
     struct svm_context context = {
-        .cs = { (uint16_t)(page << 8), SEGMENT_CODE16, 0xFFFF, (uint64_t)page << 12 }, .ds = data, .es = data,
-        .ss = data, .tr = { 0, SEGMENT_TSS32, 0xFFFF, 0 }, .cr0 = CR0_INIT,
+        .cs = { cs, SEGMENT_CODE16, 0xFFFF, (uint64_t)cs << 4 }, .ds = data, .es = data,
+        .ss = data, .tr = { 0, SEGMENT_TSS32, 0xFFFF, 0 }, .cr0 = CR0_INIT, .rip = ip,
     };
 
     svm_set_context(vcpu, &context);

@@ -91,8 +91,8 @@ struct svm_context {
     uint64_t cr0, cr3, cr4, efer, rip, rsp, rflags, rax;
 };
 void svm_set_context(struct svm_vcpu *vcpu, const struct svm_context *context);
-/* As a SIPI leaves it (APM2 14.1.3): real mode at page:0000. */
-void svm_set_startup(struct svm_vcpu *vcpu, uint8_t page);
+/* As INIT leaves it (APM2 14.1.3), but at cs:ip, CS.base being what the selector means in real mode. */
+void svm_set_real_mode(struct svm_vcpu *vcpu, uint16_t cs, uint16_t ip);
 /* By the number in ModRM and REX.B. */
 uint64_t svm_gpr(const struct svm_vcpu *vcpu, unsigned number);
 void svm_set_gpr(struct svm_vcpu *vcpu, unsigned number, uint64_t value);

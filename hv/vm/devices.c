@@ -82,7 +82,10 @@ void devices_end(struct guest *guest)
 /* INIT and SIPI (APM2 14.1.3): the registers as after reset, but that it waits for a start, or makes one. */
 static void reset(struct vcpu *vcpu)
 {
+    uint8_t page = __atomic_load_n(&vcpu->apic.startup_page, __ATOMIC_RELAXED); /* its SIPI may be there already */
+
     vlapic_init(&vcpu->apic, (uint8_t)vcpu->id);
+    __atomic_store_n(&vcpu->apic.startup_page, page, __ATOMIC_RELAXED);
     arm_apic(vcpu);
     vcpu->nmi_pending = vcpu->nmi_blocked = vcpu->halted = false;
     vcpu->initialised = false;
@@ -90,7 +93,9 @@ static void reset(struct vcpu *vcpu)
 
 static void start(struct vcpu *vcpu)
 {
-    svm_set_startup(&vcpu->svm, __atomic_load_n(&vcpu->apic.startup_page, __ATOMIC_RELAXED));
+    uint8_t page = __atomic_load_n(&vcpu->apic.startup_page, __ATOMIC_RELAXED);
+
+    svm_set_real_mode(&vcpu->svm, (uint16_t)(page << 8), 0);
     vcpu->initialised = true;
     vcpu->halted = false;
 }

@@ -15,6 +15,7 @@
 #include "hv/vm/physmap.h"
 #include "hv/vm/pv_guest.h"
 #include "hv/vm/pvh.h"
+#include "hv/vm/real_mode.h"
 #include "hv/vm/report.h"
 #include "hv/vm/schedule.h"
 #include "hv/vm/shared_info.h"
@@ -366,8 +367,27 @@ static const char *load_image(struct guest *guest, const struct elf *elf, uint32
     return wrong ? wrong : elf_load(elf, place_segment, guest);
 }
 
+static void make_first_runnable(struct guest *guest)
+{
+    guest->vcpus[0].initialised = true;
+    guest->vcpus[0].state = VCPU_RUNNABLE;
+}
+
+static const char *load_flat(struct guest *guest, const struct multiboot_module *module)
+{
+    const char *wrong = real_mode_load(guest, module);
+
+    if (wrong)
+        return wrong;
+    if (!guest_create_vcpus(guest))
+        return "not enough memory for the vCPUs";
+    real_mode_enter(&guest->vcpus[0]);
+    make_first_runnable(guest);
+    return NULL;
+}
+
 /* A 64-bit ELF kernel enters the PVH way, a 32-bit one as from a multiboot loader. */
-static const char *load(struct guest *guest, const struct multiboot_module *module)
+static const char *load_elf(struct guest *guest, const struct multiboot_module *module)
 {
     struct elf elf;
     uint32_t entry;
@@ -385,8 +405,7 @@ static const char *load(struct guest *guest, const struct multiboot_module *modu
     if (!guest_create_vcpus(guest))
         return "not enough memory for the vCPUs";
     (pvh ? pvh_enter : enter_multiboot)(&guest->vcpus[0], entry);
-    guest->vcpus[0].initialised = true;
-    guest->vcpus[0].state = VCPU_RUNNABLE;
+    make_first_runnable(guest);
     return NULL;
 }
 
@@ -485,7 +504,7 @@ static const char *build(struct guest *guest, const struct multiboot_module *mod
         return pv_guest_build(guest, module);
     if (!guest->spec.on_demand && !populate_all(guest))
         return "not enough memory for the guest";
-    return load(guest, module);
+    return (guest->spec.start == GUEST_START_IMAGE ? load_elf : load_flat)(guest, module);
 }
 
 /* All but what is in its memory and its vCPUs. */

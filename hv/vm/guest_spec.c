@@ -88,10 +88,32 @@ static const char *parse_type(struct guest_spec *spec, const char *string)
     spec->type = text_equal(text, "pv") ? GUEST_PV : GUEST_HVM;
     if (spec->type == GUEST_HVM && !text_equal(text, "hvm"))
         return "type= must be hvm or pv";
+    if (spec->type == GUEST_PV && spec->start != GUEST_START_IMAGE)
+        return "type=pv begins by its own entry: no firmware=, no boot=";
     if (spec->type == GUEST_PV && spec->on_demand)
         return "type=pv wants populate=boot";
     if (spec->type == GUEST_PV && spec->width == 32 && spec->vcpus != 1)
         return "type=pv with width=32 has one vCPU: vcpus=1";
+    return NULL;
+}
+
+static const char *parse_start(struct guest_spec *spec, const char *string)
+{
+    bool has_firmware = option_is_given(string, "firmware"), has_boot = option_is_given(string, "boot");
+    char firmware[8] = "", boot[8] = "";
+
+    option_text(string, "firmware", firmware, sizeof(firmware));
+    option_text(string, "boot", boot, sizeof(boot));
+    if (has_firmware && has_boot)
+        return "firmware= and boot= are two ways to begin: one of them";
+    if (has_firmware && !text_equal(firmware, "bios"))
+        return "firmware= must be bios";
+    if (has_boot && !text_equal(boot, "a") && !text_equal(boot, "c"))
+        return "boot= must be a (floppy disk) or c (hard disk)";
+    if (has_firmware)
+        spec->start = GUEST_START_FIRMWARE;
+    if (has_boot)
+        spec->start = text_equal(boot, "a") ? GUEST_START_FLOPPY : GUEST_START_HARD_DISK;
     return NULL;
 }
 
@@ -107,6 +129,8 @@ const char *guest_spec_parse(struct guest_spec *spec, const char *string, unsign
     wrong = parse_backing(spec, string, limit);
     if (!wrong)
         wrong = parse_cores(spec, string);
+    if (!wrong)
+        wrong = parse_start(spec, string);
     if (wrong)
         return wrong;
     width = option_size(string, "width", 64, &bad);

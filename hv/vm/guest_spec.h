@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a module's string says about the guest: name= width= memory= vcpus= backing= populate=. Pure. */
+/* What a module's string says about the guest: name= type= firmware= boot= width= memory= vcpus= backing= ... Pure. */
 #ifndef HV_VM_GUEST_SPEC_H
 #define HV_VM_GUEST_SPEC_H
 
@@ -16,10 +16,13 @@
 #define GUEST_MEMORY_MAX (512ull << 30) /* one nested PML4 entry */
 
 enum guest_type { GUEST_HVM, GUEST_PV };
+/* An ELF image by its own entry; a flat one in real mode (real_mode.h). */
+enum guest_start { GUEST_START_IMAGE, GUEST_START_FIRMWARE, GUEST_START_FLOPPY, GUEST_START_HARD_DISK };
 
 struct guest_spec {
     char name[GUEST_NAME_MAX];
     enum guest_type type;   /* type=hvm|pv */
+    enum guest_start start; /* firmware=bios, boot=a|c */
     unsigned width;         /* 64; 32 hides long mode from the guest */
     unsigned vcpus;
     uint64_t memory;        /* bytes */

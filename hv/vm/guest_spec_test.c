@@ -70,6 +70,25 @@ START_TEST(cores_are_lists_of_ranges_and_exceptions)
 }
 END_TEST
 
-UNIT_TESTS("hv guest_spec", cores_are_lists_of_ranges_and_exceptions,
+START_TEST(a_flat_image_begins_in_real_mode)
+{
+    static const struct { const char *string; enum guest_start start; } rows[] = {
+        { "x", GUEST_START_IMAGE }, { "firmware=bios", GUEST_START_FIRMWARE }, { "boot=a", GUEST_START_FLOPPY },
+        { "boot=c", GUEST_START_HARD_DISK },
+    };
+    static const char *const wrong[] = { "firmware=uefi", "firmware=", "firmware=a_long_name", "boot=d", "boot=",
+                                         "firmware=bios boot=c", "type=pv boot=a", "type=pv firmware=bios" };
+    struct guest_spec spec;
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_ptr_null(guest_spec_parse(&spec, rows[i].string, 0, NPT_1G));
+        ck_assert_uint_eq(spec.start, rows[i].start);
+    }
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        ck_assert_msg(guest_spec_parse(&spec, wrong[i], 0, NPT_1G) != NULL, "%s", wrong[i]);
+}
+END_TEST
+
+UNIT_TESTS("hv guest_spec", a_flat_image_begins_in_real_mode, cores_are_lists_of_ranges_and_exceptions,
            a_module_string_describes_the_guest, an_empty_string_gives_defaults,
            hv_options_bound_the_backing, impossible_guests_are_refused)
