@@ -119,6 +119,27 @@ end
 
 -- ---- Stop conditions -------------------------------------------------------------------------------------------
 
+-- Rounds go on until, after one of them, a condition holds for the first time (hypervisor-features.md A11), and then
+-- comes the last one, with the guest stopped.
+local FEW, ROUNDS_MAX, MEMORIES_MAX = 50, 29, 3
+
+local function stopped_in_time(name, text)
+    local total, rounds, ended = 0, 0, nil
+    for round, sent, skipped, verdict in text:gmatch("round=(%d+) sent=(%d+) skipped=(%d+) then=(%a+)") do
+        rounds, total = rounds + 1, total + tonumber(sent)
+        expect(tonumber(round), { equals = rounds, name = name .. ": rounds by number" })
+        if ended then
+            expect(verdict, { equals = "end", name = name .. ": the round after " .. ended })
+            return
+        end
+        local right = sent + skipped < FEW and "few" or rounds >= ROUNDS_MAX and "rounds" or
+            total > MEMORIES_MAX * (FRAMES - 32) and "total" or "another"
+        expect(verdict, { equals = right, name = string.format("%s: what round %d ends with", name, rounds) })
+        ended = right ~= "another" and right or nil
+    end
+    expect(nil, name .. ": a last round")
+end
+
 local function stop()
     for _, case in ipairs{ { "few", 0 }, { "rounds", 64 }, { "total", 480 } } do
         local target = boot_pair("puppet.elf name=target memory=6M wait=spin backing=4k")
@@ -128,6 +149,7 @@ local function stop()
         local moved = migrate(case[1], target, FRAMES)
         expect(moved.result, { equals = 0, name = case[1] .. ": it moves" })
         expect(moved.verdict, { equals = case[1], name = string.format("%d pages written all the time", case[2]) })
+        stopped_in_time(case[1], moved.text)
         log(string.format("%4d pages written all the time: %2d rounds, %5d pages, %d.%02d memories, stopped by '%s', "
                           .. "downtime %s", case[2], moved.rounds, moved.pages, moved.pages // (FRAMES - 32),
                           moved.pages * 100 // (FRAMES - 32) % 100, moved.verdict, ms(moved.downtime)))

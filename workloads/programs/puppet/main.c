@@ -36,7 +36,11 @@ enum request {
     REQUEST_STORE32,   /* at, value: one 32-bit MOV */
     REQUEST_LOAD32,    /* at */
     REQUEST_REGISTERS, /* a sum over registers that a migration must carry */
-    REQUEST_CPUID      /* leaf: ECX in the high half, EDX in the low one */
+    REQUEST_CPUID,     /* leaf: ECX in the high half, EDX in the low one */
+    REQUEST_CR0_READ,
+    REQUEST_CR0_WRITE, /* value */
+    REQUEST_MSR_READ,  /* number */
+    REQUEST_PROTECT    /* at: the 2 MiB there of the window of 2M pages read-only from now on */
 };
 
 struct mailbox {
@@ -57,7 +61,18 @@ static void map_windows(void)
     for (uint64_t at = 0; at < 16 * GIB; at += GIB)
         *paging_entry(WINDOW_1G + at, 3) = at | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_PS;
 }
+
+static void protect(uint64_t at)
+{
+    *paging_entry(WINDOW_2M + at, 2) &= ~(uint64_t)PTE_RW;
+    cr3_write(cr3_read());
+}
 #else
+static void protect(uint64_t at)
+{
+    guest_fail("puppet: no window at %lx", (unsigned long)at);
+}
+
 #define CR0_WP_PG 0x80010000u
 #define CR4_PSE (1u << 4)
 #define CR4_PAE (1u << 5)
@@ -174,6 +189,38 @@ static void set_registers(void)
     __asm__ volatile("mov %0, %%dr0; movq %1, %%xmm5" : : "r"((uintptr_t)0x13579BDF), "m"(xmm));
 }
 
+static uint64_t answer_registers(void)
+{
+    const volatile uint64_t *a = mailbox->argument;
+
+    switch (mailbox->what) {
+    case REQUEST_CR8_WRITE:
+        cr8_write(a[0]);
+        return 0;
+    case REQUEST_CR8_READ:
+        return cr8_read();
+    case REQUEST_FLUSH:
+        cr3_write(cr3_read());
+        return 0;
+    case REQUEST_REGISTERS:
+        return registers();
+    case REQUEST_CPUID: {
+        struct cpuid_result found = cpuid((uint32_t)a[0], 0);
+
+        return (uint64_t)found.ecx << 32 | found.edx;
+    }
+    case REQUEST_CR0_READ:
+        return cr0_read();
+    case REQUEST_CR0_WRITE:
+        cr0_write((uintptr_t)a[0]);
+        return 0;
+    case REQUEST_MSR_READ:
+        return msr_read((uint32_t)a[0]);
+    default:
+        guest_exit((uint32_t)a[0]);
+    }
+}
+
 static uint64_t answer(uint64_t request)
 {
     const volatile uint64_t *a = mailbox->argument;
@@ -189,28 +236,16 @@ static uint64_t answer(uint64_t request)
     case REQUEST_CHURN:
         mailbox->done = request; /* it is under way */
         return churn(request);
-    case REQUEST_CR8_WRITE:
-        cr8_write(a[0]);
-        return 0;
-    case REQUEST_CR8_READ:
-        return cr8_read();
-    case REQUEST_FLUSH:
-        cr3_write(cr3_read());
-        return 0;
     case REQUEST_STORE32:
         store32((uintptr_t)a[0], (uint32_t)a[1]);
         return 0;
     case REQUEST_LOAD32:
         return load32((uintptr_t)a[0]);
-    case REQUEST_REGISTERS:
-        return registers();
-    case REQUEST_CPUID: {
-        struct cpuid_result found = cpuid((uint32_t)a[0], 0);
-
-        return (uint64_t)found.ecx << 32 | found.edx;
-    }
+    case REQUEST_PROTECT:
+        protect(a[0]);
+        return 0;
     default:
-        guest_exit((uint32_t)a[0]);
+        return answer_registers();
     }
 }
 
