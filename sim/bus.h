@@ -70,7 +70,7 @@ struct spa_space {
     bool (*meet)(void *ctx, spa_t address, unsigned size, enum memory_access kind, unsigned core,
                  struct mca_error *own);
     const unsigned *bad_words; /* how many such words there are; NULL: never any */
-    const unsigned *armed;     /* not 0: every DRAM page is one, because the next access anywhere may go wrong (F3xBC) */
+    const unsigned *armed;     /* not 0: every DRAM page is one, the next access anywhere may go wrong (F3xBC) */
     bool exhausted;
 };
 

@@ -17,9 +17,9 @@ struct executed_image;
 
 struct executed *executed_new(void);
 void executed_free(struct executed *executed);
-/* The image of this name and content; the same one when it was named before. `data` is looked at for its SHA-256 alone. */
+/* The image of this name and content; the same when it was named before. `data` is looked at for its SHA-256 alone. */
 struct executed_image *executed_image(struct executed *executed, const char *name, const void *data, size_t size);
-/* A piece of its code: `bytes` at `address` in memory, at `virtual_address` for its debug information. Twice is once. */
+/* A piece of its code: `bytes` at `address` in memory, `virtual_address` for its debug information. Twice is once. */
 void executed_add_code(struct executed_image *image, spa_t address, uint64_t virtual_address, uint64_t bytes);
 
 /* `length` bytes at `address` have been fetched and begin to execute; what is no code of the image is left out. */

@@ -40,7 +40,8 @@ struct access_check {
     GArray *atomics;  /* the rules' struct machine_code_range, ascending */
     struct image_code text[TEXT_PIECES];
     unsigned texts;
-    uint64_t alloc, alloc_in, release, add, init, alloc_page; /* functions of the pool; 0: the image has none of that name */
+    uint64_t alloc, alloc_in, release, add, init;   /* functions of its pool; 0: the image has none of that name */
+    uint64_t alloc_page;
     uint64_t pool_first, pool_end;                  /* its own code */
     GHashTable *pages;                              /* page number -> struct page */
     struct page *last;
@@ -253,7 +254,8 @@ static void follow_pool(struct access_check *check, unsigned core, struct doing 
     if (rip == check->init) {
         uint64_t state = value_of(check, core, "rcx");
 
-        own(check, state, state + ((value_of(check, core, "rdx") - value_of(check, core, "rsi")) >> PAGE_SHIFT), OWNER_HV);
+        own(check, state, state + ((value_of(check, core, "rdx") - value_of(check, core, "rsi")) >> PAGE_SHIFT),
+            OWNER_HV);
     } else if (rip == check->add) {
         own(check, value_of(check, core, "rsi"), value_of(check, core, "rdx"), OWNER_FREE);
     } else if (rip == check->release) {
@@ -324,7 +326,8 @@ struct access_check *access_check_new(struct machine *machine, const struct mach
         g_array_append_vals(check->atomics, rules->atomic, (guint)rules->atomic_count);
     check->pages = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, page_free);
     check->findings = g_array_new(FALSE, TRUE, sizeof(struct machine_finding));
-    check->watch = (struct core_watch){ .ctx = check, .fetches = core_fetches, .loads = core_loads, .stores = core_stores };
+    check->watch = (struct core_watch){ .ctx = check, .fetches = core_fetches, .loads = core_loads,
+                                        .stores = core_stores };
     race_init(&check->race);
     return check;
 }
@@ -356,7 +359,8 @@ void access_check_start(struct access_check *check, const struct image *kernel)
     const struct {
         const char *name;
         uint64_t *address;
-    } functions[] = { { "pages_alloc", &check->alloc }, { "pages_alloc_in", &check->alloc_in }, { "pages_free", &check->release }, { "pages_add", &check->add },
+    } functions[] = { { "pages_alloc", &check->alloc }, { "pages_alloc_in", &check->alloc_in },
+                      { "pages_free", &check->release }, { "pages_add", &check->add },
                       { "pages_init", &check->init }, { "memory_alloc_page", &check->alloc_page } };
     uint64_t first, end;
 

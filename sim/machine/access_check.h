@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a hypervisor itself must not do, seen access by access (machine_check_kernel): see struct machine_finding. Guests
- * are watched only for what they initialise. A checked machine runs the hypervisor's code as the reference engine does,
- * with the same counts, slower.
+ * What a hypervisor itself must not do, seen access by access (machine_check_kernel): see struct machine_finding.
+ * Guests are watched only for what they initialise. A checked machine runs the hypervisor's code as the reference
+ * engine does, with the same counts, slower.
  */
 #ifndef FAM10H_MACHINE_ACCESS_CHECK_H
 #define FAM10H_MACHINE_ACCESS_CHECK_H

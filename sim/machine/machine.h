@@ -24,13 +24,13 @@ struct machine_code_range {
 };
 
 /*
- * Checks on what the booted kernel, a hypervisor, does outside guest mode; sim/machine/access_check.h. Its pool of pages
- * is followed by the names of its functions (pages_init, pages_add, pages_alloc, pages_free, memory_alloc_page), its own
- * memory by hv_image_start and hv_image_end: without those, whose memory is whose is not checked.
+ * Checks on what the booted kernel, a hypervisor, does outside guest mode; sim/machine/access_check.h. Its pool of
+ * pages is followed by the names of its functions (pages_init, pages_add, pages_alloc, pages_free, memory_alloc_page),
+ * its own memory by hv_image_start and hv_image_end: without those, whose memory is whose is not checked.
  */
 struct machine_check_rules {
     struct machine_code_range pool;           /* the pool's own code, which may touch free pages */
-    const struct machine_code_range *atomic;  /* ascending: accesses that order others; none: races are not looked for */
+    const struct machine_code_range *atomic;  /* ascending: what orders other accesses; none: no race is looked for */
     size_t atomic_count;
 };
 
@@ -41,7 +41,7 @@ enum machine_finding_kind {
     FINDING_FOREIGN_WRITE,  /* it stored to memory above 1 MiB that is neither its own nor ever was in its pool */
     FINDING_UNINITIALISED,  /* it read what nobody has written since the reset: above 1 MiB, not a guest's, no stack */
     FINDING_EXECUTE,        /* it executed 64-bit code outside its text */
-    FINDING_RACE,           /* it met a byte of its own that another core had stored to, with no order between the two */
+    FINDING_RACE,           /* it met a byte of its own that another core had stored to, in no order with it */
 };
 
 struct machine_finding {

@@ -280,7 +280,8 @@ START_TEST(bank_4_is_one_for_the_node_and_seen_through_function_3)
     node_error(w, CE | ecc_status(0xE821), 0, 1);
     ck_assert_uint_eq(rd(w, 0, 0x411), rd(w, 1, 0x411));
     /* 9400_4000_0008_0813, syndrome E821, ErrCpu: bit 33 for core 1 (fact sheet 5.5, 5.3) */
-    ck_assert_uint_eq(rd(w, 0, 0x411), UINT64_C(0x9400400000080813) | UINT64_C(0x21) << 47 | UINT64_C(0xE8) << 24 | BIT(33));
+    ck_assert_uint_eq(rd(w, 0, 0x411), UINT64_C(0x9400400000080813) | UINT64_C(0x21) << 47 | UINT64_C(0xE8) << 24 |
+                      BIT(33));
     ck_assert(mca_node_read(&w->node, 0x48, &low) && mca_node_read(&w->node, 0x4C, &high));
     ck_assert_uint_eq(low | (uint64_t)high << 32, rd(w, 0, 0x411));
     ck_assert(mca_node_read(&w->node, 0x50, &low));

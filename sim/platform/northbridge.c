@@ -110,7 +110,8 @@ static uint32_t nb_side_effect(struct northbridge *nb, unsigned function, unsign
         return (value & ~(uint32_t)F2_CLEAR_MEMORY) | (uint32_t)F2_MEMORY_CLEARED;
     }
     if (function == 3 && offset == F3_SCRUB_RATE && (value & CACHE_SCRUBBERS))
-        unmodelled_note(nb->wiring->unmodelled, "F3x58 scrubbing of caches (none is modelled: there is nothing to find)");
+        unmodelled_note(nb->wiring->unmodelled,
+                        "F3x58 scrubbing of caches (none is modelled: there is nothing to find)");
     if (function == 3 && offset == F3_GART_FLUSH)
         return value & ~UINT32_C(1); /* InvGart: done at once, reads 0 */
     return value;

@@ -216,7 +216,8 @@ START_TEST(an_error_is_injected_by_name_by_registers_and_from_a_file)
          "log(inject{error = 'DRAM ECC corrected', node = 1, address = 0x8000000, mask = 1}.fate)\n"
          "local r = inject{bank = 4, node = 1, status = 0x9400400000080813, address = 0x8000000}\n"
          "log(r.fate, r.bank, r.words)\n"
-         "log(#machine_checks(), machine_checks()[2].node, machine_checks()[2].core, counter('node[1].mca.corrected'))\n"
+         "log(#machine_checks(), machine_checks()[2].node, machine_checks()[2].core, "
+         "counter('node[1].mca.corrected'))\n"
          "log(('%x'):format(msr(0x411, {core = 2})), msr(0x411, {core = 3}), msr(0x411))",
          "masked\n"
          "logged 4 MC4 NB: corrected DRAM ECC error, address 8000000, syndrome 0000; bus, source, read, memory, L3 or "
@@ -234,7 +235,8 @@ START_TEST(an_error_is_injected_by_name_by_registers_and_from_a_file)
          "4-bit symbol are right");
     ends(SCRIPT_USER, "machine{} boot{kernel = 'hang.img'} inject{error = 'DRAM ECC corrected', on = 'read'}",
          "t.lua:1: inject: on= needs an address; address=, linear=, guest_physical= or symbol= is right");
-    ends(SCRIPT_USER, "machine{} boot{kernel = 'hang.img'} inject{error = 'DRAM ECC corrected', on = 'look', address = 0}",
+    ends(SCRIPT_USER,
+         "machine{} boot{kernel = 'hang.img'} inject{error = 'DRAM ECC corrected', on = 'look', address = 0}",
          "t.lua:1: inject: on is 'look'; \"read\", \"write\", \"fetch\", \"walk\", \"access\" and \"scrub\" are right");
     ends(SCRIPT_USER, "machine{} boot{kernel = 'hang.img'} inject{error = 'load system read', on = 'read', "
          "address = 0xfee00000}", "t.lua:1: inject: address 0xfee00000 is not DRAM of this machine");
@@ -376,7 +378,8 @@ UNIT_TESTS("calls", impossible_machines_are_refused, what_cannot_boot_is_told, a
            the_uart_takes_and_gives, registers_memory_and_configuration_can_be_seen, walk_references_can_be_traced,
            the_model_sees_every_store, a_count_of_one_cores_instructions_stops_at_the_very_one,
            the_cpu_watchdog_logs_an_instruction_that_takes_too_long, a_warm_reset_keeps_the_banks,
-           a_threshold_interrupts_its_own_nodes_cores, a_machine_check_is_redirected, an_nmi_without_a_table_for_it_shuts_down,
+           a_threshold_interrupts_its_own_nodes_cores, a_machine_check_is_redirected,
+           an_nmi_without_a_table_for_it_shuts_down,
            an_error_is_injected_by_name_by_registers_and_from_a_file, a_restored_machine_goes_on_the_same,
            a_machine_whose_restore_failed_is_of_no_use,
            two_machines_do_not_disturb_each_other, named_reports_are_kept_for_the_document)

@@ -184,7 +184,7 @@ static unsigned kinds_of(lua_State *L, const char *on)
                  on);
 }
 
-/* ---- Doing it ------------------------------------------------------------------------------------------------------ */
+/* ---- Doing it -------------------------------------------------------------------------------------------------- */
 
 /* {words=, fate=, bank=}: the error in words, and what its bank did with it. */
 static void push_result(lua_State *L, const struct mca_error *error, const char *fate)
@@ -282,7 +282,8 @@ static GArray *read_file(lua_State *L, const struct script_machine *m, const cha
             if (core < machine_core_count(m->machine))
                 continue;
             g_set_error(&error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                        "record %u names CPU %" PRIu64 "; the machine has 0 to %u", i + 1, core, machine_core_count(m->machine) - 1);
+                        "record %u names CPU %" PRIu64 "; the machine has 0 to %u", i + 1, core,
+                        machine_core_count(m->machine) - 1);
             g_array_unref(records);
             records = NULL;
         }
@@ -333,7 +334,7 @@ static int call_inject(lua_State *L)
     return 0;
 }
 
-/* ---- machine_checks() ------------------------------------------------------------------------------------------------ */
+/* ---- machine_checks() ------------------------------------------------------------------------------------------ */
 
 /* A list of {time_ps=, node=, core= (a core's own), bank=, status=, addr=, fate=, words=}. */
 static int call_machine_checks(lua_State *L)

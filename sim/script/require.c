@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * require(NAME): what scenarios share. The file is lib/NAME.lua beside the scenario, or beside its directory, and NAME
- * a plain word, so that a script reaches no other file; it runs once, in the same sandbox, and its value is the same for
- * all who ask.
+ * a plain word, so that a script reaches no other file; it runs once, in the same sandbox, and its value is the same
+ * for all who ask.
  */
 #include <string.h>
 

@@ -28,7 +28,8 @@ static bool show(void *ctx, const char *label, const char *text)
 
 START_TEST(steps_are_shown_to_who_follows)
 {
-    static const char text[] = "log(step('1', 'one')) log(step('2', function() return 'two' end)) step('end', 'x') log('more')";
+    static const char text[] =
+        "log(step('1', 'one')) log(step('2', function() return 'two' end)) step('end', 'x') log('more')";
     struct test_run run = test_run_options((struct script_options){ .step = show }, text);
 
     ck_assert_str_eq(run.output->str, "[1|one]\ntrue\n[2|two]\ntrue\n[end|x]\n");
@@ -36,14 +37,16 @@ START_TEST(steps_are_shown_to_who_follows)
     ck_assert_str_eq(run.message, "t.lua:1: step: ended at the terminal");
     test_run_free(&run);
     prints("log(step('1', 'one')) log(step('2', function() error('not called') end))", "false\nfalse\n");
-    fails(SCRIPT_USER, "step('1', 5)", "t.lua:1: step: the text is number; a string, or a function that gives one, is right");
+    fails(SCRIPT_USER, "step('1', 5)",
+          "t.lua:1: step: the text is number; a string, or a function that gives one, is right");
 }
 END_TEST
 
 START_TEST(registers_of_a_bank_are_told_in_words)
 {
     prints("log(mca_words(3, 0xB400000000000833, 0x1000))",
-           "MC3 LS: uncorrected system data read error of a load, address 1000; bus, source, data read, memory, L3 or generic\n");
+           "MC3 LS: uncorrected system data read error of a load, address 1000; "
+           "bus, source, data read, memory, L3 or generic\n");
     fails(SCRIPT_USER, "mca_words(6, 0)", "t.lua:1: mca_words: bank 6; 0 to 5 are right");
 }
 END_TEST

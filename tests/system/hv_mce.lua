@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- hv's machine check beside the 39 rows (doc/mca.md): the poll's period, case II's operations and dom0's buckets, hypercall 48's
--- injection and version 2, hv's counts against the model's.
+-- hv's machine check beside the 39 rows (doc/mca.md): the poll's period, case II's operations and dom0's buckets,
+-- hypercall 48's injection and version 2, hv's counts against the model's.
 machine{ nodes = 1, cores = 3, memory = "512M" }
 boot{ kernel = "hv.elf", append = "mce_poll_ms=150 mce_poll_min_ms=20 mce_poll_max_ms=300 mce_dom0_deadline_ms=10",
       modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
@@ -52,7 +52,8 @@ for _ = 1, 5 do
 end
 expect(table.concat(periods, " "), { equals = "75 37 20 20 20", name = "the period halves down to its least" })
 says(from, "CPU 2 BANK 0\nMISC 0 ADDR 10000040\nSTATUS 9400400000000136 MCGSTATUS 0\n", "mcelog's form")
-says(from, "event=decide class=I2 impacts=xen domain=%- vcpu=%- frame=10000 owner=free .- row=CE%-2\n", "of a free frame")
+says(from, "event=decide class=I2 impacts=xen domain=%- vcpu=%- frame=10000 owner=free .- row=CE%-2\n",
+     "of a free frame")
 
 -- ---- Single frames.
 answers("mca handlers event trap", "event handler on, trap handler on", "dom0's handlers")
@@ -139,11 +140,13 @@ answers("mce-inject 1 9 9800 0", "invalid", "there is no bank 9")
 answers("mce-inject 7 0 9800 0", "invalid", "there is no core 7")
 answers(string.format("mce-inject 1 4 b400200000080813 %x", 0x10003000), "#MC: done", "an uncorrected one by mceinject")
 run("5ms")
-says(from, "kind=UE via=mc core=1 .- bank=4 status=b400200000080813 addr=0000000010003000 .* mcg=5\n", "INT 18's handler saw it")
+says(from, "kind=UE via=mc core=1 .- bank=4 status=b400200000080813 addr=0000000010003000 .* mcg=5\n",
+     "INT 18's handler saw it")
 says(from, "class=I9 .- row=I9\n", "of a free frame")
 answers("mce-fetch", "mce%-fetch: 1 urgent, 0 nonurgent", "an urgent record")
 
--- ---- Online spare: 512 MiB at 40 ns a line (assumed) are 336 ms; the guest stands meanwhile and goes on with its sums.
+-- ---- Online spare: 512 MiB at 40 ns a line (assumed) are 336 ms; the guest stands meanwhile and goes on with its
+-- sums.
 dom0("pause victim")
 answers("spare 0 0 0", "done control=%x+ done=0\n", "the copy begins")
 answers("spare 0 0 1", "busy", "once until reset")
@@ -210,6 +213,7 @@ for i = 1, 3 do
     run("500us")
     expect(since(from):find("via=threshold") ~= nil, { equals = i == 3, name = "error " .. i })
 end
-says(from, "kind=CE via=threshold core=2 .- bank=4 status=d4%x+ addr=000000003f003000", "node 1's first core has the last one, OVER")
+says(from, "kind=CE via=threshold core=2 .- bank=4 status=d4%x+ addr=000000003f003000",
+     "node 1's first core has the last one, OVER")
 expect(counter("node[1].threshold.counted{block=DRAM}"), { equals = 3, name = "the model counted three" })
 expect(counter("node[1].threshold.interrupts{block=DRAM}"), { equals = 1, name = "and interrupted once" })

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A guest's side of machine check under hv: hypercall 48 in version 1, records, the handler of vector 18 (hv/abi/mca.h). */
+/*
+ * A guest's side of machine check under hv: hypercall 48 in version 1, records, the handler of vector 18
+ * (hv/abi/mca.h).
+ */
 #ifndef WORKLOADS_LIB_MCA_H
 #define WORKLOADS_LIB_MCA_H
 

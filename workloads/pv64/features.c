@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What CPUID says to a paravirtual kernel, in the words of workloads/programs/features: as the processor executes it for
- * the kernel ("native") and for user code, where no hypervisor is in between; and as hv answers it, behind the prefix
- * UD2 "xen" ("forced").
+ * What CPUID says to a paravirtual kernel, in the words of workloads/programs/features: as the processor executes it
+ * for the kernel ("native") and for user code, where no hypervisor is in between; and as hv answers it, behind the
+ * prefix UD2 "xen" ("forced").
  */
 #include "workloads/lib/instructions.h"
 #include "workloads/pv64/kernel.h"

@@ -24,13 +24,14 @@ void apic_ask(struct local_apic *apic, const struct apic_message *question)
 void apic_answer(struct local_apic *apic, const struct apic_message *question)
 {
     struct core *core = apic->core;
-    struct apic_message answer = { .type = WIRE_READ_ANSWER, .assert_ = true, .destination = question->source_core,
-                                   .source_core = (uint8_t)core->index };
+    struct apic_message answer = { .type = WIRE_READ_ANSWER, .vector = READ_INVALID, .assert_ = true,
+                                   .destination = question->source_core, .source_core = (uint8_t)core->index };
     uint64_t asker_ps = core->clock->now_ps;
 
     core_touch_clock(core); /* the timer's count, and the time when the answer leaves, are this core's */
     apic->count.received[APIC_REMOTE_READ]++;
-    answer.vector = apic_register_read(apic, REGISTER_OFFSET(question->vector), &answer.data) ? READ_DONE : READ_INVALID;
+    if (apic_register_read(apic, REGISTER_OFFSET(question->vector), &answer.data))
+        answer.vector = READ_DONE;
     apic->messages.send(apic->messages.ctx, &answer);
     core->clock->now_ps = asker_ps;
 }

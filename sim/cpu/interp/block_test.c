@@ -248,7 +248,8 @@ START_TEST(what_was_executed_is_noted_to_the_byte_by_both_engines)
         ck_assert_uint_eq(board->core[0]->gpr[RCX], 0);
         ck_assert_int_eq(board_vector(board->core[0]), EXC_UD);
         /* SHA-256 of "abc" is FIPS 180-2's first example */
-        ck_assert_str_eq(text, "fam10h-executed 1\nimage t ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n"
+        ck_assert_str_eq(text,
+                         "fam10h-executed 1\nimage t ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n"
                                "7000 700f\n");
         g_free(text);
         board_free(board);
@@ -272,7 +273,8 @@ START_TEST(a_branch_that_is_never_taken_leaves_its_target_unmarked)
 END_TEST
 
 UNIT_TESTS("block", what_was_executed_is_noted_to_the_byte_by_both_engines,
-           a_branch_that_is_never_taken_leaves_its_target_unmarked, a_block_ends_at_a_branch_a_system_instruction_and_the_page,
+           a_branch_that_is_never_taken_leaves_its_target_unmarked,
+           a_block_ends_at_a_branch_a_system_instruction_and_the_page,
            a_block_is_found_again_and_decode_modes_have_their_own,
            a_store_invalidates_exactly_the_blocks_it_overlaps,
            a_page_without_blocks_loses_its_flag_at_the_next_store, a_store_across_a_page_end_reaches_both_pages,

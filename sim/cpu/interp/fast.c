@@ -62,7 +62,7 @@ static __attribute__((noinline)) bool run_odd(struct core *core, const struct in
     return false;
 }
 
-/* `count` instructions were fetched and retired; the first one's fetch was counted before, and one more has been made. */
+/* `count` instructions were fetched and retired; the first's fetch was counted before, and one more has been made. */
 static inline void count_run(struct core *core, struct stay *stay, size_t count)
 {
     core->instructions += count;

@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const struct cpu_model *const models[] = { &model_10h_b3, &model_10h_c2, &model_10h_d0,
-                                              &model_k8_b, &model_k8_c, &model_k8_d, &model_k8_e, &model_k8_f, &model_k8_g };
+                                              &model_k8_b, &model_k8_c, &model_k8_d, &model_k8_e, &model_k8_f,
+                                              &model_k8_g };
 
 const struct cpu_model *cpu_model_find(const char *name)
 {

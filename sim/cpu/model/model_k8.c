@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Family 0Fh (K8), revisions B to G: the migration partners of Family 10h from C on. Feature words are those of the revision
- * masks fam_0f_rev_c .. rev_g. The northbridge is platform's (northbridge_0f.c). deviation: physical addresses have
- * 48 bits in page tables although CPUID says 40; the L1 data TLB's eight entries for large pages are not apart.
+ * Family 0Fh (K8), revisions B to G: the migration partners of Family 10h from C on. Feature words are those of the
+ * revision masks fam_0f_rev_c .. rev_g. The northbridge is platform's (northbridge_0f.c). deviation: physical addresses
+ * have 48 bits in page tables although CPUID says 40; the L1 data TLB's eight entries for large pages are not apart.
  */
 #include "sim/cpu/isa/isa.h"
 #include "sim/cpu/model/models.h"

@@ -157,5 +157,6 @@ START_TEST(the_save_map_leaves_a_machine_check_pending)
 END_TEST
 
 UNIT_TESTS("wrong_memory", vmrun_faults_on_its_vmcb_and_its_save_area, vmload_and_vmsave_touch_their_part_alone,
-           an_exit_into_a_bad_vmcb_leaves_a_machine_check_pending, a_permission_map_faults_the_instruction_that_asked_it,
+           an_exit_into_a_bad_vmcb_leaves_a_machine_check_pending,
+           a_permission_map_faults_the_instruction_that_asked_it,
            the_save_map_leaves_a_machine_check_pending)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mcaguest: a guest that a machine check may hit. It sums a page of known words over and over and says now and then how it
- * is; an error in that page is met by its loads. With a handler it moves off the page and goes on.
+ * mcaguest: a guest that a machine check may hit. It sums a page of known words over and over and says now and then how
+ * it is; an error in that page is met by its loads. With a handler it moves off the page and goes on.
  *
  *     driver=0|1    it speaks hypercall 48: registers (0)
  *     handler=0|1   and has a handler of vector 18 (0)
@@ -10,8 +10,8 @@
  *     page=ADDRESS  HVM: where its page lies (8 MiB)
  *     calls=0|1     makes the calls that hv must refuse to a guest, once, at the start (0)
  *
- * First it says where its page lies. A message is "beat N traps=T fetch=RESULT moved=0|1". mcaguest.elf is an HVM guest,
- * mcapv.elf a paravirtual one, whose handler is entry 18 of its trap table.
+ * First it says where its page lies. A message is "beat N traps=T fetch=RESULT moved=0|1". mcaguest.elf is an HVM
+ * guest, mcapv.elf a paravirtual one, whose handler is entry 18 of its trap table.
  */
 #include "workloads/programs/mcaguest/mcaguest.h"
 

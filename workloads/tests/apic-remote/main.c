@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registers of another core's APIC read over the interrupt network (message type 3 of ICR, APM2 16.5, BKDG10 APIC300 and
- * APICC0): the vector is the register's offset divided by 10h, ICR[17:16] says how far the read has come (1: on its
+ * Registers of another core's APIC read over the interrupt network (message type 3 of ICR, APM2 16.5, BKDG10 APIC300
+ * and APICC0): the vector is the register's offset divided by 10h, ICR[17:16] says how far the read has come (1: on its
  * way, 2: done, 0: invalid), and register 0C0h has the value. Read are registers of the other core while it runs and
  * while it waits for STARTUP, this core's own, by physical and by logical destination, a count that goes on; a register
  * that does not exist and a core that does not are invalid reads, which leave 0C0h and ESR as they were. No read has

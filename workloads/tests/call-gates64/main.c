@@ -75,7 +75,8 @@ static void report(const struct subject *s, const char *what, struct want want)
 {
     if (wrong++ < 3)
         guest_print("# %s from %u-bit mode, P%u DPL %u RPL %u CPL %u to kind %u conforming%u P%u DPL %u: vector %u "
-                    "error %llx cs %llx, want %u %x", what, s->wide ? 64 : 32, s->present, s->dpl, s->rpl, s->cpl, s->kind,
+                    "error %llx cs %llx, want %u %x", what, s->wide ? 64 : 32, s->present, s->dpl, s->rpl, s->cpl,
+                    s->kind,
                     s->conforming, s->target_present, s->target_dpl, (unsigned)e->vector,
                     (unsigned long long)e->error, (unsigned long long)e->cs, want.vector, want.error);
 }

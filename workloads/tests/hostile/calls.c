@@ -19,7 +19,8 @@ static intptr_t call5(uint64_t number, const uint64_t a[5])
     register uint64_t r8 __asm__("r8") = a[4];
     intptr_t result;
 
-    __asm__ volatile("vmmcall" : "=a"(result) : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8) : "memory");
+    __asm__ volatile("vmmcall" : "=a"(result) : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8)
+                     : "memory");
     return result;
 }
 
@@ -87,7 +88,8 @@ uint64_t attack_calls(uint64_t rounds)
 /* hv ends with its control domain. */
 static void wait_for_the_neighbour(void)
 {
-    struct domctl info = { .command = DOMCTL_GETDOMAININFO, .interface_version = CONTROL_INTERFACE_VERSION, .domain = 1 };
+    struct domctl info = { .command = DOMCTL_GETDOMAININFO, .interface_version = CONTROL_INTERFACE_VERSION,
+                           .domain = 1 };
     const uint64_t a[5] = { (uintptr_t)&info };
 
     while (call5(HYPERCALL_DOMCTL, a) == 0 && !(info.getdomaininfo.flags & (DOMINF_SHUTDOWN | DOMINF_DYING)))
@@ -108,7 +110,8 @@ uint64_t attack_control(uint64_t rounds)
         uint64_t a[5] = { (uintptr_t)noise, argument(), argument(), argument(), argument() };
 
         make_noise();
-        op->command = random_below(8) ? commands[random_below(sizeof(commands) / sizeof(commands[0]))] : (uint32_t)random64();
+        op->command = random_below(8) ? commands[random_below(sizeof(commands) / sizeof(commands[0]))]
+            : (uint32_t)random64();
         op->interface_version = random_below(16) ? CONTROL_INTERFACE_VERSION : (uint32_t)random64();
         /* Itself, the special ones, none at all. */
         op->domain = (uint16_t)(random_below(2) ? 0x7FF0 + random_below(16) : 2 + random_below(0x10000 - 2));

@@ -94,7 +94,10 @@ static void access_once(void *argument)
     }
 }
 
-/* The ICR would send INIT to this vCPU itself, and the timer and the LVTs interrupts that nobody takes: interrupts=... does. */
+/*
+ * The ICR would send INIT to this vCPU itself, and the timer and the LVTs interrupts that nobody takes: interrupts=...
+ * does.
+ */
 static bool stops_the_guest(uint64_t address)
 {
     uint64_t offset = address - APIC;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest of hv that means harm (64-bit). Word `attack=` names what it does, `rounds=` how often, `seed=` which of it; all is
- * drawn from one generator, so that a run is the same every time. Most attacks leave the guest able to say how they
- * ended: it finishes with their number of exceptions, and prints it. Those that destroy the guest itself (roots, descriptors,
- * shutdown) have to end as "crashed". Whatever it does, hv and its other guests go on: scenarios/hostile.lua looks.
+ * A guest of hv that means harm (64-bit). Word `attack=` names what it does, `rounds=` how often, `seed=` which of it;
+ * all is drawn from one generator, so that a run is the same every time. Most attacks leave the guest able to say how
+ * they ended: it finishes with their number of exceptions, and prints it. Those that destroy the guest itself (roots,
+ * descriptors, shutdown) have to end as "crashed". Whatever it does, hv and its other guests go on:
+ * scenarios/hostile.lua looks.
  */
 #include "workloads/tests/hostile/hostile.h"
 
@@ -53,14 +54,16 @@ void guest_main(void)
         const char *name;
         uint64_t (*run)(uint64_t rounds);
     } attacks[] = {
-        { "calls", attack_calls }, { "control", attack_control }, { "vcpus", attack_vcpus }, { "tables", attack_tables },
+        { "calls", attack_calls }, { "control", attack_control }, { "vcpus", attack_vcpus },
+        { "tables", attack_tables },
         { "roots", attack_roots }, { "descriptors", attack_descriptors }, { "shutdown", attack_shutdown },
         { "ports", attack_ports }, { "mmio", attack_mmio }, { "interrupts", attack_interrupts }, { "svm", attack_svm },
         { "msrs", attack_msrs }, { "peek", attack_peek },
     };
     char chosen[16] = "";
     bool bad = false;
-    uint64_t rounds = option_size(guest_options, "rounds", 100, &bad), seed = option_size(guest_options, "seed", 1, &bad);
+    uint64_t rounds = option_size(guest_options, "rounds", 100, &bad), seed =
+        option_size(guest_options, "seed", 1, &bad);
 
     option_text(guest_options, "attack", chosen, sizeof(chosen));
     state = seed * 0x9E3779B97F4A7C15ull + 1;
@@ -69,7 +72,8 @@ void guest_main(void)
         if (text_equal(chosen, attacks[i].name)) {
             uint64_t raised = attacks[i].run(rounds);
 
-            guest_print("%s: %lu rounds, %lu exceptions\n", attacks[i].name, (unsigned long)rounds, (unsigned long)raised);
+            guest_print("%s: %lu rounds, %lu exceptions\n", attacks[i].name, (unsigned long)rounds,
+                        (unsigned long)raised);
             guest_exit((uint32_t)raised);
         }
     }

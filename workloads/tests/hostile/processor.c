@@ -20,8 +20,8 @@ static void svme(void *argument)
 }
 
 /*
- * To the guest EFER.SVME is 0 whatever it does: each is #UD (APM2 15.4). hv keeps the true bit set, so that the processor
- * may find an operand that is no address first, before the intercept: #GP.
+ * To the guest EFER.SVME is 0 whatever it does: each is #UD (APM2 15.4). hv keeps the true bit set, so that the
+ * processor may find an operand that is no address first, before the intercept: #GP.
  */
 uint64_t attack_svm(uint64_t rounds)
 {
@@ -60,7 +60,8 @@ static void msr_once(void *argument)
 
 uint64_t attack_msrs(uint64_t rounds)
 {
-    static const uint32_t bases[] = { 0, 0x200, 0x400, 0xC0000080, 0xC0000100, 0xC0010000, 0xC0010110, 0xC0011000, 0x46310000 };
+    static const uint32_t bases[] = { 0, 0x200, 0x400, 0xC0000080, 0xC0000100, 0xC0010000, 0xC0010110, 0xC0011000,
+                                      0x46310000 };
     uint64_t raised = 0;
 
     for (uint64_t i = 0; i < rounds; i++) {

@@ -54,7 +54,8 @@ uint64_t attack_tables(uint64_t rounds)
         uint64_t linear, *entry, was;
         bool table;
 
-        linear = BASE + (random_below(8) << 30) + (random_below(512) << 21) + (random_below(512) << 12) + random_below(4088);
+        linear =
+            BASE + (random_below(8) << 30) + (random_below(512) << 21) + (random_below(512) << 12) + random_below(4088);
         entry = paging_entry(linear, level);
         was = *entry;
         *entry = hostile_entry(level);
@@ -92,7 +93,8 @@ static void break_point(void *argument)
 /* The IDT is a device, beyond memory, not mapped: INT3 finds no gate, nor does what follows. */
 uint64_t attack_descriptors(uint64_t rounds)
 {
-    static const uint64_t bases[] = { 0xFEC00000, 0xFEE00000, 0xC0000000, 0x8000000000, 0xFFFFFFFF, 0xFFFFFFFFFFFFF000 };
+    static const uint64_t bases[] = { 0xFEC00000, 0xFEE00000, 0xC0000000, 0x8000000000, 0xFFFFFFFF,
+                                      0xFFFFFFFFFFFFF000 };
     struct table_pointer table = { 0xFFF, bases[rounds % (sizeof(bases) / sizeof(bases[0]))] };
 
     gdt_load(&table);

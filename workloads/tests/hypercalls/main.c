@@ -55,7 +55,8 @@ static bool text_equal(const char *a, const char *b)
 /* hv's count of one reason; UINT32_MAX: the query failed. */
 static uint32_t count_of(const char *name)
 {
-    struct perfc_op op = { .cmd = SYSCTL_PERFC_OP, .interface_version = SYSCTL_INTERFACE, .op = PERFC_QUERY, .desc = (uintptr_t)descs,
+    struct perfc_op op = { .cmd = SYSCTL_PERFC_OP, .interface_version = SYSCTL_INTERFACE, .op = PERFC_QUERY,
+                           .desc = (uintptr_t)descs,
                            .val = (uintptr_t)values };
 
     if (hypercall3(HYPERCALL_SYSCTL, (uintptr_t)&op, 0, 0) != 0 || op.nr_counters > 160)

@@ -83,7 +83,7 @@ static void exception(void)
     machine_check_end();
 }
 
-/* ---- Wrong words of memory ----------------------------------------------------------------------------------------- */
+/* ---- Wrong words of memory ------------------------------------------------------------------------------------- */
 
 uint64_t planted_words[512] __attribute__((aligned(4096)));
 enum planted { PLANTED_CE, PLANTED_UE = 8, PLANTED_STORE = 16 };
@@ -121,7 +121,8 @@ static void corrected(void)
 }
 
 /* The bank of the unit that asked: UC, En, Val, AddrV as the signature has it. */
-static void uncorrected(void (*function)(void *argument), void *argument, unsigned bank, uint64_t status, const char *what)
+static void uncorrected(void (*function)(void *argument), void *argument, unsigned bank, uint64_t status,
+                        const char *what)
 {
     check_raised(exception_try(function, argument), EXC_MC, 0, what);
     check_equal(msr_read(MSR_MC_STATUS(bank)), status, "the unit's bank");

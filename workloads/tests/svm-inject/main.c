@@ -123,7 +123,8 @@ static void in_32_bits(const struct row *row)
     svm_vmcb.eventinj = row->eventinj;
     code = svm_run();
     check_format(code == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(row->vector) &&
-                 svm_vmcb.rsp == (uintptr_t)frame && (!row->has_error || frame[0] == row->error) && frame[row->has_error] == (uintptr_t)at_nop32 &&
+                 svm_vmcb.rsp == (uintptr_t)frame && (!row->has_error || frame[0] == row->error) &&
+                 frame[row->has_error] == (uintptr_t)at_nop32 &&
                  frame[1 + row->has_error] == SVM_CODE32, "%s in 32-bit mode", row->what);
 }
 
