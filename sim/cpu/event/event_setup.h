@@ -132,9 +132,10 @@ static inline unsigned setup_home_node(void *ctx, spa_t address)
     return 0;
 }
 
-static inline void setup_send(void *ctx, const struct apic_message *message)
+static inline bool setup_send(void *ctx, const struct apic_message *message)
 {
     (void)ctx, (void)message;
+    return false;
 }
 
 static inline void poke(struct setup *s, uint64_t address, unsigned size, uint64_t value)
