@@ -28,6 +28,7 @@
 #define XEN_ESRCH 3
 #define XEN_EIO 5
 #define XEN_E2BIG 7
+#define XEN_EAGAIN 11
 #define XEN_ENOMEM 12
 #define XEN_EACCES 13
 #define XEN_EFAULT 14
@@ -45,12 +46,13 @@
 #define DOMID_FIRST_RESERVED 0x7FF0u /* from here on numbers have meanings of their own */
 #define DOMID_SELF 0x7FF0u
 
-/* Virtual interrupts; those above 1 go to the control domain alone. */
+/* Virtual interrupts; those above 1 go to the control domain alone, but for VIRQ_SUSPEND. */
 #define VIRQ_TIMER 0
 #define VIRQ_DEBUG 1
 #define VIRQ_CONSOLE 2 /* the UART has received something */
 #define VIRQ_DOM_EXC 3 /* a domain has ended */
 #define VIRQ_MCA 16    /* VIRQ_ARCH_0: a machine-check record waits */
+#define VIRQ_SUSPEND 17 /* VIRQ_ARCH_1, hv's own: a paravirtual guest that binds it will suspend itself when it comes */
 #define VIRQ_COUNT 24
 
 /* pvclock: the guest retries while the version is odd or has changed. */
@@ -95,6 +97,8 @@ struct shared_info_64 {
     uint64_t evtchn_pending[EVENT_WORDS_64], evtchn_mask[EVENT_WORDS_64];
     struct shared_wallclock wallclock;
     uint32_t wallclock_seconds_high;
+    /* arch: where a paravirtual guest keeps its list of frames (P2M), for whoever moves one of them. */
+    uint64_t max_pfn, pfn_to_mfn_frame_list_list;
 };
 struct shared_info_32 {
     struct vcpu_info_32 vcpu_info[SHARED_VCPUS];
@@ -105,6 +109,7 @@ struct shared_info_32 {
 _Static_assert(sizeof(struct vcpu_time_info) == 32, "pvclock record");
 _Static_assert(sizeof(struct vcpu_info_64) == 64 && sizeof(struct vcpu_info_32) == 64, "vcpu_info");
 _Static_assert(offsetof(struct vcpu_info_64, time) == 32 && offsetof(struct vcpu_info_32, time) == 32, "same place");
+_Static_assert(offsetof(struct shared_info_64, max_pfn) == 3088, "arch_shared_info");
 _Static_assert(offsetof(struct shared_info_64, evtchn_pending) == SHARED_INFO_EVENTS_64, "shared_info, 64-bit");
 _Static_assert(offsetof(struct shared_info_32, evtchn_pending) == SHARED_INFO_EVENTS_32, "shared_info, 32-bit");
 

@@ -6,6 +6,7 @@
  *   frame64.c   what is particular to 64-bit kernels: bounce frames, iret, entry
  *   frame32.c   the same of 32-bit kernels, which are at CPL 1
  *   run.c       a vCPU on a core: segments, FPU, breakpoints, into the guest and out
+ *   relocate.c  another frame for one that is in use
  *   walk.c      linear memory of the guest
  *   machine.c   all frames of the machine, the machine-to-physical table
  */
@@ -86,6 +87,15 @@ struct pv_vcpu {
     struct pv_counts counts;
 };
 
+/* The guest stands still by its own will: hypervisor and tools may change which frames it has (hv/vm/pv_suspend.h). */
+enum pv_suspend_state { PV_GOES_ON, PV_SUSPEND_ASKED, PV_SUSPENDED };
+struct pv_suspend {
+    enum pv_suspend_state state; /* atomic */
+    uint64_t deadline;           /* asked: clock_now() */
+    unsigned vcpu;               /* suspended: which one said so */
+    uint64_t start_info;         /* and the frame of its start information */
+};
+
 struct pv_guest {
     struct pv_types types;
     struct lock lock;        /* types, tables */
@@ -95,6 +105,7 @@ struct pv_guest {
     uint64_t start_info_pfn; /* for tests of what the builder did */
     uint64_t p2m_frames;
     uint64_t assists;        /* vm_assist bits */
+    struct pv_suspend suspend;
 };
 
 /* ---- Pending traps (for hv/mca and whoever sends NMIs) --------------------------------------------------- */
@@ -174,6 +185,16 @@ int64_t pv_set_ldt(struct pv_vcpu *vcpu, uint64_t linear, unsigned entries);
 int64_t pv_update_descriptor(struct pv_guest *guest, uint64_t address, uint64_t descriptor);
 /* A new page-table root for kernel or user mode; 0 for the user's: none. */
 int64_t pv_set_root(struct pv_vcpu *vcpu, bool kernel, uint64_t frame);
+
+/* ---- relocate.c: the guest is suspended, the caller holds its lock ---------------------------------------- */
+
+/*
+ * The guest's frame `to`, unused, takes over what `from` is: contents, counts, type, and its place in every table, of
+ * the guest's (frames below `limit` are looked at), its vCPUs' roots, GDTs and LDTs. `from` is unused then.
+ */
+void pv_relocate(struct pv_guest *guest, uint64_t limit, uint64_t from, uint64_t to);
+/* The types' and tables' part of it. Pure. */
+void pv_types_relocate(struct pv_types *types, uint64_t limit, uint64_t from, uint64_t to);
 
 /* ---- frame64.c ------------------------------------------------------------------------------------------- */
 

@@ -373,6 +373,30 @@ START_TEST(any_order_of_requests_keeps_the_counts)
 }
 END_TEST
 
+/* Frame 4, an L1 that maps itself read-only, goes to 20; then 10, data, to 21; then the root, 1, to 22. */
+START_TEST(a_frame_in_use_gives_place_to_another)
+{
+    setup();
+    small_tree();
+    memory[10][7] = 0x1234;
+    ck_assert_int_eq(pv_pin(&types, 1, PV_L4), 0);
+    pv_types_relocate(&types, FRAMES, 4, 20);
+    ck_assert_uint_eq(memory[3][0], AT(20, 0) | RW | PTE_U);
+    ck_assert_uint_eq(memory[20][1], AT(20, 0) | PTE_P | PTE_U);
+    ck_assert_int_eq(frames[20].type, PV_L1);
+    ck_assert(pv_is_unused(&types, 4));
+    pv_types_relocate(&types, FRAMES, 10, 21);
+    ck_assert_uint_eq(memory[20][0], AT(21, 0) | RW | PTE_U);
+    ck_assert_uint_eq(memory[21][7], 0x1234);
+    pv_types_relocate(&types, FRAMES, 1, 22);
+    ck_assert(frames[22].pinned && frames[22].type == PV_L4 && pv_is_unused(&types, 1));
+    ck_assert_uint_eq(memory[22][256], types.hv_slots[0]);
+    expect_consistent();
+    ck_assert_int_eq(pv_unpin(&types, 22), 0);
+    ck_assert(all_untouched());
+}
+END_TEST
+
 START_TEST(a_machine_check_interrupts_an_nmi_and_not_the_other_way_round)
 {
     static struct pv_vcpu vcpu;
@@ -406,4 +430,5 @@ UNIT_TESTS("hv pv types", a_tree_is_typed_by_its_pin_and_freed_by_the_unpin,
            a_32_bit_guests_u_bits_are_its_own_and_its_l3_gets_rights,
            a_32_bit_guests_descriptors_are_of_dpl_1_and_above_and_never_64_bit_code, counts_do_not_wrap,
            a_pin_is_one_and_only_its_owner_unpins, any_order_of_requests_keeps_the_counts,
+           a_frame_in_use_gives_place_to_another,
            a_machine_check_interrupts_an_nmi_and_not_the_other_way_round)

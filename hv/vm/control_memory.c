@@ -4,6 +4,8 @@
 #include "hv/core/memory.h"
 #include "hv/vm/machine_check_case.h"
 #include "hv/vm/physmap.h"
+#include "hv/vm/pv_frames.h"
+#include "hv/vm/pv_suspend.h"
 
 static uint64_t shared_page; /* what HV_MEMORY_SHARE maps: one page of hv's for all, atomic */
 
@@ -133,4 +135,24 @@ int64_t control_hv_memory(struct guest *guest, struct domctl_hv_memory *op)
     default:
         return -XEN_ENOSYS;
     }
+}
+
+int64_t control_pv_memory(struct hypercall *call, struct guest *guest, struct domctl_hv_memory *op)
+{
+    uint64_t frame = op->gfn;
+    int64_t result;
+
+    if (op->op != HV_MEMORY_RETIRE_FRAME)
+        return -XEN_EOPNOTSUPP; /* its own tables map its memory */
+    result = pv_suspend(guest);
+    if (result == -XEN_EAGAIN) {
+        call->again = true;
+        return 0;
+    }
+    if (!result) {
+        result = pv_replace_frame(guest, frame, &op->result);
+        pv_suspend_cancel(guest);
+    }
+    machine_check_operation("retire", guest, frame << PAGE_SHIFT, result, false);
+    return result;
 }

@@ -8,5 +8,7 @@
 
 int64_t control_shadow_op(const struct hypercall *call, struct guest *guest, struct domctl_shadow_op *op);
 int64_t control_hv_memory(struct guest *guest, struct domctl_hv_memory *op);
+/* What of it there is for a paravirtual guest: retiring a frame. Repeats itself until the guest is suspended. */
+int64_t control_pv_memory(struct hypercall *call, struct guest *guest, struct domctl_hv_memory *op);
 
 #endif

@@ -249,7 +249,7 @@ int64_t event_bind_virq(struct guest *guest, bool control, struct evtchn_bind_vi
         return -XEN_ENOENT;
     if (op->virq > VIRQ_DEBUG && op->vcpu != 0)
         return -XEN_EINVAL;
-    if (op->virq > VIRQ_DEBUG && !control)
+    if (op->virq > VIRQ_DEBUG && op->virq != VIRQ_SUSPEND && !control)
         return -XEN_EPERM;
     lock_acquire(&event_lock);
     op->port = 0;

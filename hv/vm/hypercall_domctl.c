@@ -327,11 +327,11 @@ static int64_t memory(struct hypercall *call)
 {
     struct domctl op;
     struct guest *guest;
-    int64_t error = get_translated(call, &op, &guest);
+    int64_t error = get_other(call, &op, &guest);
 
     if (!error)
-        error = control_hv_memory(guest, &op.hv_memory);
-    return error ? error : put(call, &op);
+        error = guest->pv ? control_pv_memory(call, guest, &op.hv_memory) : control_hv_memory(guest, &op.hv_memory);
+    return error || call->again ? error : put(call, &op);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- */

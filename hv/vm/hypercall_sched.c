@@ -4,6 +4,7 @@
 
 #include "hv/vm/event_channel.h"
 #include "hv/vm/interrupts.h"
+#include "hv/vm/pv_suspend.h"
 #include "hv/vm/schedule.h"
 #include "hv/vm/shared_info.h"
 #include "hv/vm/vcpu_timer.h"
@@ -32,6 +33,8 @@ static int64_t shutdown(struct hypercall *call)
 
     if (call->argument[1] && !hypercall_copy_in(call, &op, call->argument[1], sizeof(op)))
         return -XEN_EFAULT;
+    if (op.reason == SHUTDOWN_SUSPEND && pv_suspend_can(call->vcpu->guest))
+        return pv_suspend_here(call);
     guest_shutdown(call->vcpu->guest, op.reason);
     call->result = EXIT_GUEST_OVER;
     return 0;

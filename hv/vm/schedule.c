@@ -209,12 +209,17 @@ void schedule_call_cores(void)
         cpu_pause();
 }
 
-void schedule_pause(struct guest *guest)
+void schedule_pause_soon(struct guest *guest)
 {
     lock_acquire(&schedule_lock);
     __atomic_store_n(&guest->pauses, guest->pauses + 1, __ATOMIC_RELEASE); /* schedule_may_go_on has no lock */
     lock_release(&schedule_lock);
     schedule_kick(guest);
+}
+
+void schedule_pause(struct guest *guest)
+{
+    schedule_pause_soon(guest);
     while (!schedule_is_quiet(guest))
         cpu_pause();
 }

@@ -33,6 +33,8 @@ bool schedule_is_up(struct vcpu *vcpu);
 void schedule_wake(struct vcpu *vcpu);
 /* Each pause wants its unpause. When schedule_pause returns, no core runs a vCPU of the guest, not the caller's own. */
 void schedule_pause(struct guest *guest);
+/* The same without waiting, also for the caller's own guest: it stays out from its next exit on. */
+void schedule_pause_soon(struct guest *guest);
 void schedule_unpause(struct guest *guest);
 /* This one vCPU is not entered, until it is let go. Does not wait for it to leave. */
 void schedule_hold(struct vcpu *vcpu, bool hold);

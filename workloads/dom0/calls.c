@@ -147,6 +147,7 @@ const char *calls_error(int64_t error)
     case XEN_EEXIST: return "there already";
     case XEN_EINVAL: return "invalid";
     case XEN_ENOSYS: return "hv cannot do that";
+    case XEN_ETIME: return "no answer";
     case XEN_EOPNOTSUPP: return "not supported";
     default: return "failed";
     }
