@@ -1,49 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The modelled TLBs: replacement, levels, page sizes, ASIDs, global pages, and what each flush drops. */
-#include "sim/counters.h"
-#include "sim/mmu/fake_memory.h"
-#include "sim/state.h"
+#include "sim/mmu/counted_mmu.h"
 
 #define ROOT UINT64_C(0x10000)
 #define BASE UINT64_C(0x40000000)
 
-struct fixture {
-    struct fake_memory *memory;
-    struct mmu *mmu;
-    struct counter_set *counters;
-    struct state *state;
-    struct paging paging;
-    struct mmu_result result;
-};
-
 static struct fixture fixture_new(const struct mmu_geometry *geometry)
 {
-    struct fixture f = { .memory = fake_memory_new(), .counters = counter_set_new(), .state = state_new(),
-                         .paging = fake_long_mode(ROOT) };
+    struct fixture f = fixture_counted(geometry);
 
-    f.mmu = mmu_new(geometry, &f.memory->space, 0, &f.memory->cycles);
-    mmu_describe(f.mmu, f.state, f.counters, "node[0].core[0]");
+    f.paging = fake_long_mode(ROOT);
     f.paging.cr4 |= CR4_PGE;
     mmu_set_paging(f.mmu, &f.paging);
     f.memory->next_table = UINT64_C(0x800000000);
     return f;
-}
-
-static void fixture_free(struct fixture *f)
-{
-    counter_set_free(f->counters);
-    state_free(f->state);
-    mmu_free(f->mmu);
-    fake_memory_free(f->memory);
-}
-
-static uint64_t counter(struct fixture *f, const char *name)
-{
-    g_autofree char *full = g_strconcat("node[0].core[0].", name, NULL);
-    uint64_t value = 0;
-
-    ck_assert_msg(counter_read(f->counters, full, &value, NULL), "%s", full);
-    return value;
 }
 
 static void map_4k(struct fixture *f, unsigned pages, uint64_t flags)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Page-walk cache and nested TLB: references of warm walks, what they keep, and when they forget (fam10h.md 4.5). */
-#include "sim/counters.h"
-#include "sim/mmu/fake_memory.h"
-#include "sim/state.h"
+#include "sim/mmu/counted_mmu.h"
 
 #define GUEST_BASE (UINT64_C(4) << 30)
 #define GUEST_TABLES UINT64_C(0x100000)
@@ -13,31 +11,21 @@
 #define COLD (5 + 3 * 2 + 2)
 #define NEXT_TABLE (VA + 0x200000) /* the first page that another gL1 table maps */
 
-struct fixture {
-    struct fake_memory *memory;
-    struct mmu *mmu;
-    struct counter_set *counters;
-    struct state *state;
-    struct paging paging;
-    struct mmu_result result;
-    uint64_t root;
-};
-
 static struct fixture fixture_new(unsigned pwc, unsigned ntlb, bool nested)
 {
-    struct fixture f = { .memory = fake_memory_new(), .counters = counter_set_new(), .state = state_new() };
     struct mmu_geometry geometry = fake_geometry;
+    struct fixture f;
+    uint64_t root;
 
     geometry.pwc.entries = (uint16_t)pwc;
     geometry.ntlb.entries = (uint16_t)ntlb;
-    f.mmu = mmu_new(&geometry, &f.memory->space, 0, &f.memory->cycles);
-    mmu_describe(f.mmu, f.state, f.counters, "node[0].core[0]");
+    f = fixture_counted(&geometry);
     f.memory->guest_offset = nested ? GUEST_BASE : 0;
     f.memory->next_table = GUEST_TABLES;
-    f.root = fake_root(f.memory);
+    root = fake_root(f.memory);
     for (unsigned i = 0; i < 1024; i++)
-        fake_map(f.memory, &walk_long, f.root, VA + i * PAGE_BYTES, 0x400000 + i * PAGE_BYTES, 1, MAP_USED);
-    f.paging = fake_long_mode(f.root);
+        fake_map(f.memory, &walk_long, root, VA + i * PAGE_BYTES, 0x400000 + i * PAGE_BYTES, 1, MAP_USED);
+    f.paging = fake_long_mode(root);
     if (nested) {
         f.memory->guest_offset = 0;
         f.memory->next_table = NESTED_ROOT + PAGE_BYTES;
@@ -51,23 +39,6 @@ static struct fixture fixture_new(unsigned pwc, unsigned ntlb, bool nested)
     }
     mmu_set_paging(f.mmu, &f.paging);
     return f;
-}
-
-static void fixture_free(struct fixture *f)
-{
-    counter_set_free(f->counters);
-    state_free(f->state);
-    mmu_free(f->mmu);
-    fake_memory_free(f->memory);
-}
-
-static uint64_t counter(struct fixture *f, const char *name)
-{
-    g_autofree char *full = g_strconcat("node[0].core[0].", name, NULL);
-    uint64_t value = 0;
-
-    ck_assert_msg(counter_read(f->counters, full, &value, NULL), "%s", full);
-    return value;
 }
 
 /* References that the walk for `address` makes. */
@@ -182,7 +153,7 @@ END_TEST
 START_TEST(stale_upper_entries_never_cause_a_fault)
 {
     struct fixture f = fixture_new(24, 0, false);
-    spa_t pde = fake_entry(f.memory, &walk_long, f.root, VA, 2);
+    spa_t pde = fake_entry(f.memory, &walk_long, f.paging.cr3, VA, 2);
     uint64_t value = fake_read(f.memory, pde);
 
     fake_write(f.memory, pde, value & ~PTE_P);
@@ -192,7 +163,7 @@ START_TEST(stale_upper_entries_never_cause_a_fault)
     fake_write(f.memory, pde, value); /* writable now: the cached PDE says no, memory says yes */
     ck_assert_int_eq(mmu_translate(f.mmu, VA + PAGE_BYTES, MMU_WRITE, &f.result), MMU_OK);
     ck_assert_uint_eq(counter(&f, "walk.causes{cause=retry}"), 1);
-    fake_write(f.memory, fake_entry(f.memory, &walk_long, f.root, VA + 2 * PAGE_BYTES, 1), 0);
+    fake_write(f.memory, fake_entry(f.memory, &walk_long, f.paging.cr3, VA + 2 * PAGE_BYTES, 1), 0);
     ck_assert_int_eq(mmu_translate(f.mmu, VA + 2 * PAGE_BYTES, MMU_WRITE, &f.result), MMU_PAGE_FAULT);
     ck_assert_uint_eq(counter(&f, "walk.causes{cause=retry}"), 2);
     ck_assert_uint_eq(counter(&f, "tlb.flushes{cause=retry}"), 2);
