@@ -19,6 +19,7 @@
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/exec/intercept.h"
 #include "sim/cpu/exec/memory.h"
+#include "sim/cpu/flat_ram.h"
 #include "sim/cpu/isa/evidence_setup.h"
 #include "sim/unit_test.h"
 
@@ -78,59 +79,11 @@ struct setup {
     struct exit_table *exits;
     struct unmodelled *unmodelled;
     uint8_t *ram;
-    uint8_t *flags;
+    struct flat_ram flat; /* `ram` */
     struct insn insn;
 };
 
 /* ---- Surroundings ------------------------------------------------------------------------------------- */
-
-static inline bool setup_is_dram(void *ctx, spa_t address)
-{
-    (void)ctx;
-    return address < RAM_BYTES;
-}
-
-static inline uint8_t *setup_dram(void *ctx, spa_t address, bool allocate)
-{
-    struct setup *s = ctx;
-
-    (void)allocate;
-    return address < RAM_BYTES ? s->ram + (address & ~PAGE_MASK) : NULL;
-}
-
-static inline uint8_t *setup_page_flags(void *ctx, spa_t address)
-{
-    struct setup *s = ctx;
-
-    return address < RAM_BYTES ? &s->flags[address >> PAGE_SHIFT] : NULL;
-}
-
-static inline void setup_flag_page(void *ctx, spa_t address, enum dram_page_flag flag)
-{
-    (void)ctx, (void)address, (void)flag;
-}
-
-static inline void setup_stored(void *ctx, spa_t address, unsigned size)
-{
-    (void)ctx, (void)address, (void)size;
-}
-
-static inline uint64_t setup_mmio_read(void *ctx, spa_t address, unsigned size)
-{
-    (void)ctx, (void)address;
-    return zero_extend(UINT64_MAX, size);
-}
-
-static inline void setup_mmio_write(void *ctx, spa_t address, unsigned size, uint64_t value)
-{
-    (void)ctx, (void)address, (void)size, (void)value;
-}
-
-static inline unsigned setup_home_node(void *ctx, spa_t address)
-{
-    (void)ctx, (void)address;
-    return 0;
-}
 
 static inline bool setup_send(void *ctx, const struct apic_message *message)
 {
@@ -183,12 +136,8 @@ static inline struct setup *setup_new(void)
     };
 
     s->ram = calloc(1, RAM_BYTES);
-    s->flags = calloc(1, RAM_BYTES >> PAGE_SHIFT);
-    s->space = (struct spa_space){
-        .ctx = s, .dram = setup_dram, .is_dram = setup_is_dram, .page_flags = setup_page_flags,
-        .flag_page = setup_flag_page, .unflag_page = setup_flag_page, .stored = setup_stored,
-        .mmio_read = setup_mmio_read, .mmio_write = setup_mmio_write, .home_node = setup_home_node,
-    };
+    s->flat = (struct flat_ram){ .bytes = s->ram, .size = RAM_BYTES };
+    s->space = flat_ram_space(&s->flat);
     clock_init(&s->clock);
     wiring.space = &s->space;
     wiring.pio = &s->pio;
@@ -207,7 +156,6 @@ static inline void setup_free(struct setup *s)
     block_cache_free(s->blocks);
     exit_table_free(s->exits);
     unmodelled_free(s->unmodelled);
-    free(s->flags);
     free(s->ram);
     free(s);
 }

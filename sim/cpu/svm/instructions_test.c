@@ -385,12 +385,15 @@ static bool refuse_launch(void *ctx, unsigned core, spa_t loader)
 
 static void tpm_write(void *ctx, spa_t address, unsigned size, uint64_t value)
 {
-    struct fixture *fix = ctx;
-    uint32_t count = (uint32_t)get(fix, CYCLES, 4);
+    const struct flat_ram *ram = ctx;
+    uint16_t cycle = (uint16_t)((address & 0xFF) << 8 | value);
+    uint32_t count;
 
     ck_assert_uint_eq(size, 1);
-    put(fix, CYCLES + 4 + 2 * count, 2, (address & 0xFF) << 8 | value);
-    put(fix, CYCLES, 4, count + 1);
+    memcpy(&count, ram->bytes + CYCLES, sizeof(count));
+    memcpy(ram->bytes + CYCLES + 4 + sizeof(cycle) * count, &cycle, sizeof(cycle));
+    count++;
+    memcpy(ram->bytes + CYCLES, &count, sizeof(count));
 }
 
 static struct core *with_loader(struct fixture *fix)

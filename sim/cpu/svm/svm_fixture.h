@@ -6,6 +6,7 @@
 #include "sim/cpu/apic/apic.h"
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/exec/intercept.h"
+#include "sim/cpu/flat_ram.h"
 #include "sim/cpu/svm/exits.h"
 #include "sim/cpu/svm/svm.h"
 #include "sim/cpu/svm/world.h"
@@ -37,65 +38,8 @@ struct fixture {
     uint8_t intack_vector;
     unsigned intacks, eois;
     uint8_t eoi_vector;
-    uint8_t flags;
+    struct flat_ram flat; /* `memory` */
 };
-
-static inline uint8_t *fixture_dram(void *ctx, spa_t address, bool allocate)
-{
-    struct fixture *fix = ctx;
-
-    (void)allocate;
-    return address < FIXTURE_BYTES ? fix->memory + (address & ~PAGE_MASK) : NULL;
-}
-
-static inline bool fixture_is_dram(void *ctx, spa_t address)
-{
-    (void)ctx;
-    return address < FIXTURE_BYTES;
-}
-
-static inline uint8_t *fixture_page_flags(void *ctx, spa_t address)
-{
-    struct fixture *fix = ctx;
-
-    return address < FIXTURE_BYTES ? &fix->flags : NULL;
-}
-
-static inline void fixture_flag_page(void *ctx, spa_t address, enum dram_page_flag flag)
-{
-    (void)ctx;
-    (void)address;
-    (void)flag;
-}
-
-static inline void fixture_stored(void *ctx, spa_t address, unsigned size)
-{
-    (void)ctx;
-    (void)address;
-    (void)size;
-}
-
-static inline uint64_t fixture_mmio_read(void *ctx, spa_t address, unsigned size)
-{
-    (void)ctx;
-    (void)address;
-    return ~UINT64_C(0) >> (64 - 8 * size);
-}
-
-static inline void fixture_mmio_write(void *ctx, spa_t address, unsigned size, uint64_t value)
-{
-    (void)ctx;
-    (void)address;
-    (void)size;
-    (void)value;
-}
-
-static inline unsigned fixture_home_node(void *ctx, spa_t address)
-{
-    (void)ctx;
-    (void)address;
-    return 0;
-}
 
 static inline uint32_t fixture_in(void *ctx, uint16_t port, unsigned size)
 {
@@ -147,11 +91,8 @@ static inline struct fixture *fixture_new(const char *model)
 {
     struct fixture *fix = g_new0(struct fixture, 1);
 
-    fix->space = (struct spa_space){
-        .ctx = fix, .dram = fixture_dram, .is_dram = fixture_is_dram, .page_flags = fixture_page_flags,
-        .flag_page = fixture_flag_page, .unflag_page = fixture_flag_page, .stored = fixture_stored,
-        .mmio_read = fixture_mmio_read, .mmio_write = fixture_mmio_write, .home_node = fixture_home_node,
-    };
+    fix->flat = (struct flat_ram){ .bytes = fix->memory, .size = FIXTURE_BYTES };
+    fix->space = flat_ram_space(&fix->flat);
     fix->pio = (struct pio_space){ fix, fixture_in, fixture_out };
     clock_init(&fix->clock);
     fix->unmodelled = unmodelled_new();

@@ -42,7 +42,7 @@ static struct state *described(struct fixture *fix, struct counter_set *counters
  * What stays outside is known: pointers and padding. A new member that nobody describes makes these grow.
  */
 #define SVM_OUTSIDE (2 * sizeof(void *) + 48)
-#define APIC_OUTSIDE (6 * sizeof(void *) + 5)
+#define APIC_OUTSIDE (6 * sizeof(void *) + 1)
 
 START_TEST(every_byte_of_svm_and_apic_state_is_in_the_hash)
 {

@@ -33,7 +33,7 @@ static struct core *broken(struct fixture **fix, bool guest, spa_t word)
     *fix = fixture_new("10h-b3");
     fixture_guest(*fix);
     (*fix)->space.meet = fixture_meet;
-    (*fix)->flags = DRAM_PAGE_BAD;
+    (*fix)->flat.flags = DRAM_PAGE_BAD;
     bad = SPA_LIMIT;
     core = guest ? fixture_in_guest(*fix) : fixture_host(*fix);
     core->smm.view.bad_words = &one;
