@@ -14,7 +14,7 @@
 #endif
 #define PLANT_STALE_BLOCK 4 /* a block whose bytes were stored to stays */
 
-#define HASH_BUCKETS (1u << 14)
+#define HASH_BUCKETS (1u << 16)
 #define PAGE_BUCKETS (1u << 10)
 #define SIZE_CLASSES 6 /* room for 1, 2, 4 ... 32 instructions */
 #define CHUNK_BYTES ((size_t)1 << 20)
@@ -101,7 +101,7 @@ static struct block *block_take(struct block_cache *cache, unsigned size_class)
 
 static unsigned hash_bucket(spa_t spa, unsigned mode)
 {
-    return (unsigned)((spa ^ spa >> 14 ^ spa >> 28 ^ (uint64_t)mode << 9) & (HASH_BUCKETS - 1));
+    return (unsigned)((spa ^ spa >> 16 ^ spa >> 32 ^ (uint64_t)mode << 9) & (HASH_BUCKETS - 1));
 }
 
 static struct code_page **page_place(struct block_cache *cache, spa_t page)
