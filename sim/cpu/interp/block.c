@@ -30,7 +30,7 @@ struct code_page {
 
 /* Memory of blocks of one size class, for ever: a pointer to a block always points to some block. */
 struct chunk {
-    uint8_t *bytes;
+    uint8_t *memory, *bytes; /* as allocated, aligned */
     unsigned size_class;
     size_t used;
 };
@@ -53,8 +53,20 @@ struct block_cache {
 
 static size_t class_bytes(unsigned size_class)
 {
-    return (sizeof(struct block) + (sizeof(struct insn) << size_class) +
-            sizeof(struct quick_op) * ((1u << size_class) + 1) + 15) & ~(size_t)15;
+    size_t bytes = sizeof(struct block) + sizeof(struct quick_op) * ((1u << size_class) + 1) +
+                   (sizeof(struct insn) << size_class);
+
+    return (bytes + BLOCK_ALIGNMENT - 1) & ~(size_t)(BLOCK_ALIGNMENT - 1);
+}
+
+/* A block of the class with nothing in it. */
+static struct block *block_place(uint8_t *bytes, unsigned size_class)
+{
+    struct block *block = (struct block *)(void *)bytes;
+
+    *block = (struct block){ .size_class = (uint8_t)size_class, .key = BLOCK_DEAD };
+    block->insn = (struct insn *)(void *)(block->quick + (1u << size_class) + 1);
+    return block;
 }
 
 static void block_release(struct block_cache *cache, struct block *block)
@@ -65,22 +77,28 @@ static void block_release(struct block_cache *cache, struct block *block)
     cache->free[block->size_class] = block;
 }
 
+static void chunk_open(struct chunk *chunk, unsigned size_class)
+{
+    uint8_t *memory = g_malloc(CHUNK_BYTES + BLOCK_ALIGNMENT);
+
+    *chunk = (struct chunk){ memory, memory + (-(uintptr_t)memory & (BLOCK_ALIGNMENT - 1)), size_class, 0 };
+}
+
 /* Cut a new block from the class's chunk, opening one if there may be another. NULL: the cache is full. */
 static struct block *chunk_cut(struct block_cache *cache, unsigned size_class)
 {
     int *current = &cache->current[size_class];
-    struct block *block;
+    struct chunk *chunk;
 
     if (*current < 0 || cache->chunk[*current].used + class_bytes(size_class) > CHUNK_BYTES) {
         if (*current >= 0 && cache->chunks >= CHUNKS)
             return NULL;
         *current = (int)cache->chunks++;
-        cache->chunk[*current] = (struct chunk){ g_malloc(CHUNK_BYTES), size_class, 0 };
+        chunk_open(&cache->chunk[*current], size_class);
     }
-    block = (struct block *)(void *)(cache->chunk[*current].bytes + cache->chunk[*current].used);
-    cache->chunk[*current].used += class_bytes(size_class);
-    *block = (struct block){ .size_class = (uint8_t)size_class, .key = BLOCK_DEAD };
-    return block;
+    chunk = &cache->chunk[*current];
+    chunk->used += class_bytes(size_class);
+    return block_place(chunk->bytes + chunk->used - class_bytes(size_class), size_class);
 }
 
 static struct block *block_take(struct block_cache *cache, unsigned size_class)
@@ -131,7 +149,7 @@ struct block_cache *block_cache_new(struct spa_space *space)
     struct block_cache *cache = g_new0(struct block_cache, 1);
 
     cache->space = space;
-    cache->scratch = g_malloc0(class_bytes(SIZE_CLASSES - 1));
+    cache->scratch = block_place(g_malloc0(class_bytes(SIZE_CLASSES - 1)), SIZE_CLASSES - 1);
     for (unsigned c = 0; c < SIZE_CLASSES; c++)
         cache->current[c] = -1;
     return cache;
@@ -165,7 +183,7 @@ void block_cache_free(struct block_cache *cache)
         return;
     block_cache_clear(cache);
     for (unsigned i = 0; i < cache->chunks; i++)
-        g_free(cache->chunk[i].bytes);
+        g_free(cache->chunk[i].memory);
     g_free(cache->scratch);
     g_free(cache);
 }
@@ -259,6 +277,7 @@ static bool block_decode(struct block *block, const uint8_t *page, struct decode
         }
     }
     block->bytes = (uint16_t)(at - start);
+    block->end_key = block->key + block->bytes;
     return block->count > 0;
 }
 
@@ -268,7 +287,6 @@ static void block_quicken(struct block *block)
     struct quick_flags flags = { LAZY_NONE, 0 };
     unsigned end = 0, forms = 0;
 
-    block->quick = (struct quick_op *)(void *)(block->insn + (1u << block->size_class));
     for (unsigned n = 0; n < block->count; n++) {
         struct quick_op *op = &block->quick[n];
 
@@ -279,6 +297,8 @@ static void block_quicken(struct block *block)
         forms += op->has_form;
     }
     quick_finish(&block->quick[block->count], block->bytes);
+    block->quick_end = &block->quick[block->count];
+    block->weight = (uint64_t)block->count << 32 | block->cost;
     block->is_quick = 2 * forms > block->count;
 }
 
@@ -309,6 +329,16 @@ static unsigned size_class_of(unsigned count)
     return size_class;
 }
 
+/* What has been decoded, without the quick forms, into the place of a block. */
+static void block_copy(struct block *block, const struct block *scratch)
+{
+    struct insn *insn = block->insn;
+
+    *block = *scratch;
+    block->insn = insn;
+    memcpy(insn, scratch->insn, scratch->count * sizeof(*insn));
+}
+
 static struct block *block_build(struct block_cache *cache, spa_t spa, struct decode_mode mode)
 {
     const uint8_t *page = cache->space->dram(cache->space->ctx, spa, false);
@@ -325,7 +355,7 @@ static struct block *block_build(struct block_cache *cache, spa_t spa, struct de
         return NULL; /* its instructions go one by one, through fetch_insn_at, until each has been noted */
     scratch->size_class = (uint8_t)size_class_of(scratch->count);
     block = block_take(cache, scratch->size_class);
-    memcpy(block, scratch, sizeof(*block) + scratch->count * sizeof(struct insn));
+    block_copy(block, scratch);
     if (mode.code_bits == 64)
         block_quicken(block);
     block_register(cache, block);

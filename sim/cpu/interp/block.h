@@ -6,33 +6,45 @@
  *   device, reaches block_cache_stored, which invalidates the blocks that overlap the stored bytes.
  * - An invalidated block is never run again; the one that is running is left at the next boundary,
  *   because its core is given attention. Its memory may become another block of the same size class,
- *   but only while nothing runs; whoever kept a pointer to it looks at spa and mode before use.
+ *   but only while nothing runs; whoever kept a pointer to it looks at its key before use.
  * An instruction that crosses a page is in no block. Where executed instructions are noted (coverage), a block is
  * made only when all of it has been executed one by one, so that running blocks costs nothing for it.
  */
 #ifndef FAM10H_CPU_INTERP_BLOCK_H
 #define FAM10H_CPU_INTERP_BLOCK_H
 
+#include <stddef.h>
+
 #include "sim/cpu/exec/quick.h"
 
 #define BLOCK_INSNS 32 /* most instructions of a block */
 #define BLOCK_DEAD UINT64_MAX
 
+#define BLOCK_ALIGNMENT 64 /* a native cache line */
+
+/* The first line is all that a block in quick form needs besides its operations, which follow the second. */
 struct block {
     uint64_t key;         /* block_key, or BLOCK_DEAD */
-    spa_t spa;            /* of the first byte */
+    uint64_t end_key;     /* likewise of the byte behind it */
+    uint64_t weight;      /* `cost`, and `count` in the upper half: both are added up at once */
+    struct quick_op *quick_end; /* the one behind the last */
+    struct block *next[2];/* likely successors inside the page: [0] fall through, [1] elsewhere */
+    struct block *hash_next;
     uint16_t bytes;       /* all inside one page */
     uint8_t mode;         /* block_mode_key */
     uint8_t count;        /* instructions */
     uint8_t size_class;
     bool plain_end;       /* ends in a branch, or only for want of room: mode, TLBs and gates are as before */
-    uint16_t cost;        /* cycles of all its instructions, memory stalls excluded */
     bool is_quick;        /* 64-bit code, and more of it has a quick form than not */
-    struct quick_op *quick; /* 64-bit code: one for each instruction, and one behind the last. Else NULL */
-    struct block *next[2];/* likely successors inside the page: [0] fall through, [1] elsewhere */
-    struct block *hash_next, *page_next;
-    struct insn insn[];
+    struct insn *insn;
+    struct block *page_next;
+    spa_t spa;            /* of the first byte */
+    uint16_t cost;        /* 64-bit code: cycles of all its instructions, memory stalls excluded */
+    struct quick_op quick[]; /* 64-bit code: one for each instruction, and one behind the last */
 };
+
+_Static_assert(offsetof(struct block, insn) == BLOCK_ALIGNMENT, "what a quick block needs is one line");
+_Static_assert(offsetof(struct block, quick) % sizeof(struct quick_op) == 0, "no operation lies across two lines");
 
 /* 16-, 32-, 64-bit code and the real style, packed. */
 static inline unsigned block_mode_key(struct decode_mode mode)

@@ -213,7 +213,7 @@ static inline bool block_inside_segment(const struct core *core, const struct bl
 /* The block after `block`, of the same page: as remembered, else looked up and remembered. */
 static inline struct block *successor(struct core *core, struct block *block, struct stay *stay, uint64_t key)
 {
-    unsigned way = key != block->key + block->bytes;
+    unsigned way = key != block->end_key;
     struct block *next = block->next[way];
 
     if (LIKELY(next && next->key == key))
@@ -242,29 +242,29 @@ static bool run_page(struct core *core, struct stay *stay, struct block *block)
     return more;
 }
 
-/* What blocks in quick form have done since core and stay were last told. */
-struct tally {
-    uint64_t cycles;  /* the core's clock */
-    uint64_t retired; /* instructions; as many fetches, the next block's first included */
-};
+/* Most cycles of blocks in quick form before core and stay are told: so many fit into half a word. */
+#define TALLY_CYCLES UINT32_C(0x7FFFFFFF)
 
-static inline void tell_tally(struct core *core, struct stay *stay, struct tally *tally)
+/* What blocks in quick form have done, as their weights add it up, goes to core and stay; `room` is left to do. */
+static inline uint64_t tell_tally(struct core *core, struct stay *stay, uint64_t tally, uint32_t *room)
 {
-    core->cycles = tally->cycles;
-    core->instructions += tally->retired;
-    stay->fetches += tally->retired;
-    tally->retired = 0;
+    uint64_t left;
+
+    core->cycles += (uint32_t)tally;
+    core->instructions += tally >> 32;
+    stay->fetches += tally >> 32; /* as many fetches as instructions, the next block's first included */
+    left = core->cycles < core->horizon ? core->horizon - core->cycles : 0;
+    *room = left < TALLY_CYCLES ? (uint32_t)left : TALLY_CYCLES;
+    return 0;
 }
 
 /* A block that is not, or not all, run in quick form: from the instruction `stop` on. The result is run_block's. */
 static __attribute__((noinline)) bool run_not_quick(struct core *core, struct stay *stay, const struct block *block,
-                                                    const struct quick_op *stop, struct tally *tally)
+                                                    const struct quick_op *stop)
 {
     bool more;
 
-    tell_tally(core, stay, tally);
     more = stop ? run_mixed(core, block, stay, (unsigned)(stop - block->quick)) : run_block(core, block, stay);
-    tally->cycles = core->cycles;
     stay->fetches++; /* as if there were a next block; taken back by run_page_quick */
     return more;
 }
@@ -272,34 +272,39 @@ static __attribute__((noinline)) bool run_not_quick(struct core *core, struct st
 /* run_page where quick forms may run. */
 static bool run_page_quick(struct core *core, struct stay *stay, struct block *block)
 {
-    uint64_t page_key = block_key(stay->spa, stay->mode_key);
-    struct tally tally = { core->cycles, 0 };
+    uint64_t page_key = block_key(stay->spa, stay->mode_key), to_key = page_key - stay->page, tally = 0;
+    struct native_map *map = stay->map;
+    struct native_slot *slots = stay->slots;
     bool more = true;
+    uint32_t room;
 
-    while (more) {
+    tally = tell_tally(core, stay, 0, &room);
+    for (;;) {
+        uint64_t then = tally + block->weight, key;
         const struct quick_op *stop = NULL;
-        uint64_t at;
 
-        if (LIKELY(block->is_quick && tally.cycles + block->cost < core->horizon))
-            stop = block->quick->run(block->quick, core, stay->map, stay->slots);
-        if (LIKELY(stop == block->quick + block->count && stop)) {
-            tally.cycles += block->cost;
-            tally.retired += block->count;
-        } else if (!run_not_quick(core, stay, block, stop, &tally)) {
-            more = false;
-            break;
+        if (LIKELY(block->is_quick && (uint32_t)then < room))
+            stop = block->quick->run(block->quick, core, map, slots);
+        if (LIKELY(stop && stop == block->quick_end)) {
+            tally = then;
+        } else {
+            tell_tally(core, stay, tally, &room);
+            more = run_not_quick(core, stay, block, stop);
+            tally = tell_tally(core, stay, 0, &room);
+            if (!more)
+                break;
         }
-        at = core->rip - stay->page;
-        if (at >= PAGE_BYTES) {
+        key = core->rip + to_key;
+        if ((key ^ page_key) >= PAGE_BYTES) {
             stay->left = block;
             break;
         }
-        block = successor(core, block, stay, page_key | at);
+        block = successor(core, block, stay, key);
         if (!block)
             break;
     }
     stay->fetches--; /* there was no next block */
-    tell_tally(core, stay, &tally);
+    tell_tally(core, stay, tally, &room);
     tell_fetches(core, stay);
     return more;
 }
