@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The frames of a paravirtual guest change while it lives (workloads/pv64/mover.c). Operation O4 of case II: the control domain retires,
+-- The frames of a paravirtual guest change while it lives (workloads/pv64/mover.c), one by one, and all when it moves to a new domain. Operation O4 of case II: the control domain retires,
 -- one after the other, the machine frame of each kind of page that it has: data, page tables up to the root that both vCPUs
 -- run on, its GDT, its list of frames and the lists of that list, its start information, its code, a record that hv writes.
 -- The guest suspends itself, goes on, and has the same: the sum of its data is computed here.
@@ -82,6 +82,22 @@ expect(uart{}:find("mca: policy page frame=" .. bad .. " domain=1 retire: done",
 expect(now.sum, { equals = SUM, name = "three corrected errors: the sum" })
 expect(now.data ~= bad, { equals = true, name = "three corrected errors: another frame" })
 
+-- It moves to a new domain, all its frames others, and from there to a third one.
+for move = 1, 2 do
+    local answer = dom0("migrate --live mover 127.0.0.1")
+    expect(answer:find("mover is domain " .. move + 1 .. " now", 1, true) ~= nil,
+           { equals = true, name = "move " .. move })
+    said = said + 1
+    local old = now
+    now = has(said)
+    expect(now.moves, { equals = tostring(move), name = "move " .. move .. ": a new domain, says the call" })
+    expect(now.sum, { equals = SUM, name = "move " .. move .. ": the sum" })
+    expect(now.limit, { equals = LIMIT, name = "move " .. move .. ": its own segment" })
+    expect(now.data ~= old.data, { equals = true, name = "move " .. move .. ": another frame" })
+    expect(uart{}:find("migrate domain=" .. move .. " new=" .. move + 1 .. " rounds=1 pages=2048 memory=2048", 1, true) ~= nil,
+           { equals = true, name = "move " .. move .. ": each page once, while it is suspended" })
+end
+
 -- What cannot be: a frame that is none of its own, hv's page that it shares, a guest that does not answer.
 local function refused(what, frame, errno)
     expect(dom0("retire-page mover " .. frame):match("retire%-page %x+: ([^\n]*) gfn"), { equals = errno, name = what })
@@ -95,4 +111,5 @@ run("2ms")
 dom0("create mover deaf")
 refused("a guest that does not suspend itself", now.data, "no answer")
 
-log("11 kinds of pages of a paravirtual guest replaced, and one by policy")
+log("11 kinds of pages of a paravirtual guest replaced, one by policy; moved twice, downtime " ..
+    uart{}:match("downtime_ns=(%d+)") .. " ns by stop and copy")

@@ -9,9 +9,11 @@
 #include "hv/core/text.h"
 #include "hv/live/outgoing.h"
 #include "hv/live/precopy.h"
+#include "hv/live/pv_state.h"
 #include "hv/live/receive.h"
 #include "hv/live/state.h"
 #include "hv/vm/physmap.h"
+#include "hv/vm/pv_suspend.h"
 #include "hv/vm/schedule.h"
 #include "hv/vm/vcpu_timer.h"
 
@@ -20,6 +22,7 @@
 
 enum stage {
     STAGE_IDLE,
+    STAGE_SUSPEND, /* the guest, a paravirtual one, has been asked to suspend itself */
     STAGE_ROUNDS, /* the guest runs */
     STAGE_LAST,   /* it stands still */
     STAGE_DOUBT   /* it stands still: nobody knows whether it runs at the other end of the link */
@@ -180,6 +183,48 @@ static bool send_batch(void)
     return !job.wrong && (!count || send());
 }
 
+/* ---- A paravirtual guest: stop and copy ------------------------------------------------------------------- */
+
+/* Nothing tells which of its pages it writes while it runs, so all go while it is suspended. */
+static bool send_pv_pages(void)
+{
+    uint64_t frames = pv_state_frames(job.source);
+
+    while (job.position < frames && !job.wrong) {
+        uint64_t count = frames - job.position < BATCH ? frames - job.position : BATCH;
+
+        begin(STREAM_PV_PAGES);
+        stream_put_u64(&job.writer, count);
+        for (uint64_t i = 0; i < count && !job.wrong; i++)
+            job.wrong = pv_state_put_page(&job.writer, job.source, job.position++);
+        job.round.sent += count;
+        job.round.total += count;
+        if (!job.wrong)
+            send();
+    }
+    return !job.wrong;
+}
+
+static bool send_pv_state(void)
+{
+    uint64_t sum;
+
+    begin(STREAM_PV_GUEST);
+    job.wrong = pv_state_put_guest(&job.writer, job.source);
+    if (job.wrong || !send())
+        return false;
+    for (unsigned i = 0; i < job.source->spec.vcpus; i++) {
+        begin(STREAM_PV_VCPU);
+        job.wrong = pv_state_put_vcpu(&job.writer, job.source, i);
+        if (job.wrong || !send())
+            return false;
+    }
+    sum = job.checksum;
+    begin(STREAM_END);
+    stream_put_u64(&job.writer, sum);
+    return send();
+}
+
 /* ---- Rounds ---------------------------------------------------------------------------------------------- */
 
 static void print_round(const char *then)
@@ -251,7 +296,10 @@ static int64_t fail(bool source_is_there, struct domctl_hv_migrate *op)
     console_print("migrate domain=%u failed: %s", job.domid, job.wrong);
     if (op)
         format_text(op->reason, sizeof(op->reason), "%s", job.wrong);
-    if (source_is_there) {
+    if (source_is_there && job.source->pv) {
+        if (job.paused_at)
+            pv_suspend_cancel(job.source);
+    } else if (source_is_there) {
         for (unsigned i = 0; job.paused_at && i < job.source->spec.vcpus; i++)
             vcpu_timer_thaw(&job.source->vcpus[i]);
         if (job.paused_at)
@@ -280,8 +328,8 @@ static int64_t start(struct guest *source, struct domctl_hv_migrate *op)
     uint64_t bytes = log_dirty_bytes(physmap_frames(source));
     int64_t result;
 
-    if (source->spec.type == GUEST_PV)
-        return -XEN_EOPNOTSUPP; /* its tables hold this machine's frames */
+    if (source->pv && !pv_suspend_can(source))
+        return -XEN_EOPNOTSUPP; /* its tables, and it, hold this machine's frames */
     if (op->mode > MIGRATE_TO_SHADOW || op->where > MIGRATE_LINK || (op->where && op->node))
         return -XEN_EINVAL;
     job = (struct migration){ .stage = STAGE_ROUNDS, .source = source, .domid = source->domid,
@@ -290,7 +338,7 @@ static int64_t start(struct guest *source, struct domctl_hv_migrate *op)
         job.bitmap_order++;
     job.room = memory_pointer(memory_alloc(ROOM_ORDER));
     job.bitmap = memory_pointer(memory_alloc(job.bitmap_order));
-    result = job.room && job.bitmap ? physmap_log_dirty_begin(source) : -XEN_ENOMEM;
+    result = !job.room || !job.bitmap ? -XEN_ENOMEM : source->pv ? 0 : physmap_log_dirty_begin(source);
     if (result) {
         release();
         return result;
@@ -300,6 +348,8 @@ static int64_t start(struct guest *source, struct domctl_hv_migrate *op)
     job.wrong = begin_where(op);
     if (!job.wrong)
         job.wrong = state_cannot_go(source);
+    if (source->pv)
+        job.stage = STAGE_SUSPEND;
     if (job.wrong || !send_head(op->mode))
         return fail(true, op);
     return 0;
@@ -366,6 +416,29 @@ static int64_t finish_there(struct domctl_hv_migrate *op)
     return -XEN_EIO;
 }
 
+static int64_t step_pv(struct hypercall *call, struct domctl_hv_migrate *op)
+{
+    int64_t result = pv_suspend(job.source);
+
+    if (result == -XEN_EAGAIN) {
+        call->again = true;
+        return 0;
+    }
+    if (result) {
+        job.wrong = "it does not suspend itself";
+        return fail(true, op);
+    }
+    job.paused_at = clock_now();
+    job.stage = STAGE_LAST;
+    console_print("migrate domain=%u suspended: a paravirtual guest moves by stop and copy", job.domid);
+    job.wrong = pv_state_cannot_go(job.source);
+    if (!job.wrong)
+        job.wrong = state_cannot_go(job.source);
+    if (job.wrong || !send_pv_pages() || !send_pv_state())
+        return fail(true, op);
+    return job.remote ? finish_there(op) : finish_here(op);
+}
+
 static int64_t step(struct hypercall *call, struct domctl_hv_migrate *op)
 {
     uint64_t frames = physmap_frames(job.source);
@@ -373,6 +446,8 @@ static int64_t step(struct hypercall *call, struct domctl_hv_migrate *op)
     job.wrong = job.remote ? outgoing_trouble(&job.outgoing, &job.answer) : NULL;
     if (job.wrong)
         return fail(true, op);
+    if (job.source->pv)
+        return step_pv(call, op);
     if (job.remote && job.stage == STAGE_ROUNDS && !link_may_send()) {
         call->again = true;
         return 0;

@@ -3,6 +3,7 @@
  * Live migration by pre-copy (hypervisor-features.md A11): log-dirty on, all pages once, then round by round what was
  * written meanwhile, until little is left or it does not get less; then the guest stops, the rest and its state
  * follow, and it goes on at the other end. Until then it is unharmed here, whatever happens to the other end.
+ * A paravirtual guest suspends itself first and is copied while it stands still (hv/live/pv_state.h).
  */
 #ifndef HV_LIVE_MIGRATE_H
 #define HV_LIVE_MIGRATE_H

@@ -5,6 +5,7 @@
 #include "hv/abi/control.h"
 #include "hv/core/memory.h"
 #include "hv/core/text.h"
+#include "hv/live/pv_state.h"
 #include "hv/live/state.h"
 #include "hv/vm/physmap.h"
 #include "hv/vm/schedule.h"
@@ -84,7 +85,8 @@ static const char *build(struct receive *receive, struct stream_reader *body)
     if (physmap_frames(guest) != state.frames || guest->spec.vcpus != state.vcpus || guest->spec.width != state.width)
         return "hv's options make another guest of it here";
     choose_cores(receive);
-    return adopt_features(receive, &state.features);
+    wrong = adopt_features(receive, &state.features);
+    return wrong || !guest->pv ? wrong : pv_state_begin(guest);
 }
 
 /* One frame as the sender has it; `data`: its contents, NULL for a type without. */
@@ -179,6 +181,42 @@ static const char *xen(struct receive *receive, struct stream_reader *body)
     return state_get_xen(body, receive->guest);
 }
 
+/* ---- A paravirtual guest: pages, what it is, vCPUs -------------------------------------------------------- */
+
+static const char *pv_guest(struct receive *receive, struct stream_reader *body)
+{
+    if (receive->xen_seen)
+        return "a second record of the guest";
+    receive->xen_seen = true;
+    return pv_state_get_guest(body, receive->guest);
+}
+
+static const char *pv_vcpu(struct receive *receive, struct stream_reader *body)
+{
+    uint64_t id = stream_get_u64(body);
+
+    if (!receive->xen_seen || id >= GUEST_VCPUS_MAX || receive->vcpus_seen >> id & 1)
+        return "a vCPU before its guest, or twice";
+    receive->vcpus_seen |= 1ull << id;
+    return pv_state_get_vcpu(body, receive->guest, id, receive->why, sizeof(receive->why));
+}
+
+static const char *take_pv(struct receive *receive, uint32_t type, struct stream_reader *body)
+{
+    if (!receive->guest || !receive->guest->pv)
+        return "a record of a paravirtual guest, which this is not";
+    if (type == STREAM_PV_PAGES)
+        return receive->xen_seen ? "a page record comes too late" : pv_state_get_pages(body, receive->guest);
+    return type == STREAM_PV_GUEST ? pv_guest(receive, body) : pv_vcpu(receive, body);
+}
+
+static bool is_hvm_record(uint32_t type)
+{
+    return type == STREAM_PAGES || type == STREAM_VCPU || type == STREAM_DEVICES || type == STREAM_XEN;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- */
+
 static const char *end(struct receive *receive, struct stream_reader *body)
 {
     if (stream_get_u64(body) != receive->checksum || body->bad)
@@ -195,6 +233,8 @@ static const char *take(struct receive *receive, uint32_t type, struct stream_re
 {
     if (receive->complete || receive->begun == (type == STREAM_BEGIN))
         return "a record out of order";
+    if (is_hvm_record(type) && receive->guest && receive->guest->pv)
+        return "a record that a paravirtual guest does not have";
     switch (type) {
     case STREAM_BEGIN: return begin(receive, body);
     case STREAM_GUEST: return build(receive, body);
@@ -202,6 +242,9 @@ static const char *take(struct receive *receive, uint32_t type, struct stream_re
     case STREAM_VCPU: return vcpu(receive, body);
     case STREAM_DEVICES: return devices(receive, body);
     case STREAM_XEN: return xen(receive, body);
+    case STREAM_PV_PAGES:
+    case STREAM_PV_GUEST:
+    case STREAM_PV_VCPU: return take_pv(receive, type, body);
     case STREAM_END: return end(receive, body);
     default: return "a record of a type that is not known here";
     }

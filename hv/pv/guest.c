@@ -152,6 +152,7 @@ void pv_guest_free(struct pv_guest *guest)
         release(vcpu->own_root, ORDER_4K);
         release(vcpu, VCPU_ORDER);
     }
+    release(guest->arrival, guest->arrival_order);
     release(guest->tables_pdpt, ORDER_4K);
     release(guest->tables_directory, ORDER_4K);
     release(guest->tables_l1, ORDER_4K);

@@ -106,6 +106,8 @@ struct pv_guest {
     uint64_t p2m_frames;
     uint64_t assists;        /* vm_assist bits */
     struct pv_suspend suspend;
+    void *arrival;           /* hv/live's, while the guest comes from elsewhere; NULL: none */
+    unsigned arrival_order;  /* of its memory */
 };
 
 /* ---- Pending traps (for hv/mca and whoever sends NMIs) --------------------------------------------------- */

@@ -515,7 +515,7 @@ static const char *build_empty(struct guest *guest)
     if (wrong)
         return wrong;
     if (guest->spec.type == GUEST_PV)
-        return "a paravirtual guest cannot be made without its kernel";
+        return pv_guest_build_empty(guest);
     return guest_create_vcpus(guest) ? NULL : "not enough memory for the vCPUs";
 }
 

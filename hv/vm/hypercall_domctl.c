@@ -314,7 +314,7 @@ static int64_t migrate(struct hypercall *call)
 {
     struct domctl op;
     struct guest *guest;
-    int64_t error = get_translated(call, &op, &guest);
+    int64_t error = get_other(call, &op, &guest);
 
     if (!error)
         error = migrate_handler(call, guest, &op.hv_migrate);

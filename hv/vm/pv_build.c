@@ -308,18 +308,32 @@ static bool share_info(struct guest *guest)
     return true;
 }
 
+static const char *make_vcpus(struct guest *guest)
+{
+    if (!guest_create_vcpus(guest))
+        return "not enough memory for the vCPUs";
+    for (unsigned i = 0; i < guest->spec.vcpus; i++)
+        guest->vcpus[i].pv = guest->pv->vcpus[i];
+    return share_info(guest) ? NULL : "not enough memory for the guest";
+}
+
+const char *pv_guest_build_empty(struct guest *guest)
+{
+    if (guest->spec.width != 64)
+        return "a 32-bit paravirtual guest does not move";
+    guest->pv = pv_guest_new(guest->domid, guest->spec.vcpus);
+    return guest->pv ? make_vcpus(guest) : "not enough memory for the guest";
+}
+
 static const char *begin_vcpus(struct build *b)
 {
     struct guest *guest = b->guest;
     struct pv_vcpu *first = guest->pv->vcpus[0];
     uint64_t root = b->frames[b->tables];
+    const char *wrong = make_vcpus(guest);
 
-    if (!guest_create_vcpus(guest))
-        return "not enough memory for the vCPUs";
-    for (unsigned i = 0; i < guest->spec.vcpus; i++)
-        guest->vcpus[i].pv = guest->pv->vcpus[i];
-    if (!share_info(guest))
-        return "not enough memory for the guest";
+    if (wrong)
+        return wrong;
     if (pv_set_root(first, true, root) || pv_pin(&guest->pv->types, root, b->root))
         return "hv's own tables for the guest are wrong";
     if (b->elf.wide)

@@ -189,6 +189,19 @@ static bool is_good_dr7(uint64_t value)
     return !(value & ~(DR7_WRITABLE | DR7_FIXED));
 }
 
+static bool is_good_breakpoint(uint64_t value)
+{
+    return pv_is_canonical(value) && !(value >= PV_RESERVED_START && value < PV_RESERVED_START + (16ull << 39));
+}
+
+bool pv_debug_is_good(const uint64_t breakpoints[4], uint64_t dr7)
+{
+    for (unsigned i = 0; i < 4; i++)
+        if (!is_good_breakpoint(breakpoints[i]))
+            return false;
+    return is_good_dr7(dr7);
+}
+
 int64_t pv_set_debug(struct pv_vcpu *pv, unsigned number, uint64_t value)
 {
     switch (number) {
@@ -196,7 +209,7 @@ int64_t pv_set_debug(struct pv_vcpu *pv, unsigned number, uint64_t value)
     case 1:
     case 2:
     case 3:
-        if (!pv_is_canonical(value) || (value >= PV_RESERVED_START && value < PV_RESERVED_START + (16ull << 39)))
+        if (!is_good_breakpoint(value))
             return -XEN_EPERM;
         pv->breakpoints[number] = value;
         breakpoints_write(pv->breakpoints);

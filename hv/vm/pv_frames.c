@@ -18,8 +18,7 @@ static uint64_t *word_of(const struct guest *guest, uint64_t frame, uint64_t ind
     return (uint64_t *)memory_pointer(frame * PAGE_SIZE) + index;
 }
 
-/* The entry for a page of the list. */
-static uint64_t *list_place(const struct guest *guest, uint64_t page)
+uint64_t *pv_p2m_list_place(const struct guest *guest, uint64_t page)
 {
     uint64_t lists = guest->shared_info->pfn_to_mfn_frame_list_list;
     const uint64_t *list = page < PER_PAGE * PER_PAGE ? word_of(guest, lists, page / PER_PAGE) : NULL;
@@ -36,7 +35,7 @@ static uint64_t list_end(const struct guest *guest)
 
 uint64_t *pv_p2m_place(const struct guest *guest, uint64_t pfn)
 {
-    const uint64_t *page = pfn < list_end(guest) ? list_place(guest, pfn / PER_PAGE) : NULL;
+    const uint64_t *page = pfn < list_end(guest) ? pv_p2m_list_place(guest, pfn / PER_PAGE) : NULL;
 
     return page ? word_of(guest, *page, pfn % PER_PAGE) : NULL;
 }
@@ -53,7 +52,7 @@ static void correct_list(struct guest *guest, uint64_t from, uint64_t to, uint64
         if ((place = word_of(guest, *lists, i)) && *place == from)
             *place = to;
     for (uint64_t i = 0; i < pages; i++)
-        if ((place = list_place(guest, i)) && *place == from)
+        if ((place = pv_p2m_list_place(guest, i)) && *place == from)
             *place = to;
     place = pv_p2m_place(guest, pfn);
     if (place)

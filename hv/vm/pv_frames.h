@@ -11,6 +11,8 @@
 
 /* The place that holds the machine frame of one of the guest's own numbers; NULL: the guest's list does not say. */
 uint64_t *pv_p2m_place(const struct guest *guest, uint64_t pfn);
+/* The place that holds the machine frame of the list's nth page. */
+uint64_t *pv_p2m_list_place(const struct guest *guest, uint64_t page);
 /*
  * The guest's machine frame gives its contents, and all that leads to it, to another; it leaves the pool. The guest is
  * suspended. *pfn: the guest's own number. -EINVAL: not a frame that the guest's list has; -EIO: its contents are lost.

@@ -12,6 +12,8 @@
 
 /* Memory, image, first page tables, start information (pv_build.c). NULL, or one line: what is wrong. */
 const char *pv_guest_build(struct guest *guest, const struct multiboot_module *module);
+/* The same without image and frames, for a guest that comes from elsewhere. */
+const char *pv_guest_build_empty(struct guest *guest);
 /* Its frames and vCPUs; the rest of the guest is the caller's. */
 void pv_guest_end(struct guest *guest);
 /* Up to count frames for these numbers of the guest's own; how many there were. (Unwritten: as they were.) */
@@ -47,6 +49,8 @@ int64_t pv_memory_op(struct hypercall *call);
 int64_t pv_initialise(struct hypercall *call, struct vcpu *target);
 /* hv will write these bytes of the guest's whenever it likes: the page stays writable memory for good. */
 bool pv_hold_writable(struct vcpu *vcpu, uint64_t address);
+/* What a guest may have in its breakpoints and in DR7. */
+bool pv_debug_is_good(const uint64_t breakpoints[4], uint64_t dr7);
 /* get/set_debugreg and MOV DR. */
 int64_t pv_set_debug(struct pv_vcpu *vcpu, unsigned number, uint64_t value);
 uint64_t pv_get_debug(const struct pv_vcpu *vcpu, unsigned number);

@@ -32,6 +32,8 @@ int64_t pv_suspend(struct guest *guest)
 {
     struct pv_suspend *suspend = &guest->pv->suspend;
 
+    if (state_of(guest) == PV_SUSPENDED && !guest->pauses) /* the operator has let it go on */
+        __atomic_store_n(&suspend->state, PV_GOES_ON, __ATOMIC_RELEASE);
     if (state_of(guest) == PV_SUSPENDED)
         return schedule_is_quiet(guest) ? 0 : -XEN_EAGAIN;
     if (!pv_suspend_can(guest) || !guest_runs(guest))
@@ -48,7 +50,6 @@ int64_t pv_suspend(struct guest *guest)
 
 void pv_suspend_cancel(struct guest *guest)
 {
-    guest->pv->vcpus[guest->pv->suspend.vcpu]->frame.rax = CANCELLED;
     __atomic_store_n(&guest->pv->suspend.state, PV_GOES_ON, __ATOMIC_RELEASE);
     schedule_unpause(guest);
 }
@@ -70,5 +71,5 @@ int64_t pv_suspend_here(struct hypercall *call)
         schedule_unpause(guest);
         return CANCELLED;
     }
-    return 0; /* it is entered when it goes on */
+    return CANCELLED; /* when it goes on here; a new domain's vCPU gets 0 */
 }
