@@ -17,6 +17,7 @@ enum dram_page_flag {
     DRAM_PAGE_BAD = 4,   /* some word of it reads wrong, or an error waits for an access to it: reads ask too (meet) */
     DRAM_PAGE_CLEAN = 8, /* nobody has stored to it since somebody began to ask; the first store clears it */
     DRAM_PAGE_WATCHED = 16, /* not all of it was written since the reset, and the machine's checks want to know */
+    DRAM_PAGE_TOLD = 32, /* somebody waits for stores into part of it (machine_on_store) */
 };
 
 /* Kinds of access that may meet an error in DRAM, or-ed. */

@@ -20,13 +20,30 @@ uint32_t mca_ring_take(struct mca_ring_v1 *ring)
     return index;
 }
 
+/* Whether its place is a younger record's by now; mca_ring_clamp counts it. */
+static bool is_overtaken(const struct mca_ring_v1 *ring, uint32_t index)
+{
+    return __atomic_load_n(&ring->error_idx, __ATOMIC_ACQUIRE) - index > MCA_RING_SLOTS;
+}
+
+static void put(struct mca_slot *slot, uint32_t index, bool released)
+{
+    slot->released = released;
+    __atomic_store_n(&slot->committed, index + 1, __ATOMIC_RELEASE);
+}
+
+void mca_ring_forget(struct mca_ring_v1 *ring, uint32_t index)
+{
+    if (!is_overtaken(ring, index))
+        put(slot_of(ring, index), index, true);
+}
+
 void mca_ring_commit(struct mca_ring_v1 *ring, uint32_t index, const struct mca_info *info)
 {
-    struct mca_slot *slot = slot_of(ring, index);
-
-    memcpy(&slot->info, info, sizeof(*info));
-    slot->released = false;
-    __atomic_store_n(&slot->committed, index + 1, __ATOMIC_RELEASE);
+    if (is_overtaken(ring, index))
+        return;
+    memcpy(&slot_of(ring, index)->info, info, sizeof(*info));
+    put(slot_of(ring, index), index, false);
 }
 
 void mca_ring_clamp(struct mca_ring_v1 *ring)

@@ -2,7 +2,8 @@
 /*
  * Telemetry, version 1: an array of 10 records between the error handlers of all cores, which produce, and domain 0,
  * which fetches; and a second one of 10 copies for DomUs that were notified. Indices run freely, slot = index mod 10.
- * Producing takes no lock: it happens in #MC context. All else is under a lock of the caller's. Pure.
+ * Taking a number needs no lock: it happens in #MC context. All else is under a lock of the caller's: two producers may have the
+ * same slot, ten records apart. Pure.
  *
  * When it is full the oldest record is overwritten and counted as lost; the next record says so (MCA_GLOBAL_LOST).
  * Invariants: fetch <= error; notify <= fetch in what it copies; error - fetch <= 10 after mca_ring_clamp.
@@ -38,9 +39,11 @@ struct mca_ring_v1 {
     struct mca_notified notified[MCA_RING_SLOTS];
 };
 
-/* Two steps, so that a record's number is known while it is written. */
+/* Two steps, so that a record's number is known while it is written. One whose slot is another's by now is not kept. */
 uint32_t mca_ring_take(struct mca_ring_v1 *ring);
 void mca_ring_commit(struct mca_ring_v1 *ring, uint32_t index, const struct mca_info *info);
+/* One that nobody will ever fill: it is skipped. */
+void mca_ring_forget(struct mca_ring_v1 *ring, uint32_t index);
 /*
  * The oldest record that was not fetched; NULL: none. It is the consumer's copy that counts: take it before the
  * lock goes.

@@ -281,6 +281,42 @@ START_TEST(a_released_record_is_not_fetched)
 }
 END_TEST
 
+START_TEST(a_record_that_was_overtaken_leaves_its_slot_to_the_younger_one)
+{
+    struct mca_info info = { .nentries = 0 };
+    uint32_t late, index;
+
+    begin();
+    late = mca_ring_take(&ring);
+    for (unsigned i = 0; i < 10; i++)
+        produce(1);
+    mca_ring_commit(&ring, late, &info); /* its slot holds record 10 */
+    ck_assert_ptr_null(mca_ring_at(&ring, late));
+    ck_assert_ptr_nonnull(mca_ring_at(&ring, 10));
+    mca_ring_forget(&ring, late);
+    for (unsigned i = 1; i <= 10; i++) {
+        ck_assert_ptr_nonnull(mca_ring_fetch(&ring, &index));
+        ck_assert_uint_eq(index, i);
+    }
+    ck_assert_uint_eq(ring.lost, 1);
+}
+END_TEST
+
+START_TEST(a_forgotten_record_is_skipped)
+{
+    uint32_t forgotten, index;
+
+    begin();
+    forgotten = mca_ring_take(&ring);
+    produce(1);
+    ck_assert_ptr_null(mca_ring_fetch(&ring, &index));
+    mca_ring_forget(&ring, forgotten);
+    ck_assert_ptr_nonnull(mca_ring_fetch(&ring, &index));
+    ck_assert_uint_eq(index, 1);
+    ck_assert_uint_eq(ring.lost, 0);
+}
+END_TEST
+
 static uint16_t gone_domain;
 
 static bool is_gone(uint16_t domid)
@@ -408,6 +444,7 @@ UNIT_TESTS("machine check telemetry",
            indices_may_wrap_around,
            a_record_that_is_not_whole_yet_holds_back_those_behind_it,
            a_released_record_is_not_fetched,
+           a_record_that_was_overtaken_leaves_its_slot_to_the_younger_one, a_forgotten_record_is_skipped,
            a_notified_domain_fetches_its_own_records_once_in_order,
            dead_domains_entries_go_first_and_a_valid_one_that_gives_way_is_handed_back,
            urgent_records_may_take_nonurgent_entries_and_not_the_other_way,

@@ -38,6 +38,10 @@ static struct {
     volatile unsigned head, tail;
     struct mca_error error[QUEUE];
 } queues[CORES_MAX];
+static struct {
+    volatile unsigned head, tail;
+    volatile uint32_t record[MCA_RING_SLOTS];
+} forgotten[CORES_MAX]; /* records of errors that found no room in the queue */
 
 void machine_check_lock(void)
 {
@@ -106,6 +110,36 @@ static void look_at_dom0(struct mca_inputs *inputs)
 
 /* ---- Records ------------------------------------------------------------------------------------------------ */
 
+static bool has_uncorrected(const struct mca_error *error)
+{
+    for (unsigned i = 0; i < error->count; i++)
+        if (error->bank[i].status & MCA_UC)
+            return true;
+    return false;
+}
+
+/* hv itself was interrupted where it cannot go on: nothing can be put off. */
+static bool is_the_end(const struct mca_error *error)
+{
+    if (error->context == MCA_IN_GUEST || !has_uncorrected(error))
+        return false;
+    if (error->context == MCA_IN_HV)
+        return mca_is_final(error);
+    return mca_is_final(error) && error->mcg_status & MCG_RIPV; /* idle, RIPV=0: its halt goes on; PCC: nothing does */
+}
+
+/* At the end nobody is waited for: the core that holds the lock may be this one. */
+static void commit_v1(const struct mca_error *error, const struct mca_info *info)
+{
+    bool locks = !is_the_end(error);
+
+    if (locks)
+        machine_check_lock();
+    mca_ring_commit(&machine_check_ring, error->record, info);
+    if (locks)
+        machine_check_unlock();
+}
+
 static void commit(const struct handling *h, const struct mca_victim *victim)
 {
     const struct mca_error *error = h->error;
@@ -125,7 +159,7 @@ static void commit(const struct handling *h, const struct mca_victim *victim)
     if (mca_ring_tell_lost(&machine_check_ring))
         telling.flags |= MCA_GLOBAL_LOST;
     mca_record_v1(&info, error, &telling);
-    mca_ring_commit(&machine_check_ring, error->record, &info);
+    commit_v1(error, &info);
     memcpy(&mca_panic_record.info, &info, sizeof(info));
     entry = mca_entry_reserve(&machine_check_entries, !h->verdict.corrected, error->record);
     if (!entry)
@@ -315,24 +349,6 @@ static void note_who_ran(struct mca_error *error, enum mca_via via)
     error->vcpu = (uint16_t)(vcpu ? vcpu->id : MCA_VCPU_INVALID);
 }
 
-static bool has_uncorrected(const struct mca_error *error)
-{
-    for (unsigned i = 0; i < error->count; i++)
-        if (error->bank[i].status & MCA_UC)
-            return true;
-    return false;
-}
-
-/* hv itself was interrupted where it cannot go on: nothing can be put off. */
-static bool is_the_end(const struct mca_error *error)
-{
-    if (error->context == MCA_IN_GUEST || !has_uncorrected(error))
-        return false;
-    if (error->context == MCA_IN_HV)
-        return mca_is_final(error);
-    return mca_is_final(error) && error->mcg_status & MCG_RIPV; /* idle, RIPV=0: its halt goes on; PCC: nothing does */
-}
-
 /* With no lock. False: there is no room, the record is lost. */
 static bool put_off(const struct mca_error *error)
 {
@@ -349,14 +365,23 @@ static bool put_off(const struct mca_error *error)
 /* It has a number, so that those behind it in the ring can be fetched, and that is all. */
 static void forget(const struct mca_error *error)
 {
-    static const struct mca_telling nobody = { .domid = DOMID_SELF, .vcpu = MCA_VCPU_INVALID };
-    struct mca_info info;
+    unsigned core = error->core, head = forgotten[core].head;
 
     if (!error->count)
         return;
-    mca_record_v1(&info, error, &nobody);
-    mca_ring_commit(&machine_check_ring, error->record, &info);
-    mca_ring_release(&machine_check_ring, error->record);
+    forgotten[core].record[head % MCA_RING_SLOTS] = error->record; /* one that gives way here was overtaken in the ring, too */
+    __atomic_store_n(&forgotten[core].head, head + 1, __ATOMIC_RELEASE);
+    percores[core].machine_check_due = true;
+}
+
+static void drop_forgotten(unsigned core)
+{
+    unsigned head = __atomic_load_n(&forgotten[core].head, __ATOMIC_ACQUIRE);
+
+    machine_check_lock();
+    for (; forgotten[core].tail != head; forgotten[core].tail++)
+        mca_ring_forget(&machine_check_ring, forgotten[core].record[forgotten[core].tail % MCA_RING_SLOTS]);
+    machine_check_unlock();
 }
 
 static void take(enum mca_via via)
@@ -400,6 +425,8 @@ void machine_check_run(struct percore *core)
         handle(&queues[core->index].error[queues[core->index].tail % QUEUE]);
         queues[core->index].tail++;
     }
+    if (forgotten[core->index].tail != forgotten[core->index].head)
+        drop_forgotten(core->index);
     machine_check_poll_run(core);
 }
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Random errors of random kinds at random moments, dom0 and four guests running: no record is lost without being counted, nobody is
--- hurt whom the table does not name, hv stands, and its telemetry ring is sound at every line that it says.
+-- hurt whom the table does not name, hv stands, and its telemetry rings are sound at every instruction (mce_ring.lua).
 --
 -- `-s errors=N` (200; the whole is 10000), `-s seed=N` (1).
 local bench = require("mce_bench")
@@ -36,23 +36,12 @@ local function complain(text)
     end
 end
 
--- struct mca_ring_v1 (hv/mca/ring_v1.h) begins with its free-running indices: nothing is fetched that was not produced, none goes
--- back, and as many are produced as hv has found.
 local ring = symbol("machine_check_ring")
-local last = { error = 0, fetch = 0, lost = 0 }
-local function ring_is_sound()
-    local now = { error = mem(ring, 4), fetch = mem(ring + 4, 4), lost = mem(ring + 8, 4) }
-    if now.fetch > now.error or now.error < last.error or now.fetch < last.fetch or now.lost < last.lost then
-        complain(string.format("ring: error_idx %d after %d, fetch_idx %d after %d, lost %d after %d", now.error, last.error,
-                               now.fetch, last.fetch, now.lost, last.lost))
-    end
-    last = now
-end
+local watched = require("mce_ring").watch(complain)
 
 at({ output = "mca record=" }, function(event)
     local line = event.line
     local record, what = line:match("record=(%S+) step=%S+ event=(%S+)")
-    ring_is_sound()
     if what == "found" then
         found[record] = true
     elseif what == "decide" then
@@ -168,10 +157,11 @@ for number = 0, produced - 1 do
 end
 local lost = hv_count("mca_lost")
 expect(wrong, { equals = 0, name = "complaints" })
+expect(watched.stores, { at_least = 3 * produced, name = "stores to words of the rings: a record takes its number, clears its slot, commits" })
 expect(seen, { equals = fates.logged, name = "hv saw each error that its bank kept" })
 expect(lost, { at_least = untold, name = "records counted as lost, against those that nobody was told of" })
 expect(lost, { at_most = untold + unsaid, name = "and no more than that" })
 log(string.format("seed %d: %d errors, %d kept by a bank (%d overwrote or were lost there); %d records, %d told, %d on the console, " ..
-                  "%d lost, %d counted; %d traps of guests, %d killed by their row, %d made again", SEED, met,
+                  "%d lost, %d counted; %d traps of guests, %d killed by their row, %d made again; rings sound after %d stores", SEED, met,
                   fates.logged, met - fates.logged, produced, fetched - untold, dumped, untold, lost,
-                  traps, kills, recreated))
+                  traps, kills, recreated, watched.stores))

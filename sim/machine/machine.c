@@ -18,8 +18,24 @@ static void page_stored(void *ctx, spa_t address, unsigned size, uint8_t flags)
         access_check_stored(machine->access_check, address, size);
     if (flags & DRAM_PAGE_CODE)
         block_cache_stored(machine->blocks, address, size);
+    if ((flags & DRAM_PAGE_TOLD) && machine->store_hook)
+        machine->store_hook(machine->store_hook_ctx, (unsigned)machine->turn, address, size);
     for (unsigned i = 0; (flags & DRAM_PAGE_ARMED) && i < machine->core_count; i++)
         core_line_stored(machine->core[i], address, size);
+}
+
+void machine_on_store(struct machine *machine, machine_store_hook *told, void *ctx)
+{
+    machine->store_hook = told;
+    machine->store_hook_ctx = ctx;
+}
+
+void machine_tell_stores(struct machine *machine, spa_t page, bool on)
+{
+    struct spa_space *space = platform_space(machine->platform);
+
+    space->dram(space->ctx, page, true); /* absent pages have no flags */
+    (on ? space->flag_page : space->unflag_page)(space->ctx, page, DRAM_PAGE_TOLD);
 }
 
 static void drop_all_native(struct machine *machine)

@@ -35,6 +35,8 @@ struct machine {
     struct core_pins bsp_pins;
     struct inbox inbox[MAX_CORES];
     struct access_check *access_check; /* NULL: none */
+    machine_store_hook *store_hook;    /* of pages flagged DRAM_PAGE_TOLD */
+    void *store_hook_ctx;
     GArray *checks;          /* struct machine_check_record */
 
     /* Where in virtual time the machine stands: described, so that a run can stop anywhere. */

@@ -100,7 +100,7 @@ START_TEST(breakpoints_and_at_work_together)
     ends(SCRIPT_USER, "machine{} at('1us', function() end, 5) at('5', print)",
          "t.lua:1: at: \"5\" is not a time; a number with ps, ns, us, ms or s is right");
     ends(SCRIPT_USER, "machine{} at({}, print)",
-         "t.lua:1: at: no condition; one of time=, insns=, exit=, address=, symbol= and output= is right");
+         "t.lua:1: at: no condition; one of time=, insns=, exit=, address=, symbol=, output= and stored= is right");
     ends(SCRIPT_USER, "machine{} at({exit = 'VMCALL'}, print)",
          "t.lua:1: at: no #VMEXIT is called 'VMCALL'; did you mean 'VMMCALL'?");
 }

@@ -78,7 +78,7 @@ struct script_image {
     bool external;
 };
 
-enum watch_kind { WATCH_TIME, WATCH_INSNS, WATCH_EXIT, WATCH_ADDRESS, WATCH_OUTPUT };
+enum watch_kind { WATCH_TIME, WATCH_INSNS, WATCH_EXIT, WATCH_ADDRESS, WATCH_OUTPUT, WATCH_STORED };
 enum watch_purpose { WATCH_CALL, WATCH_BREAK, WATCH_UNTIL };
 
 /* Something that at(), break_at() or run{until=} waits for. */
@@ -86,7 +86,8 @@ struct watch {
     unsigned id;
     enum watch_kind kind;
     enum watch_purpose purpose;
-    uint64_t value;         /* picoseconds, instructions, exit code or linear address */
+    uint64_t value;         /* picoseconds, instructions, exit code, linear address; of WATCH_STORED system-physical */
+    uint64_t size;          /* of WATCH_STORED, bytes */
     bool any;               /* every exit code */
     bool has_rax, has_eax, has_rip;
     uint64_t rax, rip;
@@ -105,7 +106,7 @@ struct line_table; /* findings.c */
 struct watch_hit {
     unsigned id;
     unsigned core;
-    uint64_t code, rip, rax;
+    uint64_t code, rip, rax; /* of WATCH_STORED: address and size of the store in code and rax */
     size_t line, line_size; /* of WATCH_OUTPUT: where in uart_out */
 };
 
@@ -168,6 +169,14 @@ void script_link_leave(struct script_machine *m);
 unsigned watch_add(lua_State *L, struct script_machine *m, int index, const char *call, enum watch_purpose purpose);
 struct watch *watch_find(struct script_machine *m, unsigned id);
 void watch_remove(lua_State *L, struct script_machine *m, unsigned id);
+/* One more of m's, like `watch`; gives its id. */
+unsigned watch_append(struct script_machine *m, const struct watch *watch, enum watch_kind kind, uint64_t value);
+/* Counts one occurrence; true when it is the one that was waited for. */
+bool watch_occurs(struct script_machine *m, struct watch *watch, const struct watch_hit *event);
+/* stored= and size= of a condition, checked; gives the watch's id. */
+unsigned stores_watch(lua_State *L, struct script_machine *m, int index, const char *call, const struct watch *watch);
+/* Be told of the stores that watches wait for, on pages that a reset may have given back. */
+void stores_arm(struct script_machine *m);
 void watches_remove_until(lua_State *L, struct script_machine *m);
 /* COM1 has written a whole line, the last of uart_out. */
 void watches_line(struct script_machine *m);

@@ -19,6 +19,27 @@ START_TEST(a_line_of_output_is_an_event)
 }
 END_TEST
 
+START_TEST(a_store_is_an_event)
+{
+    /* store.img: ecx = 3, 2, 1 to 200008h, 205008h, 20A008h; the next instruction is 10002Dh's */
+    says("machine{} boot{kernel = 'store.img'}\n"
+         "at({stored = 0x205000, size = 16}, function(e)\n"
+         "    log(e.reason, ('%x %d %x'):format(e.address, e.size, reg('rip')), e.core, mem(0x205008, 4)) end)\n"
+         "at({stored = 0x20A00B}, function() log('its last byte') end)\n"
+         "at({stored = 0x20A00C}, function() log('behind it') end)\n"
+         "at({stored = 0x201000, size = 8}, function() log('a load') end)\n"
+         "log(run{until = {stored = 0x20F000}}.reason, reg('rip') == 0x10003D, run{}.value)",
+         "stored 205008 4 10002d 0 2\nits last byte\nstored true 0\n");
+    says("machine{} boot{kernel = 'store.img'} local id = at({stored = 0x200008}, function() log('no') end)\n"
+         "cancel(id) log(run{}.value)", "0\n");
+    ends(SCRIPT_USER, "machine{memory = '64M'} boot{kernel = 'store.img'} at({stored = 0x3FFFFFF, size = 2}, print)",
+         "t.lua:1: at: there is no RAM at 0x3ffffff; a system-physical address of RAM is right");
+    ends(SCRIPT_USER, "machine{} at({stored = 0}, print)", "t.lua:1: at: stored= without a booted machine; boot{} first");
+    ends(SCRIPT_USER, "machine{} boot{kernel = 'store.img'} at({stored = 0, size = 0}, print)",
+         "t.lua:1: at: size is 0; 1 to 1048576 bytes are right");
+}
+END_TEST
+
 /* Shown up to the second, then nobody wants more. */
 static bool show(void *ctx, const char *label, const char *text)
 {
@@ -51,5 +72,5 @@ START_TEST(registers_of_a_bank_are_told_in_words)
 }
 END_TEST
 
-UNIT_TESTS("steps", a_line_of_output_is_an_event,
+UNIT_TESTS("steps", a_line_of_output_is_an_event, a_store_is_an_event,
            steps_are_shown_to_who_follows, registers_of_a_bank_are_told_in_words)

@@ -16,6 +16,8 @@ static const struct arg_key condition_keys[] = {
     { "exit", ARG_ANY, "the name or code of a #VMEXIT, such as \"VMMCALL\", or \"any\"" },
     { "address", ARG_INTEGER, "a linear address" },
     { "symbol", ARG_STRING, "the name of a symbol of the booted images" },
+    { "stored", ARG_INTEGER, "a system-physical address that somebody stores to" },
+    { "size", ARG_INTEGER, "how many bytes from there on, 1 if not given" },
     { "rax", ARG_INTEGER, NULL },
     { "eax", ARG_INTEGER, NULL },
     { "rip", ARG_INTEGER, NULL },
@@ -59,7 +61,7 @@ static uint64_t exit_code(lua_State *L, int index, const char *call)
                  near ? "did you mean '" : "APM2 appendix C lists them", near ? near : "", near ? "'?" : "");
 }
 
-static unsigned watch_append(struct script_machine *m, const struct watch *watch, enum watch_kind kind, uint64_t value)
+unsigned watch_append(struct script_machine *m, const struct watch *watch, enum watch_kind kind, uint64_t value)
 {
     struct watch fresh = *watch;
 
@@ -128,6 +130,8 @@ static unsigned add_events(lua_State *L, struct script_machine *m, int index, co
         watch->text = (char *)(uintptr_t)arg_string(L, index, "output", "");
         id = watch_append(m, watch, WATCH_OUTPUT, 0);
     }
+    if (arg_has(L, index, "stored"))
+        id = stores_watch(L, m, index, call, watch);
     if (arg_has(L, index, "address"))
         id = watch_append(m, watch, WATCH_ADDRESS, arg_integer(L, index, "address", 0));
     if (arg_has(L, index, "symbol")) {
@@ -144,13 +148,13 @@ static unsigned add_events(lua_State *L, struct script_machine *m, int index, co
 /* at() and break_at() wait for one thing, run{until=} for the first of several. */
 static void check_count(lua_State *L, int index, const char *call, enum watch_purpose purpose)
 {
-    static const char *const what[] = { "time", "insns", "exit", "address", "symbol", "output" };
+    static const char *const what[] = { "time", "insns", "exit", "address", "symbol", "output", "stored" };
     unsigned count = 0;
 
     for (size_t i = 0; i < G_N_ELEMENTS(what); i++)
         count += arg_has(L, index, what[i]);
     if (purpose == WATCH_UNTIL ? count == 0 && !arg_has(L, index, "stop") : count != 1)
-        script_raise(L, "%s: %s; one of time=, insns=, exit=, address=, symbol= and output= is right", call,
+        script_raise(L, "%s: %s; one of time=, insns=, exit=, address=, symbol=, output= and stored= is right", call,
                      count ? "more than one condition" : "no condition");
 }
 
@@ -221,8 +225,7 @@ static unsigned core_index(const struct script_machine *m, const struct core *co
     return i;
 }
 
-/* Counts one occurrence; true when it is the one that was waited for. */
-static bool watch_occurs(struct script_machine *m, struct watch *watch, const struct watch_hit *event)
+bool watch_occurs(struct script_machine *m, struct watch *watch, const struct watch_hit *event)
 {
     struct watch_hit hit = *event;
 
@@ -310,6 +313,7 @@ void watches_arm(struct script_machine *m)
 {
     bool exits = false, addresses = false;
 
+    stores_arm(m);
     for (guint i = 0; i < m->watches->len; i++) {
         const struct watch *watch = &g_array_index(m->watches, struct watch, i);
 
@@ -380,7 +384,8 @@ static void push_line(lua_State *L, const struct script_machine *m, const struct
 void watch_push_event(lua_State *L, struct script_machine *m, const struct watch_hit *hit)
 {
     static const char *const reason[] = { [WATCH_TIME] = "time", [WATCH_INSNS] = "insns", [WATCH_EXIT] = "exit",
-                                          [WATCH_ADDRESS] = "address", [WATCH_OUTPUT] = "output" };
+                                          [WATCH_ADDRESS] = "address", [WATCH_OUTPUT] = "output",
+                                          [WATCH_STORED] = "stored" };
     const struct watch *watch = watch_find(m, hit->id);
     enum watch_kind kind = watch ? watch->kind : WATCH_TIME;
 
@@ -397,6 +402,12 @@ void watch_push_event(lua_State *L, struct script_machine *m, const struct watch
         lua_pushinteger(L, (lua_Integer)hit->rax);
         lua_setfield(L, -2, "rax");
     }
+    if (kind == WATCH_STORED) {
+        lua_pushinteger(L, (lua_Integer)hit->code);
+        lua_setfield(L, -2, "address");
+        lua_pushinteger(L, (lua_Integer)hit->rax);
+        lua_setfield(L, -2, "size");
+    }
     if (kind == WATCH_OUTPUT) {
         push_line(L, m, hit);
         lua_setfield(L, -2, "line");
@@ -405,7 +416,7 @@ void watch_push_event(lua_State *L, struct script_machine *m, const struct watch
         lua_pushinteger(L, (lua_Integer)hit->rip);
         lua_setfield(L, -2, "rip");
     }
-    if (kind == WATCH_EXIT || kind == WATCH_ADDRESS || (watch && watch->core >= 0)) {
+    if (kind == WATCH_EXIT || kind == WATCH_ADDRESS || kind == WATCH_STORED || (watch && watch->core >= 0)) {
         lua_pushinteger(L, hit->core);
         lua_setfield(L, -2, "core");
     }
@@ -450,7 +461,7 @@ static int call_break_at(lua_State *L)
         lua_replace(L, 1);
     }
     if (lua_istable(L, 1) && (arg_has(L, 1, "time") || arg_has(L, 1, "insns") || arg_has(L, 1, "stop")))
-        script_raise(L, "break_at: it takes exit=, address=, symbol= and output=; for the rest there is run{until=}");
+        script_raise(L, "break_at: it takes exit=, address=, symbol=, output= and stored=; for the rest there is run{until=}");
     id = watch_add(L, m, 1, "break_at", WATCH_BREAK);
     if (m->running)
         watches_arm(m);
