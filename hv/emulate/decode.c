@@ -2,9 +2,9 @@
 #include "hv/emulate/decode.h"
 
 enum method { METHOD_NONE, METHOD_E, METHOD_G, METHOD_M, METHOD_R, METHOD_C, METHOD_Z, METHOD_I, METHOD_O, METHOD_X,
-              METHOD_Y, METHOD_GPR };
+              METHOD_Y, METHOD_GPR, METHOD_A };
 enum size { SIZE_NONE, SIZE_B, SIZE_W, SIZE_D, SIZE_Q, SIZE_DQ, SIZE_V, SIZE_Z, SIZE_Y, SIZE_NATURAL, SIZE_BS,
-            SIZE_WV };
+            SIZE_WV, SIZE_P };
 
 /* One row of the instruction table; columns as sim/cpu/isa/isa.h describes them. */
 struct form {
@@ -185,6 +185,7 @@ static uint8_t size_of(const struct decoder *d, enum size size, bool memory)
     case SIZE_Y: return d->prefixes.rex & 8 ? 8 : 4;
     case SIZE_NATURAL: return d->insn->width == 64 ? 8 : 4;
     case SIZE_WV: return memory ? 2 : d->operand_size;
+    case SIZE_P: return d->operand_size + 2;
     case SIZE_V:
     case SIZE_BS: return d->operand_size;
     default: return 0;
@@ -236,7 +237,8 @@ static void decode_operand(struct decoder *d, struct emulate_operand *op, enum m
         if (d->prefixes.lock)
             op->reg = 8;
         break;
-    case METHOD_I: put_immediate(d, op, size); break;
+    case METHOD_I:
+    case METHOD_A: put_immediate(d, op, size); break; /* A: selector:offset */
     case METHOD_O:
         op->kind = EMULATE_MEMORY;
         d->insn->displacement = next_signed(&d->cursor, d->insn->address_size);

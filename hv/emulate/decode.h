@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes to an instruction, for what hv carries out itself for a guest: accesses to write-protected page tables and to
- * devices, control registers, INVLPG. The forms come from the simulator's instruction table (forms.h). Pure.
+ * Bytes to an instruction, for what hv carries out itself for a guest: accesses to write-protected page tables and
+ * to devices, control registers, INVLPG; and how long an instruction is that leads to another task. The forms come
+ * from the simulator's instruction table (forms.h). Pure.
  */
 #ifndef HV_EMULATE_DECODE_H
 #define HV_EMULATE_DECODE_H
@@ -19,6 +20,7 @@ enum emulate_operation {
     EMULATE_MOV, EMULATE_MOVZX, EMULATE_MOVSX, EMULATE_MOVSXD, EMULATE_XCHG, EMULATE_MOVS, EMULATE_STOS,
     EMULATE_LODS, EMULATE_MOV_FROM_CONTROL, EMULATE_MOV_TO_CONTROL, EMULATE_SMSW, EMULATE_LMSW, EMULATE_CLTS,
     EMULATE_INVLPG,
+    EMULATE_JMP_FAR, EMULATE_CALL_FAR, EMULATE_INT3, EMULATE_INT, EMULATE_INTO, EMULATE_IRET, /* ways to a task: last */
 };
 
 /* In the order of segment register numbers. */

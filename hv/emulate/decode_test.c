@@ -16,6 +16,7 @@ static exec_fn *const emulated[] = {
     exec_not, exec_neg, exec_xadd, exec_cmpxchg, exec_cmpxchg8b, exec_cmpxchg16b, exec_bt, exec_bts, exec_btr, exec_btc,
     exec_setcc, exec_mov, exec_movzx, exec_movsx, exec_movsxd, exec_xchg, exec_movs, exec_stos, exec_lods,
     exec_mov_from_control, exec_mov_to_control, exec_smsw, exec_lmsw, exec_clts, exec_invlpg,
+    exec_jmp_far, exec_call_far, exec_int3, exec_int, exec_into, exec_iret,
 };
 
 static int number_of(exec_fn *run)
@@ -61,6 +62,7 @@ static bool same_kind(const struct emulate_operand *mine, const struct operand *
     case OPERAND_STRING_SI:
     case OPERAND_STRING_DI: return mine->kind == EMULATE_MEMORY && mine->size == model->size;
     case OPERAND_IMMEDIATE: return mine->kind == EMULATE_IMMEDIATE;
+    case OPERAND_FAR: return mine->kind == EMULATE_IMMEDIATE && mine->size == model->size;
     case OPERAND_CONTROL: return mine->kind == EMULATE_CONTROL && mine->reg == model->reg;
     default: return false;
     }

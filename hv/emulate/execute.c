@@ -317,7 +317,13 @@ enum emulate_status emulate_execute(const struct emulate_insn *insn, struct emul
     case EMULATE_SMSW:
     case EMULATE_LMSW:
     case EMULATE_CLTS:
-    case EMULATE_INVLPG: return EMULATE_CANNOT;
+    case EMULATE_INVLPG:
+    case EMULATE_JMP_FAR:
+    case EMULATE_CALL_FAR:
+    case EMULATE_INT3:
+    case EMULATE_INT:
+    case EMULATE_INTO:
+    case EMULATE_IRET: return EMULATE_CANNOT;
     default: status = run_alu(&s); break;
     }
     if (status == EMULATE_DONE && last) {

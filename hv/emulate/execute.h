@@ -32,7 +32,7 @@ struct emulate_memory {
 };
 
 /*
- * Control registers and INVLPG are not carried out here (EMULATE_CANNOT): their operands are for the caller. RIP and
+ * Control registers, INVLPG and far transfers are not carried out here (EMULATE_CANNOT): their operands are for the caller. RIP and
  * registers are changed after the last access that can fail.
  */
 enum emulate_status emulate_execute(const struct emulate_insn *insn, struct emulate_registers *registers,

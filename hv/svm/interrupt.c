@@ -63,6 +63,16 @@ bool svm_has_event(const struct svm_vcpu *vcpu)
     return vcpu->vmcb->eventinj & EVENT_V;
 }
 
+void svm_drop_event(struct svm_vcpu *vcpu)
+{
+    vcpu->vmcb->eventinj = 0;
+}
+
+bool svm_event_is_software(const struct svm_vcpu *vcpu)
+{
+    return vcpu->vmcb->exitintinfo & EVENT_V && repeats_itself(vcpu->vmcb->exitintinfo);
+}
+
 void svm_inject_nmi(struct svm_vcpu *vcpu)
 {
     vcpu->vmcb->eventinj = EVENT_V | EVENT_TYPE_NMI << EVENT_TYPE_SHIFT | VECTOR_NMI;

@@ -91,3 +91,37 @@ void svm_load_state(struct svm_vcpu *vcpu, const struct svm_state *from)
     vcpu->context_new = true;
     asid_drop(&vcpu->asid);
 }
+
+void svm_save_task(const struct svm_vcpu *vcpu, struct svm_task *to)
+{
+    const struct vmcb *vmcb = vcpu->vmcb;
+
+    *to = (struct svm_task){
+        .eip = (uint32_t)vmcb->rip, .eflags = (uint32_t)vmcb->rflags,
+        .segment = { vmcb->es, vmcb->cs, vmcb->ss, vmcb->ds, vmcb->fs, vmcb->gs },
+        .ldtr = vmcb->ldtr, .tr = vmcb->tr, .gdtr = vmcb->gdtr, .cpl = vmcb->cpl, .dr6 = vmcb->dr6, .dr7 = vmcb->dr7,
+    };
+    for (unsigned i = 0; i < 8; i++)
+        to->gpr[i] = (uint32_t)svm_gpr(vcpu, i);
+}
+
+void svm_load_task(struct svm_vcpu *vcpu, const struct svm_task *from)
+{
+    struct vmcb *vmcb = vcpu->vmcb;
+
+    for (unsigned i = 0; i < 8; i++)
+        svm_set_gpr(vcpu, i, from->gpr[i]);
+    vmcb->es = from->segment[SVM_ES];
+    vmcb->cs = from->segment[SVM_CS];
+    vmcb->ss = from->segment[SVM_SS];
+    vmcb->ds = from->segment[SVM_DS];
+    vmcb->fs = from->segment[SVM_FS];
+    vmcb->gs = from->segment[SVM_GS];
+    vmcb->ldtr = from->ldtr;
+    vmcb->tr = from->tr;
+    vmcb->cpl = from->cpl;
+    vmcb->dr6 = from->dr6;
+    vmcb->dr7 = from->dr7;
+    vmcb->rflags = from->eflags | RFLAGS_FIXED;
+    svm_set_rip(vcpu, from->eip);
+}

@@ -147,6 +147,18 @@ void svm_save_state(const struct svm_vcpu *vcpu, struct svm_state *to);
 const char *svm_state_wrong(const struct svm_state *from, bool long_mode_allowed);
 void svm_load_state(struct svm_vcpu *vcpu, const struct svm_state *from);
 
+/* What a hardware task switch saves and loads (APM2 12.3); the paging registers are svm_guest_paging's. */
+enum svm_segment { SVM_ES, SVM_CS, SVM_SS, SVM_DS, SVM_FS, SVM_GS, SVM_SEGMENTS };
+struct svm_task {
+    uint32_t gpr[8], eip, eflags; /* gpr by number */
+    struct vmcb_segment segment[SVM_SEGMENTS], ldtr, tr, gdtr;
+    uint8_t cpl;
+    uint64_t dr6, dr7;
+};
+void svm_save_task(const struct svm_vcpu *vcpu, struct svm_task *to);
+/* But gdtr, which no task has of its own. */
+void svm_load_task(struct svm_vcpu *vcpu, const struct svm_task *from);
+
 /* ---- Interrupts (interrupt.c) ------------------------------------------------------------------------- */
 
 /* An event that this exit cut off in its delivery is injected again; a software interrupt repeats itself. */
@@ -160,6 +172,10 @@ bool svm_interrupts_enabled(const struct svm_vcpu *vcpu);
 void svm_inject_interrupt(struct svm_vcpu *vcpu, uint8_t vector);
 /* Whether an event waits for injection. */
 bool svm_has_event(const struct svm_vcpu *vcpu);
+/* None does any more: it was delivered. */
+void svm_drop_event(struct svm_vcpu *vcpu);
+/* EXITINTINFO says that INT n, INT3 or INTO was under delivery, so that RIP is at it. */
+bool svm_event_is_software(const struct svm_vcpu *vcpu);
 void svm_inject_nmi(struct svm_vcpu *vcpu);
 /* Its end tells when the next NMI may come. */
 void svm_intercept_iret(struct svm_vcpu *vcpu, bool on);

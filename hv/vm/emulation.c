@@ -78,14 +78,20 @@ void emulation_paging(struct vcpu *vcpu, struct guest_paging *paging)
 static enum emulate_status translate(struct vcpu *vcpu, uint64_t linear, unsigned size, unsigned access, uint64_t *gpa,
                                      struct emulation_fault *fault)
 {
-    struct guest_frames frames = { vcpu->guest, frame_memory };
-    struct guest_paging paging;
-    struct guest_walk walk;
-
     if ((linear & (PAGE_SIZE - 1)) + size > PAGE_SIZE)
         return EMULATE_CANNOT;
     if (vcpu->svm.vmcb->cpl == 3)
         access |= WALK_U;
+    return emulation_translate(vcpu, linear, access, gpa, fault);
+}
+
+enum emulate_status emulation_translate(struct vcpu *vcpu, uint64_t linear, unsigned access, uint64_t *gpa,
+                                        struct emulation_fault *fault)
+{
+    struct guest_frames frames = { vcpu->guest, frame_memory };
+    struct guest_paging paging;
+    struct guest_walk walk;
+
     emulation_paging(vcpu, &paging);
     switch (guest_walk(&paging, &frames, linear, access, &walk)) {
     case GUEST_WALK_OK:

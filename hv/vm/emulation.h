@@ -19,6 +19,9 @@ struct emulation_fault {
     uint64_t linear;
     uint32_t code;
 };
+/* Where the guest's own tables lead an access: WALK_W and WALK_U as in an error code. EMULATE_CANNOT as below. */
+enum emulate_status emulation_translate(struct vcpu *vcpu, uint64_t linear, unsigned access, uint64_t *gpa,
+                                        struct emulation_fault *fault);
 /*
  * Up to 8 bytes of linear memory at the vCPU's CPL. EMULATE_CANNOT: across a page's end, or no memory there. Not with
  * guest->shadow_lock held.

@@ -8,8 +8,10 @@
 #include "hv/vm/paging_shadow.h"
 #include "hv/vm/physmap.h"
 
+#define EXC_DE 0
 #define EXC_UD 6
 #define EXC_DF 8
+#define EXC_TS 10
 #define EXC_GP 13
 #define EXC_PF 14
 
@@ -43,19 +45,30 @@ enum exit_result exit_inject_pf(struct vcpu *vcpu, uint64_t linear, uint32_t cod
     return EXIT_RESUME;
 }
 
-/* What the event was whose delivery raised the fault decides (APM2 8.2.9, table 8-2). */
+/* #DE, #TS, #NP, #SS, #GP (APM2 8.2.9, table 8-2). */
+static bool is_contributory(unsigned vector)
+{
+    return vector == EXC_DE || (vector >= EXC_TS && vector <= EXC_GP);
+}
+
+enum exit_result exit_raise(struct vcpu *vcpu, unsigned vector, uint32_t code)
+{
+    unsigned first = svm_event_under_delivery(&vcpu->svm);
+
+    if (first == EXC_DF)
+        return exit_crash(vcpu, "triple fault");
+    if ((first == EXC_PF && (vector == EXC_PF || is_contributory(vector))) ||
+        (is_contributory(first) && is_contributory(vector)))
+        svm_inject_exception(&vcpu->svm, EXC_DF, true, 0);
+    else
+        svm_inject_exception(&vcpu->svm, vector, true, code);
+    return EXIT_RESUME;
+}
+
 enum exit_result exit_reflect_pf(struct vcpu *vcpu, uint64_t linear, uint32_t code)
 {
-    switch (svm_event_under_delivery(&vcpu->svm)) {
-    case EXC_DF:
-        return exit_crash(vcpu, "triple fault");
-    case EXC_PF:
-        svm_set_cr2(&vcpu->svm, linear);
-        svm_inject_exception(&vcpu->svm, EXC_DF, true, 0);
-        return EXIT_RESUME;
-    default:
-        return exit_inject_pf(vcpu, linear, code);
-    }
+    svm_set_cr2(&vcpu->svm, linear);
+    return exit_raise(vcpu, EXC_PF, code);
 }
 
 unsigned exit_fetch(struct vcpu *vcpu, uint8_t bytes[INSTRUCTION_MAX])
@@ -150,7 +163,7 @@ enum exit_result exit_handle(struct vcpu *vcpu)
     case VMEXIT_EXCP_MC:
         return vmexit_machine_check(vcpu);
     case VMEXIT_TASK_SWITCH: /* it would load CR3 */
-        return exit_crash(vcpu, "a task switch, which hv does not carry out under shadow paging");
+        return vmexit_task_switch(vcpu);
     case VMEXIT_CPUID:
         return vmexit_cpuid(vcpu);
     case VMEXIT_IOIO:

@@ -30,6 +30,7 @@ enum exit_result vmexit_cr8(struct vcpu *vcpu);
 enum exit_result vmexit_control_read(struct vcpu *vcpu);
 enum exit_result vmexit_control_write(struct vcpu *vcpu);
 enum exit_result vmexit_invlpg(struct vcpu *vcpu);
+enum exit_result vmexit_task_switch(struct vcpu *vcpu);
 /* Whether a guest-physical address is for devices: no RAM is there. */
 bool exit_is_device(uint64_t gpa);
 /* Carry out the access to it that the instruction at CS:RIP makes. */
@@ -49,5 +50,10 @@ enum exit_result exit_inject_pf(struct vcpu *vcpu, uint64_t linear, uint32_t cod
 /* A #PF that the guest's own tables ask for; it may have come up while an event was delivered. */
 enum exit_result exit_reflect_pf(struct vcpu *vcpu, uint64_t linear, uint32_t code);
 enum exit_result exit_inject_gp(struct vcpu *vcpu);
+/*
+ * A fault with an error code that may have come up while an event was delivered: itself, #DF, or the guest's end. CR2
+ * of a #PF is set already.
+ */
+enum exit_result exit_raise(struct vcpu *vcpu, unsigned vector, uint32_t code);
 
 #endif

@@ -386,11 +386,12 @@ static void write_opcodes(FILE *out)
 
 /* ---- Forms for hv's emulator ---------------------------------------------------------------------------- */
 
-/* What hv carries out for its guests: accesses to page tables and devices, control registers. */
+/* What hv carries out for its guests: accesses to page tables and devices, control registers, ways to a task. */
 static const char *const emulated[] = {
     "add", "or", "adc", "sbb", "and", "sub", "xor", "cmp", "test", "inc", "dec", "not", "neg", "xadd", "cmpxchg",
     "cmpxchg8b", "cmpxchg16b", "bt", "bts", "btr", "btc", "setcc", "mov", "movzx", "movsx", "movsxd", "xchg", "movs",
     "stos", "lods", "mov_from_control", "mov_to_control", "smsw", "lmsw", "clts", "invlpg",
+    "jmp_far", "call_far", "int3", "int", "into", "iret",
 };
 
 static bool is_emulated(const struct source *source, const char **operation)
@@ -412,6 +413,7 @@ static const char *method_name(const struct source *source, unsigned method)
         [ISA_METHOD_NONE] = "NONE", [ISA_METHOD_E] = "E", [ISA_METHOD_G] = "G", [ISA_METHOD_M] = "M",
         [ISA_METHOD_R] = "R", [ISA_METHOD_C] = "C", [ISA_METHOD_Z] = "Z", [ISA_METHOD_I] = "I", [ISA_METHOD_O] = "O",
         [ISA_METHOD_X] = "X", [ISA_METHOD_Y] = "Y", [ISA_METHOD_GPR] = "GPR",
+        [ISA_METHOD_A] = "A",
     };
 
     if (method >= G_N_ELEMENTS(names) || names[method] == NULL)
@@ -424,7 +426,7 @@ static const char *size_name(const struct source *source, unsigned size)
     static const char *const names[] = {
         [ISA_SIZE_NONE] = "NONE", [ISA_SIZE_B] = "B", [ISA_SIZE_W] = "W", [ISA_SIZE_D] = "D", [ISA_SIZE_Q] = "Q",
         [ISA_SIZE_DQ] = "DQ", [ISA_SIZE_V] = "V", [ISA_SIZE_Z] = "Z", [ISA_SIZE_Y] = "Y",
-        [ISA_SIZE_NATURAL] = "NATURAL", [ISA_SIZE_BS] = "BS", [ISA_SIZE_WV] = "WV",
+        [ISA_SIZE_NATURAL] = "NATURAL", [ISA_SIZE_BS] = "BS", [ISA_SIZE_WV] = "WV", [ISA_SIZE_P] = "P",
     };
 
     if (size >= G_N_ELEMENTS(names) || names[size] == NULL)

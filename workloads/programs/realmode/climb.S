@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A guest that begins in real mode, as boot=c of hv enters it (0000:7C00), or firmware.S. Twice it climbs from real
- * mode through 16-bit and 32-bit protected mode, 32-bit paging, PAE and long mode, and back. On the way: INT n through the
- * interrupt vector table and through 16-, 32- and 64-bit gates, ports, string I/O, timer interrupts by the 8259 in real
- * mode, the second vCPU started by INIT and SIPI, a segment register that keeps its 4 GiB in real mode.
+ * mode through 16-bit and 32-bit protected mode, 32-bit paging, PAE and long mode, and back. On the way: INT n
+ * through the interrupt vector table and through 16-, 32- and 64-bit gates, ports, string I/O, timer interrupts by
+ * the 8259 in real mode, the second vCPU started by INIT and SIPI, a segment register that keeps its 4 GiB in real
+ * mode.
  *
  * Each step ends with a value in EAX that arithmetic foretells (workloads/tests/real-mode): sum = rol(sum, 5) + EAX.
  * The result of mark 3 is the sum. Whatever goes wrong changes it, or ends the guest.

@@ -28,6 +28,8 @@
 #define BUSY (2ull << 40)
 #define VECTOR 0x90
 #define EXT 1u
+#define CR0_PG 0x80000000u
+#define CR4_PAE 0x20u
 #define NEW_EIP 0x12345678u
 #define NEW_EBX 0xB3u
 
@@ -314,6 +316,32 @@ static void after(const struct after *row, bool calls)
                  "new task's %s: busy bits", row->what);
 }
 
+/* Those of the new task's CR3 are loaded with it, and one that is not legal is the new task's fault. */
+static void page_directory_pointers(void)
+{
+    static uint64_t old_pointers[4] __attribute__((aligned(32))), new_pointers[4] __attribute__((aligned(32)));
+    static uint64_t directory[512] __attribute__((aligned(4096)));
+    struct world_state state = world_state_at(at_jump, 0);
+    const uint32_t *handler;
+
+    for (uint32_t i = 0; i < 512; i++)
+        directory[i] = i << 21 | 0xE7;
+    old_pointers[0] = new_pointers[0] = (uintptr_t)directory | 1;
+    new_pointers[3] = (uintptr_t)directory | 3; /* bit 1 is reserved; nothing is accessed through it */
+    cr4_write(cr4_read() | CR4_PAE);
+    cr3_write((uintptr_t)old_pointers);
+    cr0_write(cr0_read() | CR0_PG);
+    prepare();
+    handler = handlers_as_tasks(EXC_GP);
+    new_tss[TSS_CR3] = (uintptr_t)new_pointers;
+    event = world_run(&state);
+    check(event->vector == EXC_GP && event->error == 0 && (handler[TSS_LINK] & 0xFFFF) == NEW_TSS,
+          "new task's CR3, a PDPTE with a reserved bit: #GP(0) of the new task");
+    check_equal(cr3_read(), (uintptr_t)old_pointers, "and CR3 keeps the old task's PDPTEs");
+    cr0_write(cr0_read() & ~CR0_PG);
+    cr4_write(cr4_read() & ~CR4_PAE);
+}
+
 void guest_main(void)
 {
     world_begin();
@@ -324,5 +352,6 @@ void guest_main(void)
     for (unsigned i = 0; i < sizeof(after_rows) / sizeof(after_rows[0]); i++)
         after(&after_rows[i], i & 1);
     world_reset();
+    page_directory_pointers();
     check_end();
 }

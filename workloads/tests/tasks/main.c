@@ -6,8 +6,8 @@
  * flags of its TSS; the old TSS has those of the old one, saved rIP and RF as the cause demands, and nothing else of
  * it is written; JMP and IRET leave the old TSS available, CALL and events leave it busy, with the back link and NT;
  * IRET clears NT in what it saves; CR0.TS is set, DR7's local enables are cleared. An error code is pushed on the
- * new stack in the width of the new TSS. T raises #DB with DR6.BT before the first instruction. With paging CR3 comes
- * from a 32-bit TSS. CPL 3 may switch through a gate of DPL 3; a TSS may bring CPL 3 or virtual-8086 mode.
+ * new stack in the width of the new TSS. T raises #DB with DR6.BT before the first instruction. With paging, PAE too,
+ * CR3 comes from a 32-bit TSS. CPL 3 may switch through a gate of DPL 3; a TSS may bring CPL 3 or virtual-8086 mode.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
@@ -30,6 +30,7 @@
 #define CR0_TS 8u
 #define CR0_PG 0x80000000u
 #define CR4_PSE 0x10u
+#define CR4_PAE 0x20u
 #define DR6_BT 0x8000u
 #define DR7_FIXED 0x400u
 #define OLD_FLAGS (RFLAGS_ID | 0x8D7u)          /* all arithmetic flags; IF is added where needed */
@@ -65,6 +66,8 @@ static const struct row {
 
 static uint32_t old_tss[64], new_tss[64];
 static uint32_t directory_a[1024] __attribute__((aligned(4096))), directory_b[1024] __attribute__((aligned(4096)));
+static uint64_t pointers_a[4] __attribute__((aligned(32))), pointers_b[4] __attribute__((aligned(32)));
+static uint64_t pae_directory[512] __attribute__((aligned(4096)));
 static const struct world_event *event;
 
 /* ---- The two tasks ---------------------------------------------------------------------------------------------- */
@@ -347,6 +350,25 @@ static void page_directories(void)
     cr4_write(cr4_read() & ~CR4_PSE);
 }
 
+static void page_directory_pointers(void)
+{
+    struct world_state old = old_state(&rows[0]);
+
+    for (uint32_t i = 0; i < 512; i++)
+        pae_directory[i] = i << 21 | 0xE7;
+    pointers_a[0] = pointers_b[0] = pointers_b[1] = (uintptr_t)pae_directory | 1; /* 40000000h shows address 0 in B */
+    cr4_write(cr4_read() | CR4_PAE);
+    cr3_write((uintptr_t)pointers_a);
+    cr0_write(cr0_read() | CR0_PG);
+    prepare(&rows[0], true, true);
+    new_tss[TSS_CR3] = (uintptr_t)pointers_b;
+    event = world_run(&old);
+    check(event->vector == LANDED && cr3_read() == (uintptr_t)pointers_b, "with PAE CR3 comes from a 32-bit TSS");
+    check_equal(*(uint32_t *)0x9000, *(volatile uint32_t *)0x40009000, "and what it points to is in use");
+    cr0_write(cr0_read() & ~CR0_PG);
+    cr4_write(cr4_read() & ~CR4_PAE);
+}
+
 void guest_main(void)
 {
     world_begin();
@@ -358,5 +380,6 @@ void guest_main(void)
     privilege();
     virtual_8086();
     page_directories();
+    page_directory_pointers();
     check_end();
 }
