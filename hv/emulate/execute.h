@@ -32,8 +32,8 @@ struct emulate_memory {
 };
 
 /*
- * Control registers, INVLPG and far transfers are not carried out here (EMULATE_CANNOT): their operands are for the caller. RIP and
- * registers are changed after the last access that can fail.
+ * Control registers, INVLPG and far transfers are not carried out here (EMULATE_CANNOT): their operands are for the
+ * caller. RIP and registers are changed after the last access that can fail.
  */
 enum emulate_status emulate_execute(const struct emulate_insn *insn, struct emulate_registers *registers,
                                     const struct emulate_memory *memory);

@@ -2,8 +2,8 @@
 /*
  * Guests that begin in real mode: their module is a flat image instead of an ELF one. firmware=bios (xl's word): it
  * ends at 1 MiB and is entered at F000:FFF0, as the reset vector leads there. boot=a and boot=c (xl's letters for a
- * floppy disk and a hard disk): it is entered at 0000:7C00 as if a BIOS had read it from there. There is no BIOS: no INT of
- * its services, and an interrupt vector table of zeros.
+ * floppy disk and a hard disk): it is entered at 0000:7C00 as if a BIOS had read it from there. There is no BIOS: no
+ * INT of its services, and an interrupt vector table of zeros.
  */
 #ifndef HV_VM_REAL_MODE_H
 #define HV_VM_REAL_MODE_H
