@@ -297,8 +297,7 @@ static int64_t fail(bool source_is_there, struct domctl_hv_migrate *op)
     if (op)
         format_text(op->reason, sizeof(op->reason), "%s", job.wrong);
     if (source_is_there && job.source->pv) {
-        if (job.paused_at)
-            pv_suspend_cancel(job.source);
+        pv_suspend_cancel(job.source);
     } else if (source_is_there) {
         for (unsigned i = 0; job.paused_at && i < job.source->spec.vcpus; i++)
             vcpu_timer_thaw(&job.source->vcpus[i]);

@@ -50,8 +50,11 @@ int64_t pv_suspend(struct guest *guest)
 
 void pv_suspend_cancel(struct guest *guest)
 {
+    if (answer(guest, PV_GOES_ON) || state_of(guest) != PV_SUSPENDED)
+        return;
     __atomic_store_n(&guest->pv->suspend.state, PV_GOES_ON, __ATOMIC_RELEASE);
-    schedule_unpause(guest);
+    if (guest->pauses) /* else the operator has let it go on */
+        schedule_unpause(guest);
 }
 
 /* RAX is the call's number until its end: in a multicall what it returns would be somebody else's. */

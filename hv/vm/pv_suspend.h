@@ -19,7 +19,7 @@ bool pv_suspend_can(const struct guest *guest);
  * -ETIME: it did not answer within 100 ms. The caller holds domctl's lock.
  */
 int64_t pv_suspend(struct guest *guest);
-/* A suspended guest goes on where it was. */
+/* A suspended guest goes on where it was; one that has only been asked will, when it answers. */
 void pv_suspend_cancel(struct guest *guest);
 /* The guest's own call. One that nobody has asked for, or waits for any more, returns 1 at once. */
 int64_t pv_suspend_here(struct hypercall *call);
