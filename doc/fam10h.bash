@@ -9,7 +9,7 @@ _fam10h() {
     fi
     case $before in
         --engine) mapfile -t COMPREPLY < <(compgen -W 'fast reference' -- "$word"); return ;;
-        --model) mapfile -t COMPREPLY < <(compgen -W '10h-b3 10h-c2 10h-d0 k8-c k8-d k8-e k8-f k8-g' -- "$word"); return ;;
+        --model) mapfile -t COMPREPLY < <(compgen -W '10h-b3 10h-c2 10h-d0 k8-b k8-c k8-d k8-e k8-f k8-g' -- "$word"); return ;;
         --snapshots) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
         --set | -s | --allow | --append | --memory | --host-memory | --nodes | --cores | --limit) return ;;
     esac
