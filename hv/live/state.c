@@ -7,6 +7,7 @@
 #include "hv/core/text.h"
 #include "hv/vm/devices.h"
 #include "hv/vm/event_channel.h"
+#include "hv/vm/machine_check_trap.h"
 #include "hv/vm/paging.h"
 #include "hv/vm/paging_shadow.h"
 #include "hv/vm/physmap.h"
@@ -47,6 +48,9 @@ const char *state_cannot_go(const struct guest *guest)
 {
     if (event_channels_lead_elsewhere(guest))
         return "it has an event channel to another domain, which does not move with it";
+    for (unsigned i = 0; i < guest->spec.vcpus; i++)
+        if (machine_check_is_under_way(&guest->vcpus[i]))
+            return "a machine check of it is under way";
     return guest->outcome == GUEST_RUNS ? NULL : "it has ended";
 }
 
@@ -162,7 +166,7 @@ struct state_devices {
     struct vrtc rtc;
     struct vpm pm;
     struct vuart uart;
-    bool pic_intr;
+    bool pic_intr, mca_driver, mca_ready;
     uint8_t reset_control, callback;
     uint32_t kick;
     uint64_t time; /* of the devices */
@@ -176,7 +180,8 @@ static const struct stream_field device_fields[] = {
     STREAM_FIELD(struct state_devices, pics), STREAM_FIELD(struct state_devices, pit),
     STREAM_FIELD(struct state_devices, ioapic), STREAM_FIELD(struct state_devices, rtc),
     STREAM_FIELD(struct state_devices, pm), STREAM_FIELD(struct state_devices, uart),
-    STREAM_FIELD(struct state_devices, pic_intr), STREAM_FIELD(struct state_devices, reset_control),
+    STREAM_FIELD(struct state_devices, pic_intr), STREAM_FIELD(struct state_devices, mca_driver),
+    STREAM_FIELD(struct state_devices, mca_ready), STREAM_FIELD(struct state_devices, reset_control),
     STREAM_FIELD(struct state_devices, callback), STREAM_FIELD(struct state_devices, kick),
     STREAM_FIELD(struct state_devices, time), STREAM_FIELD(struct state_devices, nb_cfg),
     STREAM_FIELD(struct state_devices, hvm_params),
@@ -188,6 +193,7 @@ void state_put_devices(struct stream_writer *writer, const struct guest *guest)
     struct state_devices state = {
         .pics = guest->vdev.pics, .pit = guest->vdev.pit, .ioapic = guest->vdev.ioapic, .rtc = guest->vdev.rtc,
         .pm = guest->vdev.pm, .uart = guest->vdev.uart, .pic_intr = guest->vdev.pic_intr,
+        .mca_driver = guest->mca_driver, .mca_ready = guest->mca_ready,
         .reset_control = guest->vdev.reset_control, .callback = guest->callback_vector, .kick = guest->vdev.kick,
         .time = devices_time(guest), .nb_cfg = guest->nb_cfg, .line_length = guest->line_length,
     };
@@ -207,6 +213,8 @@ const char *state_get_devices(struct stream_reader *reader, struct guest *guest,
         wrong = "a position lies beyond its buffer";
     if (!wrong && state.kick >> guest->spec.vcpus)
         wrong = "something is posted to a vCPU that is not there";
+    if (!wrong && (!is_flag(&state.pic_intr) || !is_flag(&state.mca_driver) || !is_flag(&state.mca_ready)))
+        wrong = "a flag is neither 0 nor 1";
     if (wrong)
         return wrong;
     guest->vdev.pics = state.pics;
@@ -218,6 +226,8 @@ const char *state_get_devices(struct stream_reader *reader, struct guest *guest,
     guest->vdev.pic_intr = state.pic_intr;
     guest->vdev.reset_control = state.reset_control;
     guest->vdev.kick = state.kick;
+    guest->mca_driver = state.mca_driver;
+    guest->mca_ready = state.mca_ready;
     guest->callback_vector = state.callback;
     guest->nb_cfg = state.nb_cfg;
     memcpy(guest->hvm_params, state.hvm_params, sizeof(state.hvm_params));

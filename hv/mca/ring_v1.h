@@ -2,8 +2,8 @@
 /*
  * Telemetry, version 1: an array of 10 records between the error handlers of all cores, which produce, and domain 0,
  * which fetches; and a second one of 10 copies for DomUs that were notified. Indices run freely, slot = index mod 10.
- * Taking a number needs no lock: it happens in #MC context. All else is under a lock of the caller's: two producers may have the
- * same slot, ten records apart. Pure.
+ * Taking a number needs no lock: it happens in #MC context. All else is under a lock of the caller's: two producers
+ * may have the same slot, ten records apart. Pure.
  *
  * When it is full the oldest record is overwritten and counted as lost; the next record says so (MCA_GLOBAL_LOST).
  * Invariants: fetch <= error; notify <= fetch in what it copies; error - fetch <= 10 after mca_ring_clamp.

@@ -369,7 +369,8 @@ static void forget(const struct mca_error *error)
 
     if (!error->count)
         return;
-    forgotten[core].record[head % MCA_RING_SLOTS] = error->record; /* one that gives way here was overtaken in the ring, too */
+    /* One that gives way here was overtaken in the ring, too. */
+    forgotten[core].record[head % MCA_RING_SLOTS] = error->record;
     __atomic_store_n(&forgotten[core].head, head + 1, __ATOMIC_RELEASE);
     percores[core].machine_check_due = true;
 }

@@ -33,6 +33,13 @@ static bool is_in_handler(const struct vcpu *vcpu)
     return vcpu->pv ? vcpu->pv->priority == PV_PRIORITY_MCE : vcpu->machine_check_active;
 }
 
+bool machine_check_is_under_way(const struct vcpu *vcpu)
+{
+    const bool *pending = vcpu->pv ? &vcpu->pv->mce_pending : &vcpu->machine_check_pending;
+
+    return vcpu->held || __atomic_load_n(pending, __ATOMIC_ACQUIRE) || is_in_handler(vcpu);
+}
+
 static void move(struct vcpu *vcpu, unsigned core, uint32_t record, const char *step)
 {
     if (vcpu->core == core || vcpu->affinity_before)

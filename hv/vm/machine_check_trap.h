@@ -11,6 +11,8 @@
  * (hvm_register), and has CR4.MCE set.
  */
 bool machine_check_can_trap(const struct vcpu *vcpu);
+/* Whether the vCPU is held, or a trap 18 of its is pending or in its handler: it cannot move to another domain now. */
+bool machine_check_is_under_way(const struct vcpu *vcpu);
 enum mca_domu machine_check_domu_kind(const struct vcpu *vcpu);
 /*
  * Make it pending and call the vCPU to `core`, which reported the error: there alone it runs until its handler's IRET.

@@ -2,6 +2,7 @@
 -- Case II, C2-1 to C2-8: corrected errors lead dom0 to its operations, before an uncorrected one comes (doc/mca.md). Each is a function
 -- that gives the list of what is wrong.
 local bench = require("mce_bench")
+local rows = require("mce_rows").by_id
 
 local CE = { error = "DRAM ECC corrected" }
 local two = {}
@@ -157,13 +158,26 @@ end }
 
 two["C2-8"] = { "the guest moves to the other node, its old frames are retired (O6)", function()
     local wrong, check = list()
-    build("hvm", nil, 8)
+    build("hvm_handler", nil, 8)
     local address = victims_page()
     bench.dom0("vcpu-pin victim 0 all")
     check(bench.dom0("vcpu-list victim"):find("^.-victim [^\n]* 0%-7\n"), "not pinned to all cores")
     check(bench.dom0("migrate --live --node=1 victim 127.0.0.1"):find("victim is domain %d+ now"), "not moved")
     check(bench.dom0(string.format("offline-page %x", address >> 12)):find("done status=2\n"), "the old frame is not offlined")
     check(bench.wait_beats("victim", 2), "the guest stands")
+    -- Its handler is known where it is now; while one of its errors is open it does not move.
+    bench.dom0("vcpu-pin victim 0 5")
+    bench.dom0("mca answer") -- none
+    bench.go("1ms")
+    bench.from = #uart{}
+    bench.inject(rows["DU-14"])
+    bench.go("300us")
+    check(heard("domu=hvm_handler row=DU%-11..DU%-14"), "its handler did not move with it")
+    bench.dom0("migrate --live victim 127.0.0.1")
+    check(heard("migrate domain=%d+ [^\n]*a machine check of it is under way"), "it moves while an error of its is open")
+    bench.go("5ms")
+    check(heard("%(victim%) trap 18: fetch=OK"), "its handler is not called")
+    check(bench.wait_beats("victim", 2), "the guest stands behind it")
     check(not heard("the sum is wrong"), "the guest's data are wrong")
     return wrong
 end }
