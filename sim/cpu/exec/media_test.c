@@ -450,6 +450,34 @@ START_TEST(fxrstor_brings_back_what_fxsave_stored)
 }
 END_TEST
 
+/* APM5 FXRSTOR: with ES set by the image's flags and masks; without REX.W offsets have 32 bits, and selectors count. */
+START_TEST(fxrstor_takes_the_pointers_of_an_image_with_an_exception_pending)
+{
+    struct setup *s = media_setup(3);
+    struct x87 *x87 = &s->core.x87;
+
+    fill(s);
+    x87->control = 0x37E; /* IE is not masked */
+    x87->status |= X87_IE;
+    x87_summarize(&s->core);
+    assert_retires(s, "\x0F\xAE\x03");     /* fxsave [rbx] */
+    x87_initialize(&s->core);
+    assert_retires(s, "\x0F\xAE\x0B");     /* fxrstor [rbx] */
+    ck_assert_uint_eq(x87->opcode, 0x123);
+    ck_assert_uint_eq(x87->instruction, 0x55667788);
+    ck_assert_uint_eq(x87->data, 0xDDEEFF00);
+    ck_assert_uint_eq(x87->code_selector, 0x33);
+    ck_assert_uint_eq(x87->data_selector, 0x2B);
+    x87_initialize(&s->core);
+    setup_poke(s, SETUP_DATA + 8, 8, UINT64_C(0x1122334455667788));
+    setup_poke(s, SETUP_DATA + 16, 8, UINT64_C(0x99AABBCCDDEEFF00));
+    assert_retires(s, "\x48\x0F\xAE\x0B"); /* fxrstor64 [rbx] */
+    ck_assert_uint_eq(x87->instruction, UINT64_C(0x1122334455667788));
+    ck_assert_uint_eq(x87->data, UINT64_C(0x99AABBCCDDEEFF00));
+    setup_free(s);
+}
+END_TEST
+
 /* APM2 3.1.7, EFER.FFXSE: 64-bit mode and CPL 0 only. */
 START_TEST(fast_fxsave_leaves_xmm_registers_out)
 {
@@ -595,6 +623,7 @@ UNIT_TESTS("media", now_instructions_follow_the_definitions,
            without_ne_an_error_is_reported_by_irq_13_and_freezes_until_ignored,
            wait_faults_only_with_both_mp_and_ts, control_instructions_do_not_wait_and_others_report_mf,
            fxsave_stores_pointers_only_with_an_exception_pending, fxrstor_brings_back_what_fxsave_stored,
+           fxrstor_takes_the_pointers_of_an_image_with_an_exception_pending,
            fast_fxsave_leaves_xmm_registers_out, outside_64_bit_mode_eight_xmm_registers_are_saved,
            fnstenv_stores_the_environment_and_masks, real_mode_environments_hold_linear_addresses,
            frstor_brings_back_what_fnsave_stored, sine_and_cosine_are_rounded_exactly)

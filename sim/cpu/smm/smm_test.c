@@ -257,6 +257,43 @@ START_TEST(an_io_trap_raises_an_smi_behind_the_instruction)
 }
 END_TEST
 
+/* What port CF8h selects: device 18h function 3 register 44h if bit 31 is set. */
+static uint32_t config_selected;
+
+static uint32_t config_in(void *ctx, uint16_t port, unsigned size)
+{
+    (void)ctx, (void)size;
+    return port == 0xCF8 ? config_selected : 0;
+}
+
+/* SMI_ON_IO_TRAP0: reads of F3x44 by way of CFCh to CFFh, whatever the low two bits. */
+START_TEST(a_configuration_trap_compares_what_cf8_selects)
+{
+    static const struct { uint32_t selected; uint8_t port; bool trapped; } rows[] = {
+        { 0x8000C344, 0xFC, true }, { 0x8000C344, 0xFE, true }, { 0x8000C348, 0xFC, false },
+        { 0x0000C344, 0xFC, false }, { 0x8000C344, 0xF8, false },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        struct board *board;
+        struct core *core = begin(&board, false);
+
+        board->pio.read = config_in;
+        config_selected = rows[i].selected;
+        ck_assert(msr_write(core, 0xC0010050, BIT(63) | BIT(61) | UINT64_C(0xFFFFFC) << 32 | 0x00C344));
+        ck_assert(msr_write(core, 0xC0010054, BIT(15) | BIT(1)));
+        board_put(board, CODE, 0xEF, 0xEC, 0x90); /* out dx,eax: a write, no trap; in al,dx */
+        core->gpr[RDX] = 0xC00 | rows[i].port;
+        core_step(core);
+        core_step(core);
+        ck_assert(!core->smm.active);
+        core_step(core);
+        ck_assert_int_eq(core->smm.active, rows[i].trapped);
+        board_free(board);
+    }
+}
+END_TEST
+
 START_TEST(io_restart_goes_back_to_the_string_step_that_was_trapped)
 {
     EACH_ENGINE {
@@ -504,7 +541,7 @@ END_TEST
 UNIT_TESTS("smm", an_smi_enters_at_smm_base_in_big_real_mode, the_save_map_has_every_register_in_its_place,
            rsm_brings_everything_back, rsm_outside_smm_is_an_invalid_opcode, smm_base_moves_by_the_save_map,
            a_halted_core_halts_again_unless_the_handler_says_no, nmi_init_and_another_smi_wait_for_rsm,
-           an_io_trap_raises_an_smi_behind_the_instruction,
+           an_io_trap_raises_an_smi_behind_the_instruction, a_configuration_trap_compares_what_cf8_selects,
            io_restart_goes_back_to_the_string_step_that_was_trapped, an_illegal_state_in_the_map_shuts_the_core_down,
            no_save_map_breaks_the_simulator,
            aseg_and_tseg_are_dram_in_smm_alone, the_close_bits_hide_the_segments_from_data_but_not_from_fetches,
