@@ -2,9 +2,9 @@
 -- CPUID masks for pools of unlike machines. For each of Xen's eight names: what CPUID reports on a masked core is the
 -- table's word AND the processor's: for hv; for paravirtual kernels of 64 and 32 bits and their user code, where
 -- nothing but the MSRs is in between, in a guest and in the control domain; and for HVM ones, where hv answers CPUID
--- and takes more away. On the bare machine too, of every revision from K8's C on, by the same MSRs; what came before has none.
--- Then the pool: who has run on A under mask M may go on at B if B has all that it has seen, else the missing features
--- are named. hv's code gives the verdicts, on every model; this script checks them bit by bit.
+-- and takes more away. On the bare machine too, of every revision from K8's C on, by the same MSRs; what came before
+-- has none. Then the pool: who has run on A under mask M may go on at B if B has all that it has seen, else the missing
+-- features are named. hv's code gives the verdicts, on every model; this script checks them bit by bit.
 --
 -- The words are 1.ECX, 1.EDX, 8000_0001.ECX, 8000_0001.EDX (MSRC001_1004 and MSRC001_1005). Xen's definitions, as
 -- computed in 2c9b12c9e4.

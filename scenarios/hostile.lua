@@ -1,26 +1,29 @@
 -- SPDX-License-Identifier: MIT
 -- Guests that mean harm to hv: hypercalls of noise, page tables with loops and devices in them, descriptor tables in devices,
 -- storms on every virtual device, hv's own instructions and MSRs, triple faults. Whatever they do, hv lives, the guest
--- beside them has its checksum, the model's checks of hv's own accesses find nothing, and the end of each is the one that is
--- named here. All is drawn from fixed seeds.
+-- beside them has its checksum, the model's checks of hv's own accesses find nothing, and the end of each is the one
+-- that is named here. All is drawn from fixed seeds.
 --
 --     -s attack=NAME   that one alone      -s rounds=N   of each (100)      -s seed=N   another draw (1)
 
 local only, rounds, seed = param.attack, tonumber(param.rounds or 100), tonumber(param.seed or 1)
 local CHECKSUM = "3cb078e4" -- of sums' default blocks, by zlib's crc32
 
--- Name, how the guest ends, words of its own, how many draws. Those that finish say how many exceptions they met; an attack that destroys the
--- guest itself ends by a triple fault, or because hv cannot carry out an access that the guest made its tables of.
+-- Name, how the guest ends, words of its own, how many draws. Those that finish say how many exceptions they met; an
+-- attack that destroys the guest itself ends by a triple fault, or because hv cannot carry out an access that the guest
+-- made its tables of.
 local attacks = {
     { "calls", "finished" }, { "vcpus", "any", "vcpus=2" }, { "control", "finished", "control" },
     { "tables", "any", "", 3 }, { "roots", "crashed" }, { "descriptors", "crashed" }, { "shutdown", "crashed" },
-    { "ports", "finished" }, { "mmio", "any" }, { "interrupts", "finished" }, { "svm", "finished" }, { "msrs", "finished" },
+    { "ports", "finished" }, { "mmio", "any" }, { "interrupts", "finished" }, { "svm", "finished" },
+    { "msrs", "finished" },
 }
 
 local function endures(name, outcome, words, hap, seed)
     machine{ cores = 2, memory = "256M", check = true }
     boot{ kernel = "hv.elf", append = "sched_credit_tslice_ms=1", modules = {
-        string.format("hostile.elf name=hostile memory=32M hap=%s attack=%s rounds=%d seed=%d %s", hap, name, rounds, seed,
+        string.format("hostile.elf name=hostile memory=32M hap=%s attack=%s rounds=%d seed=%d %s", hap, name, rounds,
+                      seed,
                       words or ""),
         "sums64.elf name=neighbour memory=16M blocks=256 expect=0x" .. CHECKSUM } }
     local event = run{ limit = "20s" }
@@ -52,7 +55,8 @@ local function peeks()
     uart{ send = "create peeker\n", expect = "exceptions", limit = "20s" }
     uart{ send = "poweroff\n" }
     run{ limit = "20s" }
-    expect(uart{}:match("peek: %d+ rounds, (%d+) exceptions"), { equals = "0", name = "words of another guest's memory" })
+    expect(uart{}:match("peek: %d+ rounds, (%d+) exceptions"), { equals = "0",
+                                                                 name = "words of another guest's memory" })
 end
 
 if not only or only == "peek" then

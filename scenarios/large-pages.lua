@@ -42,7 +42,8 @@ local BEGIN, OFF, CLEAN, PEEK = 2, 0, 11, 12
 
 local function shadow_op(guest, op, frames)
     local result, body = domctl(guest.domain, 10,
-                                string.pack("<I4I4I4I4I8I8I4I4", op, 0, 0, 0, frames and BITMAP or 0, frames or 0, 0, 0))
+                                string.pack("<I4I4I4I4I8I8I4I4", op, 0, 0, 0, frames and BITMAP or 0, frames or 0, 0,
+                                            0))
     expect(result, { equals = 0, name = string.format("%s: shadow_op %d", guest.name, op) })
     local set, count = {}, 0
     for word = 0, (frames or 0) // 64 - 1 do
@@ -231,7 +232,8 @@ local function exactness(case, target)
     local hit = 0
     for frame = base // FRAME, base // FRAME + 511 do
         hit = hit + (dirty[frame] and 1 or 0)
-        expect(dirty[frame] == by_frame[frame], string.format("%s: frame %x is noted if stored to", case.backing, frame))
+        expect(dirty[frame] == by_frame[frame], string.format("%s: frame %x is noted if stored to", case.backing,
+                                                              frame))
     end
     expect(hit, { equals = #wanted, name = case.backing .. ": frames noted among the 512" })
     log(string.format("%-8s %d frames stored to, all noted; %d more are guest page tables that were walked",
@@ -400,7 +402,8 @@ local function smp()
     local stored = stores{ begin = false }
     local dirty = shadow_op(target, CLEAN, 16384)
     compare("smp", target, 16384, dirty, stored)
-    log(string.format("%d takes of the bitmap on two cores, %d frames each written in every interval: none missing", TAKES,
+    log(string.format("%d takes of the bitmap on two cores, %d frames each written in every interval: none missing",
+                      TAKES,
                       PAGES))
 end
 

@@ -176,8 +176,8 @@ end
 
 -- ---- The link is cut ---------------------------------------------------------------------------------------
 
--- A guest in doubt stands still here. Plugged in again, both ends find out who has it, and one of them lets it go on. (If
--- the answer had come before the cut, and hv saw the cut first, it is decided already.)
+-- A guest in doubt stands still here. Plugged in again, both ends find out who has it, and one of them lets it go on.
+-- (If the answer had come before the cut, and hv saw the cut first, it is decided already.)
 local function decide(name, p, before)
     expect(said(p), { matches = "undecided", name = name .. ": hv says so" })
     local posted = 0 -- into memory that stays behind if it has gone

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- The frames of a paravirtual guest change while it lives (workloads/pv64/mover.c), one by one, and all when it moves to a new domain. Operation O4 of case II: the control domain retires,
--- one after the other, the machine frame of each kind of page that it has: data, page tables up to the root that both vCPUs
--- run on, its GDT, its list of frames and the lists of that list, its start information, its code, a record that hv writes.
--- The guest suspends itself, goes on, and has the same: the sum of its data is computed here.
+-- one after the other, the machine frame of each kind of page that it has: data, page tables up to the root that both
+-- vCPUs run on, its GDT, its list of frames and the lists of that list, its start information, its code, a record that
+-- hv writes. The guest suspends itself, goes on, and has the same: the sum of its data is computed here.
 
 machine{ nodes = 1, cores = 2, memory = "512M" }
 boot{ kernel = "hv.elf", append = "mce_poll_ms=1 mce_poll_min_ms=1 mce_poll_max_ms=1", modules = {
@@ -64,7 +64,9 @@ for _, kind in ipairs{ "data", "l1", "l2", "root", "gdt", "p2m", "list", "lists"
     expect(now.sum, { equals = SUM, name = kind .. ": the sum" })
     expect(now.limit, { equals = LIMIT, name = kind .. ": its own segment" })
     expect(now[kind] ~= old, { equals = true, name = kind .. ": another frame" })
-    expect(dom0("query-page " .. old):match("status=(%x+)"), { equals = "2", name = kind .. ": the old one is offline" })
+    expect(dom0("query-page " .. old):match("status=(%x+)"), {
+        equals = "2", name = kind .. ": the old one is offline",
+    })
 end
 
 -- C2-4 of a paravirtual guest: the control domain's own policy, at the third corrected error of a frame.
@@ -94,7 +96,8 @@ for move = 1, 2 do
     expect(now.sum, { equals = SUM, name = "move " .. move .. ": the sum" })
     expect(now.limit, { equals = LIMIT, name = "move " .. move .. ": its own segment" })
     expect(now.data ~= old.data, { equals = true, name = "move " .. move .. ": another frame" })
-    expect(uart{}:find("migrate domain=" .. move .. " new=" .. move + 1 .. " rounds=1 pages=2048 memory=2048", 1, true) ~= nil,
+    expect(uart{}:find("migrate domain=" .. move .. " new=" .. move + 1 .. " rounds=1 pages=2048 memory=2048", 1,
+                       true) ~= nil,
            { equals = true, name = "move " .. move .. ": each page once, while it is suspended" })
 end
 

@@ -164,7 +164,9 @@ static void read_options(const char *options)
     schedule_set_slice(slice * CLOCK_MS);
 }
 
-/* Before guests are made: a guest keeps the features that it has seen. Options that cannot be followed change nothing. */
+/*
+ * Before guests are made: a guest keeps the features that it has seen. Options that cannot be followed change nothing.
+ */
 static void mask_cpuid(const char *options)
 {
     struct cpuid_mask mask;

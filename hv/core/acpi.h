@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The firmware's tables, as far as hv reads them: which cores there are (MADT), on which node (SRAT), how far (SLIT). */
+/*
+ * The firmware's tables, as far as hv reads them: which cores there are (MADT), on which node (SRAT), how far (SLIT).
+ */
 #ifndef HV_CORE_ACPI_H
 #define HV_CORE_ACPI_H
 

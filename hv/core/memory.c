@@ -25,7 +25,8 @@ extern uint64_t boot_pml4[TABLE_ENTRIES], boot_pdpt[TABLE_ENTRIES];
 static struct page_pool pools[NUMA_NODES_MAX];
 static struct numa_map numa;
 static struct lock pool_lock;
-static uint8_t used_regions[((uint64_t)TABLE_ENTRIES << 30) / REGION_BYTES / 8]; /* a bit for each that came back once */
+/* a bit for each region that came back once */
+static uint8_t used_regions[((uint64_t)TABLE_ENTRIES << 30) / REGION_BYTES / 8];
 static struct range reserved[RESERVED_MAX];
 static unsigned reserved_count;
 

@@ -26,8 +26,8 @@ void memory_add_node_range(uint64_t base, uint64_t size, unsigned node);
 /* Of that node; a single frame, if it has none left, of any. */
 uint64_t memory_alloc_near(unsigned order, unsigned node);
 /*
- * What memory_alloc or memory_alloc_near gave, for a guest: cleared if anybody had memory there before. What nobody had is
- * as the machine came up. Returns the address, which may be 0.
+ * What memory_alloc or memory_alloc_near gave, for a guest: cleared if anybody had memory there before. What nobody had
+ * is as the machine came up. Returns the address, which may be 0.
  */
 uint64_t memory_clear_used(uint64_t address, unsigned order);
 /* The same from this node, else from the next one in the order of their numbers, round and round. */

@@ -179,7 +179,8 @@ START_TEST(memory_of_a_range_lies_wholly_in_it)
 }
 END_TEST
 
-UNIT_TESTS("hv pages", memory_of_a_range_lies_wholly_in_it, an_offlined_frame_comes_back_an_owned_one_leaves_when_it_is_freed,
+UNIT_TESTS("hv pages", memory_of_a_range_lies_wholly_in_it,
+           an_offlined_frame_comes_back_an_owned_one_leaves_when_it_is_freed,
            one_bad_frame_leaves_its_free_block_and_is_never_given_again,
            blocks_are_aligned_to_their_size, all_memory_can_be_had_once_and_no_block_twice,
            freed_neighbours_join_to_the_largest_block, partial_pages_at_the_ends_are_not_given_out)

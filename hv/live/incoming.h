@@ -9,9 +9,9 @@
  *   GO (from here on it does not resume alone) ->  the guest runs
  *   destroys its own                      <-     RUNS
  *
- * If the link is lost before READY the guest goes on at the sender; the receiver drops what has come as soon as it loses the
- * carrier. Lost between GO and RUNS the sender cannot know: it holds the guest, paused, and asks (QUERY) when the
- * carrier comes back. RUNS or UNKNOWN decides; so does the operator, who can look at the other end.
+ * If the link is lost before READY the guest goes on at the sender; the receiver drops what has come as soon as it
+ * loses the carrier. Lost between GO and RUNS the sender cannot know: it holds the guest, paused, and asks (QUERY) when
+ * the carrier comes back. RUNS or UNKNOWN decides; so does the operator, who can look at the other end.
  */
 #ifndef HV_LIVE_INCOMING_H
 #define HV_LIVE_INCOMING_H

@@ -9,13 +9,16 @@
 static const char *const names_ecx1[32] = { [0] = "SSE3", [3] = "MONITOR", [9] = "SSSE3", [13] = "CMPXCHG16B",
                                             [19] = "SSE4.1", [20] = "SSE4.2", [23] = "POPCNT" };
 static const char *const names_edx1[32] = { "FPU", "VME", "DE", "PSE", "TSC", "MSR", "PAE", "MCE", "CMPXCHG8B",
-                                            "APIC", [11] = "SysEnterSysExit", "MTRR", "PGE", "MCA", "CMOV", "PAT", "PSE36",
+                                            "APIC", [11] = "SysEnterSysExit", "MTRR", "PGE", "MCA", "CMOV", "PAT",
+                                            "PSE36",
                                             [19] = "CLFSH", [23] = "MMX", "FXSR", "SSE", "SSE2", [28] = "HTT" };
 static const char *const names_ecx81[32] = { "LahfSahf", "CmpLegacy", "SVM", "ExtApicSpace", "AltMovCr8", "ABM",
-                                             "SSE4A", "MisAlignSse", "3DNowPrefetch", "OSVW", "IBS", [12] = "SKINIT", "WDT",
+                                             "SSE4A", "MisAlignSse", "3DNowPrefetch", "OSVW", "IBS", [12] = "SKINIT",
+                                             "WDT",
                                              [19] = "NodeId" };
 static const char *const names_edx81[32] = { "FPU", "VME", "DE", "PSE", "TSC", "MSR", "PAE", "MCE", "CMPXCHG8B",
-                                             "APIC", [11] = "SysCallSysRet", "MTRR", "PGE", "MCA", "CMOV", "PAT", "PSE36",
+                                             "APIC", [11] = "SysCallSysRet", "MTRR", "PGE", "MCA", "CMOV", "PAT",
+                                             "PSE36",
                                              [20] = "NX", [22] = "MmxExt", "MMX", "FXSR", "FFXSR", "Page1GB", "RDTSCP",
                                              [29] = "LM", "3DNowExt", "3DNow" };
 

@@ -34,8 +34,9 @@ struct asid_choice {
 #define ASID_NONE UINT64_MAX
 
 /*
- * Whether this processor keeps ASIDs apart, by its signature (CPUID 1 EAX): Family 10h does, and of Family 0Fh revision G
- * (model 68h, stepping 1) and later ones; before them erratum 170 does not let a VMRUN change the ASID without a flush.
+ * Whether this processor keeps ASIDs apart, by its signature (CPUID 1 EAX): Family 10h does, and of Family 0Fh revision
+ * G (model 68h, stepping 1) and later ones; before them erratum 170 does not let a VMRUN change the ASID without a
+ * flush.
  */
 bool asid_usable(uint32_t signature);
 /* count: CPUID 8000_000A EBX, number 0 being the host's. */

@@ -145,6 +145,7 @@ START_TEST(flushes_are_one_for_63_assignments_up_to_100000)
 }
 END_TEST
 
-UNIT_TESTS("hv asid", asids_are_for_revision_g_and_later, flushes_are_one_for_63_assignments_up_to_100000, flushes_are_one_for_63_assignments, a_vcpu_keeps_its_number_within_a_generation,
+UNIT_TESTS("hv asid", asids_are_for_revision_g_and_later, flushes_are_one_for_63_assignments_up_to_100000,
+           flushes_are_one_for_63_assignments, a_vcpu_keeps_its_number_within_a_generation,
            another_core_gives_another_number, a_bumped_core_flushes_at_the_next_vmrun_and_once,
            without_asids_every_vmrun_flushes, the_last_generation_ends_in_flushing_always)

@@ -427,7 +427,8 @@ bool event_channels_lead_elsewhere(const struct guest *guest)
     return false;
 }
 
-static bool port_could_be(const struct event_port *ports, uint32_t number, const struct guest *guest, uint16_t old_domid)
+static bool port_could_be(const struct event_port *ports, uint32_t number, const struct guest *guest,
+                          uint16_t old_domid)
 {
     const struct event_port *port = &ports[number];
 

@@ -46,8 +46,9 @@ static void enter_nmi(struct vcpu *vcpu)
 }
 
 /*
- * Machine check over NMI, never itself (priorities none < NMI < MCE): it may come in an NMI's handler, whose IRET then is the
- * second one. An event that waits in EVENTINJ goes first; the interrupt that hv sends itself ends the guest's run behind it.
+ * Machine check over NMI, never itself (priorities none < NMI < MCE): it may come in an NMI's handler, whose IRET then
+ * is the second one. An event that waits in EVENTINJ goes first; the interrupt that hv sends itself ends the guest's
+ * run behind it.
  */
 static void enter_machine_check(struct vcpu *vcpu)
 {
@@ -162,5 +163,6 @@ bool interrupts_wake(struct vcpu *vcpu)
         return true;
     if (vcpu->nmi_pending && !vcpu->nmi_blocked)
         return true;
-    return svm_interrupts_enabled(&vcpu->svm) && ((vector != VLAPIC_NONE && !masked) || has_extint(vcpu) || is_called(vcpu));
+    return svm_interrupts_enabled(&vcpu->svm) && ((vector != VLAPIC_NONE && !masked) || has_extint(vcpu) ||
+                                                  is_called(vcpu));
 }

@@ -285,7 +285,10 @@ START_TEST(events_come_by_the_callback_vector_before_all_others)
 }
 END_TEST
 
-/* Priorities none < NMI < MCE (hypervisor-features.md A6.4): #MC in an NMI's handler, not the other way, never in its own. */
+/*
+ * Priorities none < NMI < MCE (hypervisor-features.md A6.4): #MC in an NMI's handler, not the other way, never in its
+ * own.
+ */
 START_TEST(a_machine_check_comes_over_an_nmi_and_blocks_what_is_below_until_its_iret)
 {
     struct vcpu vcpu = vcpu_at(0, false);
@@ -335,7 +338,8 @@ START_TEST(a_machine_check_behind_another_event_ends_the_guests_run_right_after_
 END_TEST
 
 UNIT_TESTS("interrupts", a_machine_check_comes_over_an_nmi_and_blocks_what_is_below_until_its_iret,
-           a_machine_check_behind_another_event_ends_the_guests_run_right_after_it, events_come_by_the_callback_vector_before_all_others,
+           a_machine_check_behind_another_event_ends_the_guests_run_right_after_it,
+           events_come_by_the_callback_vector_before_all_others,
            generation_0_intercepts_reads_and_writes_always,
            generation_1_intercepts_writes_while_tpr_masks_a_request, generation_1_disarms_when_the_write_let_it_in,
            generation_1_leaves_what_if_blocks_to_the_window,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzz entry for hv's readers of kernels: the bytes as an ELF image of either class, its notes or __xen_guest string, its
- * symbol table. What is accepted must hold what the headers promise; each byte that would be loaded is read.
+ * Fuzz entry for hv's readers of kernels: the bytes as an ELF image of either class, its notes or __xen_guest string,
+ * its symbol table. What is accepted must hold what the headers promise; each byte that would be loaded is read.
  */
 #include <stdlib.h>
 

@@ -3,14 +3,16 @@
 -- dom0, make an error and read what hv says of it. Used by scenarios/mce.
 
 local PROMPT = "dom0# "
--- Guest-physical addresses by which a translation tells whose turn it is: only the guest with that much memory has them.
+-- Guest-physical addresses by which a translation tells whose turn it is: only the guest with that much memory has
+-- them.
 local VICTIM_PAGE, DOM0_PAGE, OTHER_PAGE = 0x800000, 0x1800000, 0x300000
 local DEADLINE_MS = 3
 
 local bench = { VICTIM_PAGE = VICTIM_PAGE, DOM0_PAGE = DOM0_PAGE, OTHER_PAGE = OTHER_PAGE }
 
 local PROGRAM = { pv_handler = "mcapv.elf type=pv", pv = "mcapv.elf type=pv" }
-local GUEST_OPTIONS = { hvm_handler = "driver=1 handler=1", hvm_driver = "driver=1", hvm = "", pv_handler = "driver=1 handler=1",
+local GUEST_OPTIONS = { hvm_handler = "driver=1 handler=1", hvm_driver = "driver=1", hvm = "",
+                        pv_handler = "driver=1 handler=1",
                         pv = "driver=1" }
 
 -- Kinds of guest that exist so far.

@@ -4,7 +4,8 @@ local bench = require("mce_bench")
 local rows = require("mce_rows").by_id
 
 local ANSWERS = {
-    "neither version: EACCES", "a guest asks for corrected errors: EPERM", "bad flags: EFAULT, EINVAL", "nothing to fetch: NODATA",
+    "neither version: EACCES", "a guest asks for corrected errors: EPERM", "bad flags: EFAULT, EINVAL",
+    "nothing to fetch: NODATA",
     "a record: OK", "a guest notifies: EPERM", "of dom0, an unknown domain or vCPU: EACCES",
     "the record names another: NOMATCH", "no trap handler: CANNOTHANDLE", "a trap is pending: NOTDELIVERED",
 }

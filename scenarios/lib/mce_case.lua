@@ -112,7 +112,8 @@ local function panicked(row, wrong)
     end
 end
 
--- Everything about one row on a machine of 1 or 8 cores. Gives the list of what is wrong, or nil and why it cannot be run yet.
+-- Everything about one row on a machine of 1 or 8 cores. Gives the list of what is wrong, or nil and why it cannot be
+-- run yet.
 -- `before` is called when all stands ready, in front of the injection.
 local function judge(id, cores, show, before)
     local row = table_of.by_id[id]

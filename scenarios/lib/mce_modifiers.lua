@@ -45,7 +45,8 @@ end
 
 -- The registers as they are, on the victim's core while it runs the victim; restartable.
 local function registers(status, address)
-    local made = bench.inject_in_guest(bench.victim_core, bench.VICTIM_PAGE, { error = "DC data scrub corrected", pcc = false })
+    local made = bench.inject_in_guest(bench.victim_core, bench.VICTIM_PAGE,
+                                       { error = "DC data scrub corrected", pcc = false })
     assert(made)
     msr(0x401, 0, { core = bench.victim_core }) -- that one only said that the guest runs
     inject{ bank = 3, core = bench.victim_core, status = status, address = address, mcgstatus = 1 }
@@ -101,7 +102,8 @@ function modifiers.pending()
     bench.go("8ms")
     once(2, "2b notify to=dom0.0 by=trap from=hv result=NOTDELIVERED", "while pending")
     expect(bench.dom0("mca"), { matches = "traps=2 nested=0", name = "while pending: no trap of its own" })
-    expect(bench.dom0("mca fetch 1 1"), { matches = "call fetch=OK idx=2", name = "while pending: its record is there" })
+    expect(bench.dom0("mca fetch 1 1"), { matches = "call fetch=OK idx=2",
+                                          name = "while pending: its record is there" })
     log("UE while T0 is pending: NOTDELIVERED, and its record is fetched later")
 end
 
@@ -114,7 +116,8 @@ function modifiers.inside()
     bench.inject_in_guest(bench.other_core, bench.OTHER_PAGE, { error = "load system read" })
     bench.go("8ms")
     once(1, "2c notify to=dom0.0 by=trap from=hv result=OK", "inside the handler")
-    expect(bench.dom0("mca"), { matches = "traps=2 nested=0", name = "inside the handler: two traps, none inside the other" })
+    expect(bench.dom0("mca"),
+           { matches = "traps=2 nested=0", name = "inside the handler: two traps, none inside the other" })
     heard("mca: T0 fetch=OK idx=1", "inside the handler")
     log("UE inside dom0's handler: queued, taken behind it")
 end

@@ -14,8 +14,8 @@ local MAY_FOLLOW = {
     [PROCESSING] = { [FREE] = true },
 }
 
--- Version 1: free-running indices. Nothing is fetched that was not produced, each is produced once, none goes back, and who skips
--- records has counted them as lost before.
+-- Version 1: free-running indices. Nothing is fetched that was not produced, each is produced once, none goes back, and
+-- who skips records has counted them as lost before.
 local function watch_indices(ring, seen, complain)
     local NAMES = { "error_idx", "fetch_idx", "lost", "lost_told" }
     local last = { mem(ring, 4), mem(ring + 4, 4), mem(ring + 8, 4), mem(ring + 12, 4) }
@@ -53,7 +53,8 @@ local function watch_slots(ring, seen, complain)
             local committed = mem(at_slot, 4)
             seen.stores = seen.stores + 1
             if committed ~= 0 and ((committed - 1) % SLOTS ~= i or committed > mem(ring, 4) or committed < newest) then
-                complain(string.format("ring: slot %d holds record %d of %d, after %d", i, committed - 1, mem(ring, 4), newest - 1))
+                complain(string.format("ring: slot %d holds record %d of %d, after %d", i, committed - 1, mem(ring, 4),
+                                       newest - 1))
             end
             newest = math.max(newest, committed)
         end)

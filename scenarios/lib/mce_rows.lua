@@ -12,7 +12,7 @@ local function row(id, fields)
     by_id[id] = fields
 end
 
--- ---- Step 2a: corrected errors; VIRQ_MCA if dom0 has bound it, else the console --------------------------------------
+-- ---- Step 2a: corrected errors; VIRQ_MCA if dom0 has bound it, else the console -----------------------------------
 
 local WHERE = { "xen", "dom0", "domu" }
 for i, impacts in ipairs(WHERE) do
@@ -49,7 +49,7 @@ for i, impacts in ipairs{ "xen", "dom0" } do
     xu(4 * i, impacts, false, false)
 end
 
--- ---- Steps 2c, 3a, 3b: uncorrected errors of a DomU: five kinds of guest, four answers and no handler in dom0 --------
+-- ---- Steps 2c, 3a, 3b: uncorrected errors of a DomU: five kinds of guest, four answers and no handler in dom0 -----
 
 local T0 = { "2c", "notify", "to=dom0.0 by=trap from=hv result=OK" }
 local HOLD = { "2c", "hold", "vcpu=DOMU" }

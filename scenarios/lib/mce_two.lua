@@ -104,8 +104,10 @@ two["C2-4"] = { "of a guest's live page: replaced, the guest's sums go on (O4)",
     build("hvm", "page=3")
     local address = victims_page()
     corrected(address, 2)
-    check(heard(string.format("mca: policy page frame=%x domain=2 retire: done gfn=800\n", address >> 12)), "not replaced")
-    check(bench.dom0(string.format("query-page %x", address >> 12)):find("done status=2\n"), "the old frame is not offlined")
+    check(heard(string.format("mca: policy page frame=%x domain=2 retire: done gfn=800\n", address >> 12)),
+          "not replaced")
+    check(bench.dom0(string.format("query-page %x", address >> 12)):find("done status=2\n"),
+          "the old frame is not offlined")
     check(bench.wait_beats("victim", 2), "the guest stands")
     check(not heard("the sum is wrong"), "the guest's data are wrong")
     return wrong
@@ -163,7 +165,8 @@ two["C2-8"] = { "the guest moves to the other node, its old frames are retired (
     bench.dom0("vcpu-pin victim 0 all")
     check(bench.dom0("vcpu-list victim"):find("^.-victim [^\n]* 0%-7\n"), "not pinned to all cores")
     check(bench.dom0("migrate --live --node=1 victim 127.0.0.1"):find("victim is domain %d+ now"), "not moved")
-    check(bench.dom0(string.format("offline-page %x", address >> 12)):find("done status=2\n"), "the old frame is not offlined")
+    check(bench.dom0(string.format("offline-page %x", address >> 12)):find("done status=2\n"),
+          "the old frame is not offlined")
     check(bench.wait_beats("victim", 2), "the guest stands")
     -- Its handler is known where it is now; while one of its errors is open it does not move.
     bench.dom0("vcpu-pin victim 0 5")
@@ -174,7 +177,8 @@ two["C2-8"] = { "the guest moves to the other node, its old frames are retired (
     bench.go("300us")
     check(heard("domu=hvm_handler row=DU%-11..DU%-14"), "its handler did not move with it")
     bench.dom0("migrate --live victim 127.0.0.1")
-    check(heard("migrate domain=%d+ [^\n]*a machine check of it is under way"), "it moves while an error of its is open")
+    check(heard("migrate domain=%d+ [^\n]*a machine check of it is under way"),
+          "it moves while an error of its is open")
     bench.go("5ms")
     check(heard("%(victim%) trap 18: fetch=OK"), "its handler is not called")
     check(bench.wait_beats("victim", 2), "the guest stands behind it")

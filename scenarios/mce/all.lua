@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Machine check: every row of case I on 1 and on 8 cores, case II (C2-1 to C2-8), hypercall 48 (R1 to R10), with verdicts.
 --
--- `-s only=DU` (or DU-1, XU ...) takes the rows whose names begin so, `-s cores=1` one of the two machines, `-s titles=yes`
--- prints what each row is and runs nothing, `-s stop=first` ends with the first row that fails.
+-- `-s only=DU` (or DU-1, XU ...) takes the rows whose names begin so, `-s cores=1` one of the two machines, `-s
+-- titles=yes` prints what each row is and runs nothing, `-s stop=first` ends with the first row that fails.
 local table_of = require("mce_rows")
 local case = require("mce_case")
 

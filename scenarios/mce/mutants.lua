@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- Mutants of hv's decision table: one cell of mca_rows after another is changed in memory, and its row must fail.
 --
--- `-s every=N` takes each N-th mutant alone. struct mca_row (hv/mca/decide.h) is a name of 6 bytes and 9 columns of one. Of
--- the columns hv consults all but `notify`; `first` of a guest's rows before dom0 has answered, that is of the first of
--- the four; of `end`, at a deadline, whether the row is FALLBACK. What it does not consult hv/mca/decide_test.c holds.
+-- `-s every=N` takes each N-th mutant alone. struct mca_row (hv/mca/decide.h) is a name of 6 bytes and 9 columns of
+-- one. Of the columns hv consults all but `notify`; `first` of a guest's rows before dom0 has answered, that is of the
+-- first of the four; of `end`, at a deadline, whether the row is FALLBACK. What it does not consult
+-- hv/mca/decide_test.c holds.
 local case = require("mce_case")
 local rows = require("mce_rows").rows
 
@@ -17,11 +18,13 @@ end
 
 local COLUMNS = {
     { "corrected", 0, other(2) }, { "impact", 1, other(4) }, { "healed", 2, other(2) }, { "domu", 3, other(5) },
-    { "handler", 4, other(2) }, { "answer", 5, other(5) }, 
+    { "handler", 4, other(2) }, { "answer", 5, other(5) },
     { "first", 6, function(value, row)
         return (not row.answer or row.answer == "notify" or row.answer == "no handler") and (value + 1) % 6 or nil
     end },
-    { "end", 8, function(value) return value == FALLBACK and KILL_LATER or value == KILL_LATER and FALLBACK or nil end },
+    { "end", 8, function(value)
+        return value == FALLBACK and KILL_LATER or value == KILL_LATER and FALLBACK or nil
+    end },
 }
 
 local made, caught, at_all = 0, 0, 0

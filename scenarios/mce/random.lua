@@ -48,7 +48,8 @@ at({ output = "mca record=" }, function(event)
         if line:find("owner=free", 1, true) then
             free[#free + 1] = tonumber(line:match("frame=(%x+)"), 16) * 4096
         end
-        decided[record] = (decided[record] or "") .. " dom" .. line:match("domain=(%S+)") .. " " .. line:match("row=(%S+)")
+        decided[record] = (decided[record] or "") .. " dom" .. line:match("domain=(%S+)") .. " " ..
+            line:match("row=(%S+)")
     elseif what == "dump" then
         dumped, told[record] = dumped + 1, true
     elseif what == "kill" then
@@ -79,7 +80,8 @@ local function frame_of(name)
     return tonumber(made.words:match("address (%x+)"), 16)
 end
 
-local CORRECTED = { "DC L2 line fill corrected", "DC data load corrected", "DC data scrub corrected", "L2 scrub corrected",
+local CORRECTED = { "DC L2 line fill corrected", "DC data load corrected", "DC data scrub corrected",
+                    "L2 scrub corrected",
                     "L2 data TLB walk corrected", "L2 tag corrected" }
 
 local function random_error(frames)
@@ -123,11 +125,12 @@ for i = 1, ERRORS do
 end
 bench.go("6ms")
 
--- ---- The account ------------------------------------------------------------------------------------------------------
+-- ---- The account --------------------------------------------------------------------------------------------------
 
 local list = bench.dom0("list")
 for _, name in ipairs{ "hvm", "pv", "sums" } do
-    expect(list:find(name .. "%s+%d+%s+%d+%s+%d [r-][b-]%-%-%-%- ") ~= nil, { equals = true, name = name .. " goes on" })
+    expect(list:find(name .. "%s+%d+%s+%d+%s+%d [r-][b-]%-%-%-%- ") ~= nil,
+           { equals = true, name = name .. " goes on" })
 end
 expect(bench.dom0("mca"), { matches = "nested=0", name = "no trap inside another" })
 local produced, fetched = mem(ring, 4), mem(ring + 4, 4) -- from here on a record waits for dom0
@@ -144,12 +147,14 @@ end
 local FATES = { "logged", "overwrote", "lost" }
 local fates = {}
 for _, fate in ipairs(FATES) do -- the model's own count, of cores' banks and of the northbridge's
-    fates[fate] = counter("node[0].core[*].mca.errors{fate=" .. fate .. "}") + counter("node[0].mca.errors{fate=" .. fate .. "}")
+    fates[fate] = counter("node[0].core[*].mca.errors{fate=" .. fate .. "}") +
+        counter("node[0].mca.errors{fate=" .. fate .. "}")
 end
 local met = fates.logged + fates.overwrote + fates.lost
 local seen = hv_count("mca corrected %u+") + hv_count("mca uncorrected %u+")
--- By its number each record that dom0 has passed was fetched, dumped on the console, or is lost; one that was forgotten before hv said a
--- line of it, because its core had four waiting, may be counted twice, then and when the ring overruns it.
+-- By its number each record that dom0 has passed was fetched, dumped on the console, or is lost; one that was forgotten
+-- before hv said a line of it, because its core had four waiting, may be counted twice, then and when the ring overruns
+-- it.
 local untold, unsaid = 0, 0
 for number = 0, produced - 1 do
     unsaid = unsaid + (found[tostring(number)] and 0 or 1)
@@ -157,11 +162,13 @@ for number = 0, produced - 1 do
 end
 local lost = hv_count("mca_lost")
 expect(wrong, { equals = 0, name = "complaints" })
-expect(watched.stores, { at_least = 3 * produced, name = "stores to words of the rings: a record takes its number, clears its slot, commits" })
+expect(watched.stores,
+       { at_least = 3 * produced,
+         name = "stores to words of the rings: a record takes its number, clears its slot, commits" })
 expect(seen, { equals = fates.logged, name = "hv saw each error that its bank kept" })
 expect(lost, { at_least = untold, name = "records counted as lost, against those that nobody was told of" })
 expect(lost, { at_most = untold + unsaid, name = "and no more than that" })
-log(string.format("seed %d: %d errors, %d kept by a bank (%d overwrote or were lost there); %d records, %d told, %d on the console, " ..
-                  "%d lost, %d counted; %d traps of guests, %d killed by their row, %d made again; rings sound after %d stores", SEED, met,
-                  fates.logged, met - fates.logged, produced, fetched - untold, dumped, untold, lost,
-                  traps, kills, recreated, watched.stores))
+log(string.format("seed %d: %d errors, %d kept by a bank (%d overwrote or were lost there); %d records, %d told, " ..
+                  "%d on the console, %d lost, %d counted; %d traps of guests, %d killed by their row, " ..
+                  "%d made again; rings sound after %d stores", SEED, met, fates.logged, met - fates.logged, produced,
+                  fetched - untold, dumped, untold, lost, traps, kills, recreated, watched.stores))

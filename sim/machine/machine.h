@@ -156,8 +156,9 @@ struct clock *machine_clock(struct machine *machine);
 /* Note from now on which DRAM pages are stored to (platform_next_stored lists them); changes no counter and no time. */
 void machine_track_stores(struct machine *machine, bool on);
 /*
- * Call told(ctx, core, address, size) at every store by anybody into a page of DRAM that machine_tell_stores named; core: whose
- * instruction it is, or that has its turn. It may look and call machine_pause, which stops behind that instruction.
+ * Call told(ctx, core, address, size) at every store by anybody into a page of DRAM that machine_tell_stores named;
+ * core: whose instruction it is, or that has its turn. It may look and call machine_pause, which stops behind that
+ * instruction.
  */
 typedef void machine_store_hook(void *ctx, unsigned core, spa_t address, unsigned size);
 void machine_on_store(struct machine *machine, machine_store_hook *told, void *ctx);

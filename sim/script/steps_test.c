@@ -34,7 +34,8 @@ START_TEST(a_store_is_an_event)
          "cancel(id) log(run{}.value)", "0\n");
     ends(SCRIPT_USER, "machine{memory = '64M'} boot{kernel = 'store.img'} at({stored = 0x3FFFFFF, size = 2}, print)",
          "t.lua:1: at: there is no RAM at 0x3ffffff; a system-physical address of RAM is right");
-    ends(SCRIPT_USER, "machine{} at({stored = 0}, print)", "t.lua:1: at: stored= without a booted machine; boot{} first");
+    ends(SCRIPT_USER, "machine{} at({stored = 0}, print)",
+         "t.lua:1: at: stored= without a booted machine; boot{} first");
     ends(SCRIPT_USER, "machine{} boot{kernel = 'store.img'} at({stored = 0, size = 0}, print)",
          "t.lua:1: at: size is 0; 1 to 1048576 bytes are right");
 }

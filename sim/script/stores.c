@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* stores{begin=}: which frames of RAM anybody has stored to; at{stored=}: when. As the model itself sees every store. */
+/*
+ * stores{begin=}: which frames of RAM anybody has stored to; at{stored=}: when. As the model itself sees every store.
+ */
 #include <inttypes.h>
 
 #include "sim/script/session.h"
@@ -20,7 +22,8 @@ unsigned stores_watch(lua_State *L, struct script_machine *m, int index, const c
     space = platform_space(machine_platform(m->machine));
     if (address > SPA_LIMIT - size || !space->is_dram(space->ctx, address) ||
         !space->is_dram(space->ctx, address + size - 1))
-        script_raise(L, "%s: there is no RAM at %#" PRIx64 "; a system-physical address of RAM is right", call, address);
+        script_raise(L, "%s: there is no RAM at %#" PRIx64 "; a system-physical address of RAM is right", call,
+                     address);
     one.size = size;
     return watch_append(m, &one, WATCH_STORED, address);
 }

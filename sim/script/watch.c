@@ -461,7 +461,8 @@ static int call_break_at(lua_State *L)
         lua_replace(L, 1);
     }
     if (lua_istable(L, 1) && (arg_has(L, 1, "time") || arg_has(L, 1, "insns") || arg_has(L, 1, "stop")))
-        script_raise(L, "break_at: it takes exit=, address=, symbol=, output= and stored=; for the rest there is run{until=}");
+        script_raise(L, "break_at: it takes exit=, address=, symbol=, output= and stored=; for the rest there is "
+                        "run{until=}");
     id = watch_add(L, m, 1, "break_at", WATCH_BREAK);
     if (m->running)
         watches_arm(m);

@@ -161,7 +161,9 @@ static uint64_t own_limit(void)
     return limit;
 }
 
-/* An entry that the table gets now must be one that the processor finds, and hv, which looks where the processor does. */
+/*
+ * An entry that the table gets now must be one that the processor finds, and hv, which looks where the processor does.
+ */
 static void use_entry(const uint64_t *table, unsigned index, uint64_t entry, const volatile uint64_t *view)
 {
     uint64_t at = machine(table) + index * 8, was = table[index];
