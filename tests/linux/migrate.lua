@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Debian's kernel, a guest of hv, is migrated live while it runs its self-check: inside one machine, and (to=link) to
 -- another. It goes on to the end of its check and powers off there, as on a native PC (xen=off) and with Xen's
--- interface (event channels, single-shot timers, clock and runstates, grant frames).
--- Files: -s dir=DIR, as for guest.lua.   -s only=NAME: one row   -s rows=all: not only the first two
+-- interface (event channels, single-shot timers, clock and runstates, grant frames). The other may be of another
+-- revision, whose features the first one's mask does not exceed (extended migration).
+-- Files: -s dir=DIR, as for guest.lua.   -s only=NAME: one row   -s rows=all: not only those that come by themselves
 --
 --     fam10h run tests/linux/migrate.lua -s dir=build/linux
 
@@ -20,25 +21,29 @@ local function dom0(line, limit)
     return (uart{ expect = PROMPT, limit = limit or "4s" }:sub(before + 1):gsub("\r", ""))
 end
 
-local function start(m, vcpus, words)
+local function start(m, row, append)
     use(m)
-    boot{ kernel = "hv.elf", modules = {
+    boot{ kernel = "hv.elf", append = append, modules = {
         "dom0.elf dom0 memory=32M cpus=0",
-        string.format("%s/vmlinux name=debian memory=256M vcpus=%d cpus=1-2 %s ramdisk=%s/guest.cpio.gz -- "
-                      .. "console=ttyS0 panic=-1 quiet", dir, vcpus, words, dir),
+        string.format("%s/vmlinux name=debian memory=256M vcpus=%d cpus=1-%d %s ramdisk=%s/guest.cpio.gz -- "
+                      .. "console=ttyS0 panic=-1 cryptomgr.notests quiet", dir, row.vcpus, row.vcpus, row.words, dir),
         dir .. "/guest.cpio.gz ramdisk" } }
     uart{ expect = PROMPT, limit = "2s" }
 end
 
-local function move(name, vcpus, words, linked)
-    local here = machine{ memory = "1G", cores = 3, link = linked }
+local function move(row)
+    local name, linked = row[1], row.linked
+    local function side(model)
+        return machine{ model = model or "10h-b3", memory = "1G", cores = row.vcpus + 1, link = linked }
+    end
+    local here = side(row.from)
     local there = here
     if linked then
-        there = machine{ memory = "1G", cores = 3, link = true }
+        there = side(row.to)
         link{ here, there, bandwidth = "10G", latency = "20us" }
-        start(there, vcpus, words)
+        start(there, row)
     end
-    start(here, vcpus, words)
+    start(here, row, row.mask and "cpuid_mask_cpu=" .. row.mask)
     dom0("create debian")
     uart{ expect = "(debian) ok ", limit = "30s" } -- its first check has passed
     local answer = dom0("migrate --live 1 " .. (linked and "there" or "127.0.0.1"), "10s")
@@ -53,21 +58,38 @@ local function move(name, vcpus, words, linked)
     expect(count(console, "%(debian%) ok %- "), { equals = SELF_CHECKS, name = name .. ": self-checks that passed" })
     expect(count(console, "%(debian%) not ok"), { equals = 0, name = name .. ": self-checks that failed" })
     for _, bad in ipairs{ "clocksource: Long readout", "unstable", "BUG:", "Call Trace", "soft lockup", "rcu: INFO" } do
-        expect(count(console, bad), { equals = 0, name = name .. ": " .. bad })
+        local found = console:match("[^\r\n]*" .. bad .. "[^\r\n]*")
+        if not (bad == "unstable" and row.other_rate) then
+            expect(found or "none", { equals = "none", name = name .. ": " .. bad })
+        end
     end
-    log(string.format("%-32s %s", name, answer:match("rounds=%d+ pages=%d+ memory=%d+ downtime_ns=%d+")))
+    if row.to == "k8-f" then
+        local reasons = {}
+        for _, exit in ipairs(exits()) do
+            reasons[exit.exit] = (reasons[exit.exit] or 0) + exit.count
+        end
+        expect(reasons.VMEXIT_NPF == nil, name .. ": no nested paging there")
+        expect(reasons.VMEXIT_EXCP_PF, { at_least = 1, name = name .. ": but shadow paging" })
+    end
+    log(string.format("%-36s %s", name, answer:match("rounds=%d+ pages=%d+ memory=%d+ downtime_ns=%d+")))
 end
 
 local ROWS = {
-    { "xen=off", 1, "xen=off" },
-    { "xen=on, 2 vCPUs, over the link", 2, "xen=on", true },
-    { "xen=on", 1, "xen=on", more = true },
-    { "xen=on, 2 vCPUs", 2, "xen=on", more = true },
-    { "xen=on, shadow", 1, "xen=on hap=off", more = true },
-    { "xen=on, over the link", 1, "xen=on", true, more = true },
+    { "xen=off", vcpus = 1, words = "xen=off" },
+    { "xen=on, 2 vCPUs, over the link", vcpus = 2, words = "xen=on", linked = true },
+    -- To a family that has no nested paging: it goes on under shadow paging. Its TSC goes on at 2.8 GHz instead of 2.3:
+    -- Linux's watchdog may find that out and give the TSC up. Xen's clock, which it uses, is right.
+    { "10h-b3 under fam_0f_rev_f to k8-f", vcpus = 1, words = "xen=on", linked = true,
+      from = "10h-b3", mask = "fam_0f_rev_f", to = "k8-f", other_rate = true },
+    { "10h-c2 under fam_10_rev_b to 10h-b3", vcpus = 1, words = "xen=off", linked = true, more = true,
+      from = "10h-c2", mask = "fam_10_rev_b", to = "10h-b3" },
+    { "xen=on", vcpus = 1, words = "xen=on", more = true },
+    { "xen=on, 2 vCPUs", vcpus = 2, words = "xen=on", more = true },
+    { "xen=on, shadow", vcpus = 1, words = "xen=on hap=off", more = true },
+    { "xen=on, over the link", vcpus = 1, words = "xen=on", linked = true, more = true },
 }
 for _, row in ipairs(ROWS) do
     if param.only == row[1] or not param.only and (param.rows == "all" or not row.more) then
-        move(table.unpack(row))
+        move(row)
     end
 end
