@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # linux.sh PROGRAM DIR: Debian's kernel on the bare model, in TAP. By bzImage on one core and by PVH on two nodes of
 # four cores, each twice; its self-check against this processor; a shell on the serial line; both engines on the first
-# of it. And as a guest of hv: guest.lua (its table is DIR/guest.said, all counts DIR/guest.json), migrate.lua.
+# of it. And as a guest of hv: guest.lua (its table is DIR/guest.said, all counts DIR/guest.json), migrate.lua,
+# guest_mce.lua.
 # Images, logs and reports stay in DIR:
 #   PROGRAM boot --kernel DIR/vmlinuz --initrd DIR/root.cpio.gz --append 'console=ttyS0 shell'    is interactive.
 set -u
@@ -103,6 +104,7 @@ run_all() {
     done
     job engines engines_agree
     job mce "$program" run "$here/mce.lua" -s dir="$dir" --snapshots "$dir"
+    job guest_mce "$program" run "$here/guest_mce.lua" -s dir="$dir"
     job shell shell_answers
     wait
     for run in single numa; do
@@ -273,6 +275,7 @@ check "a guest of hv boots, passes its self-check and powers off" succeeded gues
 said guest
 check "a guest of hv is moved while it runs its self-check, and to another machine" succeeded migrate
 said migrate
+check "machine checks in a guest of hv: it goes on, or is killed and dom0 goes on" succeeded guest_mce
 check_machine_checks
 echo "1..$tests"
 [ $failures -eq 0 ]
