@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include "sim/bits.h"
 #include "sim/state.h"
 
 __extension__ typedef unsigned __int128 wide; /* picoseconds x MHz overflow 64 bits after an hour */
@@ -18,8 +19,11 @@ uint64_t cycles_to_ps(uint64_t cycles, unsigned mhz)
 
 uint64_t ps_to_cycles(uint64_t ps, unsigned mhz)
 {
-    wide cycles = ((wide)ps * mhz + MHZ_PS - 1) / MHZ_PS;
+    wide cycles;
 
+    if (ps < BIT(48) && mhz < BIT(15)) /* minutes: likewise */
+        return (ps * mhz + MHZ_PS - 1) / MHZ_PS;
+    cycles = ((wide)ps * mhz + MHZ_PS - 1) / MHZ_PS;
     return cycles > UINT64_MAX ? UINT64_MAX : (uint64_t)cycles;
 }
 

@@ -38,6 +38,15 @@ START_TEST(cycles_and_picoseconds_convert_without_loss)
     ck_assert_uint_eq(ps_to_cycles(PS_PER_US, 2300), 2300);
     ck_assert_uint_eq(ps_to_cycles(434, 2300), 1); /* the first cycle at or past 434 ps */
     ck_assert_uint_eq(ps_to_cycles(435, 2300), 2);
+    /* Where 64 bits cease to do: 2^48 ps are 281.474976710656 s, so one less at 32,767 MHz 9,223,090,561,878.03... cycles. */
+    ck_assert_uint_eq(ps_to_cycles(BIT(48) - 1, 32767), UINT64_C(9223090561879));
+    for (unsigned mhz = 32767; mhz <= 32768; mhz++)
+        for (uint64_t ps = BIT(48) - 1; ps <= BIT(48); ps++) {
+            uint64_t cycles = ps_to_cycles(ps, mhz);
+
+            ck_assert_uint_ge(cycles_to_ps(cycles, mhz), ps);
+            ck_assert_uint_lt(cycles_to_ps(cycles - 1, mhz), ps);
+        }
     /* A year: 31,536,000 s x 2.3 x 10^9 cycles. */
     ck_assert_uint_eq(cycles_to_ps(UINT64_C(2300000000) * 3600, 2300), PS_PER_S * 3600);
 }
