@@ -21,7 +21,7 @@ void svm_save_state(const struct svm_vcpu *vcpu, struct svm_state *to)
         .kernel_gs_base = vmcb->kernel_gs_base, .sysenter_cs = vmcb->sysenter_cs,
         .sysenter_esp = vmcb->sysenter_esp, .sysenter_eip = vmcb->sysenter_eip, .pat = svm_guest_pat(vcpu),
         .interrupt_shadow = vmcb->interrupt_shadow & INTERRUPT_SHADOW,
-        .event = vmcb->eventinj, .tsc = tsc_read() + vmcb->tsc_offset, .fpu_used = vcpu->fpu_used,
+        .event = vmcb->eventinj, .tsc = tsc_read() + vmcb->tsc_offset, .fpu_used = true,
     };
     memcpy(to->breakpoints, vcpu->breakpoints, sizeof(to->breakpoints));
     memcpy(to->fpu, vcpu->fpu, sizeof(to->fpu));
@@ -85,8 +85,8 @@ void svm_load_state(struct svm_vcpu *vcpu, const struct svm_state *from)
     vmcb->eventinj = from->event;
     vmcb->tsc_offset = from->tsc - tsc_read();
     memcpy(vcpu->breakpoints, from->breakpoints, sizeof(from->breakpoints));
-    memcpy(vcpu->fpu, from->fpu, sizeof(from->fpu));
-    vcpu->fpu_used = from->fpu_used;
+    if (from->fpu_used)
+        memcpy(vcpu->fpu, from->fpu, sizeof(from->fpu));
     svm_set_guest_paging(vcpu, &from->paging);
     vcpu->context_new = true;
     asid_drop(&vcpu->asid);

@@ -28,6 +28,8 @@
 #define EFER_GUEST_BITS (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 #define CR0_PG (1ull << 31)
 #define EXC_MC 18
+#define FCW_INITIAL 0x037F   /* as FNINIT leaves it; MXCSR as reset does */
+#define MXCSR_RESET 0x1F80u
 
 uint64_t svm_world_switch(uint64_t guest_vmcb, struct svm_registers *registers, uint64_t host_vmcb);
 
@@ -112,16 +114,12 @@ void svm_arrive(const struct svm_vcpu *vcpu)
     breakpoints_write(vcpu->breakpoints);
     if (vcpu->shadow && msr_read(MSR_PAT) != SVM_PROCESSOR_PAT)
         msr_write(MSR_PAT, SVM_PROCESSOR_PAT); /* once on each core that runs such a guest: it flushes */
-    if (vcpu->fpu_used)
-        fpu_load(vcpu->fpu);
+    fpu_load(vcpu->fpu);
 }
 
 void svm_leave(struct svm_vcpu *vcpu)
 {
     breakpoints_read(vcpu->breakpoints);
-    if (!(vcpu->vmcb->cr4 & CR4_OSFXSR))
-        return;
-    vcpu->fpu_used = true;
     fpu_save(vcpu->fpu);
 }
 
@@ -175,6 +173,13 @@ static void set_flat_paging(struct svm_vcpu *vcpu)
     svm_set_guest_paging(vcpu, &flat);
 }
 
+/* The beginning of an FXSAVE image (APM2 11.4.4). */
+struct fpu_image {
+    uint16_t fcw, fsw, ftw, fop;
+    uint64_t rip, rdp;
+    uint32_t mxcsr;
+} __attribute__((packed));
+
 static void *zeroed_page(void)
 {
     uint64_t page = memory_alloc(ORDER_4K);
@@ -197,11 +202,14 @@ void svm_vcpu_free(struct svm_vcpu *vcpu)
 
 bool svm_vcpu_init(struct svm_vcpu *vcpu, uint64_t n_cr3)
 {
+    static const struct fpu_image fpu = { .fcw = FCW_INITIAL, .mxcsr = MXCSR_RESET };
+
     *vcpu = (struct svm_vcpu){ .vmcb = zeroed_page(), .fpu = zeroed_page() };
     if (!vcpu->vmcb || !vcpu->fpu) {
         svm_vcpu_free(vcpu);
         return false;
     }
+    memcpy(vcpu->fpu, &fpu, sizeof(fpu));
     asid_drop(&vcpu->asid);
     set_intercepts(vcpu->vmcb);
     set_flat_state(vcpu->vmcb);

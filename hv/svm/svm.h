@@ -37,7 +37,6 @@ struct svm_vcpu {
     struct asid_vcpu asid;
     uint64_t breakpoints[4]; /* DR0-DR3 while it is on no core */
     void *fpu;      /* FXSAVE image */
-    bool fpu_used;  /* the guest has been seen with CR4.OSFXSR set */
     bool in_guest, flush_wanted; /* atomic; flush.c */
     bool shadow;                 /* the VMCB's CR0, CR3, CR4 and EFER are hv's; the guest's are these: */
     struct svm_paging own;
@@ -72,9 +71,8 @@ void svm_flush_enter(struct svm_vcpu *vcpu);
 void svm_flush_leave(struct svm_vcpu *vcpu);
 
 /*
- * The vCPU comes to a core, or leaves it: registers that neither VMRUN nor VMLOAD switches. Those are DR0-DR3,
- * and x87 and SSE registers of guests that have set CR4.OSFXSR.
- * deviation: a guest that uses x87 without ever setting OSFXSR shares the registers with others.
+ * The vCPU comes to a core, or leaves it: registers that neither VMRUN nor VMLOAD switches. Those are DR0-DR3, and
+ * x87 and SSE registers.
  */
 void svm_arrive(const struct svm_vcpu *vcpu);
 void svm_leave(struct svm_vcpu *vcpu);
@@ -134,7 +132,7 @@ struct svm_state {
     uint64_t cr2, dr6, dr7, breakpoints[4];
     struct vmcb_segment es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;
     uint8_t cpl;
-    bool fpu_used;
+    bool fpu_used; /* `fpu` means something; else the registers are as at creation */
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base, sysenter_cs, sysenter_esp, sysenter_eip, pat;
     uint64_t interrupt_shadow;
     uint64_t event; /* EVENTINJ: what was to be injected at the next entry */
