@@ -20,6 +20,7 @@
 #define HYPERCALL_SET_TIMER_OP 15
 #define HYPERCALL_VM_ASSIST 21
 #define HYPERCALL_IRET 23
+#define HYPERCALL_STUB_BYTES 32 /* of a hypercall page, which has one for each number */
 #define HYPERCALL_SET_SEGMENT_BASE 25
 #define HYPERCALL_MMUEXT_OP 26
 #define HYPERCALL_CALLBACK_OP 30

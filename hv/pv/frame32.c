@@ -16,7 +16,6 @@
 #define RPL(selector) ((selector) & 3u)
 #define RPL_KERNEL 1u
 #define RPL_USER 3u
-#define HYPERCALL_STUB_BYTES 32
 #define STUBS 64
 
 static void fill_gdt(uint64_t *gdt)

@@ -16,7 +16,6 @@
 #define RFLAGS_VIF_VIP (3u << 19)
 #define RFLAGS_NEVER (RFLAGS_IOPL | RFLAGS_NT | RFLAGS_VM | RFLAGS_VIF_VIP)
 #define CS_MASK_SHIFT 32 /* of the saved mask in the frame's CS */
-#define HYPERCALL_STUB_BYTES 32
 #define STUBS 64
 
 void pv64_set_mode(struct pv_vcpu *vcpu, bool kernel)

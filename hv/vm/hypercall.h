@@ -12,6 +12,7 @@
 /* Scenario marks, in EAX; the simulator watches for them, hv only answers the last. */
 #define MARK_BEGIN 0x46310001u
 #define MARK_END 0x46310002u
+#define MSR_HYPERCALL_PAGE 0x40000000u /* Xen's; CPUID 4000_0002 names it */
 #define MARK_DONE 0x46310003u /* RBX: the guest's result */
 
 /*
@@ -63,6 +64,8 @@ bool hypercall_domctl_try_hold(void);
 void hypercall_domctl_release(void);
 /* DOMID_SELF or a number; NULL: there is no such guest, or the caller has no business with it. */
 struct guest *hypercall_guest(const struct hypercall *call, uint16_t domid);
+/* MSR 4000_0000h is written: stubs at this guest-physical address. False: it is no page of the guest's RAM. */
+bool hypercall_page_write(struct guest *guest, uint64_t value);
 /* Copy between hv and the caller's linear memory. */
 bool hypercall_copy_in(const struct hypercall *call, void *to, uint64_t linear, uint64_t size);
 bool hypercall_copy_out(const struct hypercall *call, uint64_t linear, const void *from, uint64_t size);

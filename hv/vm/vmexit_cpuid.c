@@ -2,12 +2,14 @@
 /* CPUID as guests see it: the processor's, less what hv keeps, plus Xen's leaves. */
 #include "hv/vm/exits.h"
 
+#include "hv/vm/hypercall.h"
+
 #include "hv/x86/cpu.h"
 
 #define LEAF_XEN 0x40000000u
 #define LEAF_XEN_MAX 0x40000004u
 #define XEN_VERSION 0x00040011u /* major 4, minor 17 */
-#define HYPERCALL_PAGES 0
+#define HYPERCALL_PAGES 1
 
 #define ECX1_MONITOR (1u << 3)
 #define ECX1_HYPERVISOR (1u << 31)
@@ -28,7 +30,7 @@ static struct cpuid_result xen_leaf(const struct vcpu *vcpu, uint32_t leaf)
     case 1:
         return (struct cpuid_result){ XEN_VERSION, 0, 0, 0 };
     case 2:
-        return (struct cpuid_result){ HYPERCALL_PAGES, LEAF_XEN, 0, 0 };
+        return (struct cpuid_result){ HYPERCALL_PAGES, MSR_HYPERCALL_PAGE, 0, 0 };
     case 4: /* EBX is valid as the vCPU number (bit 3) */
         return (struct cpuid_result){ 1u << 3, vcpu->id, 0, 0 };
     default:

@@ -2,6 +2,7 @@
 /* MSRs that hv answers for; the permission map passes the switched ones (svm.c), every other one is #GP. */
 #include "hv/vm/exits.h"
 
+#include "hv/vm/hypercall.h"
 #include "hv/vm/paging_shadow.h"
 
 #include "hv/x86/cpu.h"
@@ -41,6 +42,9 @@ static bool read_msr(const struct vcpu *vcpu, uint32_t msr, uint64_t *value)
     case MSR_NB_CFG:
         *value = vcpu->guest->nb_cfg;
         return true;
+    case MSR_HYPERCALL_PAGE: /* reads as 0 under Xen, too */
+        *value = 0;
+        return vcpu->guest->spec.xen;
     case MSR_EBC_FREQUENCY: /* a guest that began on another vendor's processor goes on, as under Xen */
     case MSR_INT_PENDING:   /* no C1E */
         *value = 0;
@@ -69,6 +73,8 @@ static bool write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
         vcpu->guest->nb_cfg = value;
         return true;
     }
+    if (msr == MSR_HYPERCALL_PAGE)
+        return vcpu->guest->spec.xen && hypercall_page_write(vcpu->guest, value);
     if (msr == MSR_EFER)
         return write_efer(vcpu, value);
     if (msr == MSR_PAT && vcpu->svm.shadow)

@@ -12,6 +12,9 @@
 #define HYPERCALL_VCPU_OP 24
 #define HYPERCALL_SYSCTL 35
 #define HYPERCALL_NONE 63
+#define HYPERCALL_IRET 23
+#define MSR_HYPERCALL_PAGE 0x40000000
+#define STUB_BYTES 32
 #define ENOENT 2
 #define EFAULT 14
 #define EEXIST 17
@@ -41,6 +44,7 @@ struct perfc_op {
 static struct perfc_desc descs[160];
 static uint32_t values[160];
 static uint8_t stack[4096] __attribute__((aligned(16)));
+static uint8_t hypercall_page[4096] __attribute__((aligned(4096)));
 static volatile bool other_ran;
 
 static bool text_equal(const char *a, const char *b)
@@ -141,6 +145,43 @@ static void hypercalls(void)
     check(!vcpu_start(1, other_main, stack + sizeof(stack)), "and cannot be initialised again");
 }
 
+static void write_page_msr(void *value)
+{
+    msr_write(MSR_HYPERCALL_PAGE, *(uint64_t *)value);
+}
+
+static int64_t call_stub(unsigned number, uint64_t first, uint64_t second)
+{
+    int64_t result;
+
+    __asm__ volatile("call *%1" : "=a"(result) : "r"(hypercall_page + number * STUB_BYTES), "D"(first), "S"(second)
+                     : "memory", "cc");
+    return result;
+}
+
+static void call_iret(void *unused)
+{
+    (void)unused;
+    call_stub(HYPERCALL_IRET, 0, 0);
+}
+
+/* Xen's stubs: 32 bytes each, by number. */
+static void stubs(void)
+{
+    uint64_t page = (uintptr_t)hypercall_page, odd = page + 1, nowhere = 0xFFFFFF000, hole = 0xA0000;
+
+    check_equal(cpuid(0x40000002, 0).eax, 1, "there is one hypercall page");
+    check_raised(exception_try(write_page_msr, &page), EXC_NONE, 0, "its MSR takes a page");
+    check_equal((uint64_t)call_stub(HYPERCALL_XEN_VERSION, 0, 0),
+                (uint64_t)hypercall3(HYPERCALL_XEN_VERSION, 0, 0, 0), "stub 17 is xen_version");
+    check_equal((uint64_t)call_stub(HYPERCALL_NONE, 0, 0), (uint64_t)-ENOSYS, "stub 63 is no hypercall");
+    check_raised(exception_try(call_iret, NULL), EXC_UD, 0, "iret's stub is #UD");
+    check_equal(msr_read(MSR_HYPERCALL_PAGE), 0, "the MSR reads 0");
+    check_raised(exception_try(write_page_msr, &odd), EXC_GP, 0, "a second page is #GP");
+    check_raised(exception_try(write_page_msr, &nowhere), EXC_GP, 0, "an address beyond the memory is #GP");
+    check_raised(exception_try(write_page_msr, &hole), EXC_GP, 0, "one without memory is #GP");
+}
+
 static void counts(void)
 {
     uint32_t before = count_of("vmexits VMEXIT_CPUID"), after;
@@ -166,6 +207,7 @@ void guest_main(void)
     identity();
     faults();
     hypercalls();
+    stubs();
     counts();
     check_end();
 }
