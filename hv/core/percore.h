@@ -26,7 +26,7 @@ struct percore {
     volatile bool reschedule; /* set by the end of a slice and by wake-ups, cleared by the scheduler */
     volatile bool timer_due;  /* set by the timer's interrupt, cleared by timers_run */
     volatile bool threshold_due;     /* of machine check: its interrupt came */
-    volatile bool machine_check_due; /* a #MC has left something to do, or a poll is wanted */
+    bool machine_check_due;          /* a #MC has left something to do, or another core wants it; atomic */
     unsigned mask_generation; /* of the CPUID mask that the core reports */
     struct descriptor_tables tables;
 } __attribute__((aligned(16)));

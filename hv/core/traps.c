@@ -44,7 +44,8 @@ void trap_handle(struct trap_frame *frame)
         lapic_eoi();
         return;
     case VECTOR_THRESHOLD:
-        core->threshold_due = core->machine_check_due = true;
+        core->threshold_due = true;
+        __atomic_store_n(&core->machine_check_due, true, __ATOMIC_RELEASE);
         lapic_eoi();
         return;
     case EXC_MC:

@@ -102,6 +102,12 @@ static uint64_t *entry_at(struct npt *npt, uint64_t gpa, unsigned level)
     return entry;
 }
 
+/* Writers exclude each other; who asks how many there are does not wait for them. */
+static void count_entries(struct npt *npt, unsigned size, int64_t more)
+{
+    __atomic_store_n(&npt->entries[size], npt->entries[size] + (uint64_t)more, __ATOMIC_RELAXED);
+}
+
 bool npt_map(struct npt *npt, uint64_t gpa, uint64_t spa, enum npt_size size, uint64_t rights)
 {
     uint64_t *entry;
@@ -114,7 +120,7 @@ bool npt_map(struct npt *npt, uint64_t gpa, uint64_t spa, enum npt_size size, ui
     entry_store(entry, leaf(spa, size, rights & NPT_BORROWED ? NPT_FOREIGN
                                        : rights & NPT_WRITE ? NPT_RAM
                                                             : NPT_READ_ONLY));
-    npt->entries[size]++;
+    count_entries(npt, size, 1);
     return true;
 }
 
@@ -178,8 +184,8 @@ bool npt_split(struct npt *npt, uint64_t gpa, enum npt_cause cause)
     for (unsigned i = 0; i < ENTRIES; i++)
         table_at(page)[i] = leaf(spa + i * npt_bytes((enum npt_size)(level - 1)), level - 1, type_of(value));
     entry_store(entry, page | PTE_TABLE);
-    npt->entries[level]--;
-    npt->entries[level - 1] += ENTRIES;
+    count_entries(npt, level, -1);
+    count_entries(npt, level - 1, ENTRIES);
     npt->splits[cause]++;
     return true;
 }
@@ -200,8 +206,7 @@ static uint64_t *small_entry(struct npt *npt, uint64_t gpa, enum npt_cause cause
 
 static void replace(struct npt *npt, uint64_t *entry, uint64_t value)
 {
-    npt->entries[NPT_4K] -= *entry & PTE_P;
-    npt->entries[NPT_4K] += value & PTE_P;
+    count_entries(npt, NPT_4K, (int64_t)(value & PTE_P) - (int64_t)(*entry & PTE_P));
     entry_store(entry, value);
 }
 
@@ -317,8 +322,8 @@ uint64_t npt_promote(struct npt *npt, uint64_t gpa, enum npt_size size)
         return 0;
     page = *entry & PTE_ADDRESS;
     entry_store(entry, leaf(address_of(table[0], size - 1), size, type_of(table[0])));
-    npt->entries[size]++;
-    npt->entries[size - 1] -= ENTRIES;
+    count_entries(npt, size, 1);
+    count_entries(npt, size - 1, -(int64_t)ENTRIES);
     npt->tables--;
     npt->promotions++;
     return page;

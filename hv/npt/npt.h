@@ -37,7 +37,7 @@ struct npt {
     uint64_t root;              /* nCR3 */
     uint64_t (*table)(void);    /* a zeroed page, 0: none left */
     uint64_t tables;            /* pages that hold nested tables, root included */
-    uint64_t entries[NPT_SIZE_COUNT]; /* present leaf entries by size */
+    uint64_t entries[NPT_SIZE_COUNT]; /* present leaf entries by size; atomic */
     uint64_t splits[NPT_CAUSE_COUNT];
     uint64_t promotions;
 };
@@ -47,6 +47,12 @@ struct npt_page {
     enum npt_size size;
     enum npt_type type;
 };
+
+/* Present leaf entries of that size: of a live guest's, as of a moment ago. */
+static inline uint64_t npt_entries(const struct npt *npt, enum npt_size size)
+{
+    return __atomic_load_n(&npt->entries[size], __ATOMIC_RELAXED);
+}
 
 static inline uint64_t npt_bytes(enum npt_size size)
 {

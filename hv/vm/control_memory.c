@@ -110,7 +110,7 @@ int64_t control_hv_memory(struct guest *guest, struct domctl_hv_memory *op)
     if (op->op == HV_MEMORY_PROMOTE)
         return promote(guest, &op->result);
     if (op->op == HV_MEMORY_ENTRIES && op->gfn < NPT_SIZE_COUNT) {
-        op->result = guest->npt.entries[op->gfn];
+        op->result = npt_entries(&guest->npt, (enum npt_size)op->gfn);
         return 0;
     }
     if (op->op == HV_MEMORY_RETIRE_FRAME)

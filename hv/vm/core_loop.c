@@ -39,7 +39,7 @@ static enum exit_result enter_guest(struct svm_core *svm_core, struct vcpu *vcpu
 /* What interrupt handlers have left to do. */
 static void run_deferred(struct percore *core, void (*link_work)(void))
 {
-    if (core->machine_check_due)
+    if (__atomic_load_n(&core->machine_check_due, __ATOMIC_ACQUIRE))
         machine_check_run(core);
     if (!core->timer_due)
         return;
@@ -54,7 +54,7 @@ static void run_deferred(struct percore *core, void (*link_work)(void))
 
 static bool has_deferred(const struct percore *core)
 {
-    return core->timer_due || core->machine_check_due;
+    return core->timer_due || __atomic_load_n(&core->machine_check_due, __ATOMIC_ACQUIRE);
 }
 
 static void run_vcpu(struct svm_core *svm_core, struct percore *core, struct vcpu *vcpu,

@@ -207,8 +207,12 @@ uint64_t guest_top(const struct guest *guest);
 bool guest_is_ram(const struct guest *guest, uint64_t gpa);
 /* Back gpa if it is the guest's RAM and not yet backed; false if it is no RAM or memory ran out. */
 bool guest_populate(struct guest *guest, uint64_t gpa);
+/* An empty map, and all of its RAM backed: false, no memory. */
+bool guest_memory_begin(struct guest *guest);
+bool guest_populate_all(struct guest *guest);
 /* Notes the frames as written; what lies in read-only memory stays as it was. */
 bool guest_write(struct guest *guest, uint64_t gpa, const void *data, uint64_t size);
+bool guest_zero(struct guest *guest, uint64_t gpa, uint64_t size);
 bool guest_read(struct guest *guest, uint64_t gpa, void *data, uint64_t size);
 void guest_console_put(struct guest *guest, char c);
 struct guest_ram {

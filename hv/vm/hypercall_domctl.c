@@ -67,17 +67,26 @@ static int64_t create(struct hypercall *call)
     return put(call, &op);
 }
 
+/* A domain that is created and not built: nobody else's until guest_set_created. */
+static int64_t get_created(const struct hypercall *call, struct domctl *op, struct guest **guest)
+{
+    if (!get(call, op))
+        return -XEN_EFAULT;
+    *guest = guest_take_created(op->domain);
+    if (*guest)
+        return 0;
+    return guest_by_domid(op->domain) ? -XEN_EINVAL : -XEN_ESRCH;
+}
+
 /* A created domain has a limit only; memory comes with its build. */
 static int64_t max_mem(struct hypercall *call)
 {
     struct domctl op;
     struct guest *guest;
+    int64_t error = get_created(call, &op, &guest);
 
-    if (!get(call, &op))
-        return -XEN_EFAULT;
-    guest = guest_take_created(op.domain);
-    if (!guest)
-        return guest_by_domid(op.domain) ? -XEN_EINVAL : -XEN_ESRCH;
+    if (error)
+        return error;
     guest->memory_allowed = op.max_mem.kib << 10;
     guest_set_created(guest);
     return 0;
@@ -87,16 +96,16 @@ static int64_t max_vcpus(struct hypercall *call)
 {
     struct domctl op;
     struct guest *guest;
+    int64_t error = get_created(call, &op, &guest);
 
-    if (!get(call, &op))
-        return -XEN_EFAULT;
-    guest = guest_take_created(op.domain);
-    if (!guest)
-        return guest_by_domid(op.domain) ? -XEN_EINVAL : -XEN_ESRCH;
+    if (error)
+        return error;
     if (op.max_vcpus.max >= 1 && op.max_vcpus.max <= GUEST_VCPUS_MAX)
         guest->vcpus_allowed = op.max_vcpus.max;
+    else
+        error = -XEN_EINVAL;
     guest_set_created(guest);
-    return guest->vcpus_allowed == op.max_vcpus.max ? 0 : -XEN_EINVAL;
+    return error;
 }
 
 /* From one of the loader's modules. The domain is alive and paused then, or, when something is wrong, gone. */

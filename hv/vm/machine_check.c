@@ -358,7 +358,7 @@ static bool put_off(const struct mca_error *error)
         return false;
     memcpy(&queues[core].error[head % QUEUE], error, sizeof(*error));
     __atomic_store_n(&queues[core].head, head + 1, __ATOMIC_RELEASE);
-    percores[core].machine_check_due = true;
+    __atomic_store_n(&percores[core].machine_check_due, true, __ATOMIC_RELEASE);
     return true;
 }
 
@@ -420,7 +420,7 @@ enum exit_result vmexit_machine_check(struct vcpu *vcpu)
 
 void machine_check_run(struct percore *core)
 {
-    core->machine_check_due = false;
+    __atomic_store_n(&core->machine_check_due, false, __ATOMIC_RELAXED);
     machine_check_inject_run(core);
     while (queues[core->index].tail != __atomic_load_n(&queues[core->index].head, __ATOMIC_ACQUIRE)) {
         handle(&queues[core->index].error[queues[core->index].tail % QUEUE]);

@@ -19,7 +19,7 @@ static struct request {
 
 static void call(uint32_t cpu)
 {
-    percores[cpu].machine_check_due = true;
+    __atomic_store_n(&percores[cpu].machine_check_due, true, __ATOMIC_RELEASE);
     if (cpu != percore_self()->index)
         lapic_send_fixed(percores[cpu].apic_id, VECTOR_FLUSH);
 }

@@ -28,7 +28,7 @@ static void call_all(void *unused)
     __atomic_store_n(&waiting, percore_count, __ATOMIC_RELEASE);
     __atomic_fetch_add(&called, 1, __ATOMIC_RELEASE);
     for (unsigned core = 0; core < percore_count; core++) {
-        percores[core].machine_check_due = true;
+        __atomic_store_n(&percores[core].machine_check_due, true, __ATOMIC_RELEASE);
         if (core != percore_self()->index)
             lapic_send_fixed(percores[core].apic_id, VECTOR_FLUSH);
     }

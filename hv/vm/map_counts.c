@@ -19,7 +19,7 @@ uint64_t map_count_of(const struct guest *guest, enum map_count which)
         return guest->npt.promotions;
     if (which == MAP_LOG_DIRTY_FAULTS)
         return guest->log.faults;
-    return guest->npt.entries[which - MAP_ENTRIES_4K];
+    return npt_entries(&guest->npt, (enum npt_size)(which - MAP_ENTRIES_4K));
 }
 
 uint64_t map_count_total(enum map_count which)

@@ -97,8 +97,8 @@ static void print_guest(const struct guest *guest)
 {
     console_print("guest name=%s outcome=%s result=%016lx npt_tables=%lu npt_4k=%lu npt_2m=%lu npt_1g=%lu",
                   guest->spec.name, outcome_name(guest->outcome), (unsigned long)guest->result,
-                  (unsigned long)guest->npt.tables, (unsigned long)guest->npt.entries[NPT_4K],
-                  (unsigned long)guest->npt.entries[NPT_2M], (unsigned long)guest->npt.entries[NPT_1G]);
+                  (unsigned long)guest->npt.tables, (unsigned long)npt_entries(&guest->npt, NPT_4K),
+                  (unsigned long)npt_entries(&guest->npt, NPT_2M), (unsigned long)npt_entries(&guest->npt, NPT_1G));
     for (enum map_count i = 0; i < MAP_ENTRIES_4K; i++)
         if (map_count_of(guest, i))
             console_print("map guest=%s what=\"%s\" count=%lu", guest->spec.name, map_count_names[i],

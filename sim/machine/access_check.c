@@ -362,6 +362,8 @@ void access_check_start(struct access_check *check, const struct image *kernel)
     } functions[] = { { "pages_alloc", &check->alloc }, { "pages_alloc_in", &check->alloc_in },
                       { "pages_free", &check->release }, { "pages_add", &check->add },
                       { "pages_init", &check->init }, { "memory_alloc_page", &check->alloc_page } };
+    struct image_code memory[TEXT_PIECES];
+    unsigned pieces = image_memory(kernel, memory, TEXT_PIECES);
     uint64_t first, end;
 
     check->texts = image_code(kernel, check->text, TEXT_PIECES);
@@ -371,10 +373,12 @@ void access_check_start(struct access_check *check, const struct image *kernel)
     /* The pool's own code lies in one piece, add_block ... pages_free: one source file. */
     check->pool_first = check->rules.pool.first;
     check->pool_end = check->rules.pool.end;
+    for (unsigned i = 0; i < pieces; i++) /* .bss too: loaders clear it */
+        access_check_stored(check, memory[i].address, (unsigned)memory[i].bytes);
     if (image_symbol(kernel, "hv_image_start", &first) && image_symbol(kernel, "hv_image_end", &end)) {
         own(check, first, end, OWNER_HV);
-        for (spa_t at = first; at < end; at += PAGE_BYTES)
-            note_written(page_of(check, at), 0, PAGE_BYTES); /* .bss: loaders clear it (Multiboot 0.6.96 3.1.3) */
+        for (spa_t at = first; at < end; at += PAGE_BYTES) /* and what lies between its segments */
+            note_written(page_of(check, at), 0, PAGE_BYTES);
     } else {
         check->add = 0; /* whose memory is whose is not known */
     }

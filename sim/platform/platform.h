@@ -194,6 +194,8 @@ struct image_code {
     uint64_t virtual_address, bytes;
 };
 unsigned image_code(const struct image *image, struct image_code *code, unsigned limit);
+/* The same of all its segments, with what the loader clears behind their bytes (Multiboot 0.6.96 3.1.3). */
+unsigned image_memory(const struct image *image, struct image_code *memory, unsigned limit);
 /* ELF symbol table of an image: name -> address; FALSE if there is none. */
 bool image_symbol(const struct image *image, const char *name, uint64_t *address);
 /* Nearest symbol at or below, for reports; NULL if none. The string belongs to the image. */

@@ -44,10 +44,10 @@ end
 local at = "smp_start_cores"
 stop_at(at)
 local start, data = symbol("hv_image_start"), symbol("percores")
--- A page in the middle of the largest free block: struct page_pool has its lists, by order, behind three words.
+-- A page in the middle of the largest free block: node 0's struct page_pool has its lists, by order, behind three words.
 local free
 for order = 0, 18 do
-    local head = mem(symbol("pool") + 24 + 8 * order, 8)
+    local head = mem(symbol("pools") + 24 + 8 * order, 8)
     free = head ~= 0 and order > 0 and head + 0x1000 or free
 end
 

@@ -152,7 +152,7 @@ bool elf_segments(const struct elf *elf, struct segment *segment, unsigned *coun
     return true;
 }
 
-unsigned image_code(const struct image *image, struct image_code *code, unsigned limit)
+static unsigned image_segments(const struct image *image, bool all, struct image_code *to, unsigned limit)
 {
     struct elf elf;
     struct segment segment[ELF_SEGMENTS];
@@ -161,9 +161,19 @@ unsigned image_code(const struct image *image, struct image_code *code, unsigned
     if (!elf_open(&elf, image, NULL) || !elf_segments(&elf, segment, &count, NULL))
         return 0;
     for (unsigned i = 0; i < count && found < limit; i++) {
-        if (segment[i].executable)
-            code[found++] = (struct image_code){ segment[i].address, segment[i].virtual_address,
-                                                 segment[i].memory_bytes };
+        if (all || segment[i].executable)
+            to[found++] = (struct image_code){ segment[i].address, segment[i].virtual_address,
+                                               segment[i].memory_bytes };
     }
     return found;
+}
+
+unsigned image_code(const struct image *image, struct image_code *code, unsigned limit)
+{
+    return image_segments(image, false, code, limit);
+}
+
+unsigned image_memory(const struct image *image, struct image_code *memory, unsigned limit)
+{
+    return image_segments(image, true, memory, limit);
 }
