@@ -44,7 +44,7 @@ end
 local at = "smp_start_cores"
 stop_at(at)
 local start, data = symbol("hv_image_start"), symbol("percores")
--- A page in the middle of the largest free block: node 0's struct page_pool has its lists, by order, behind three words.
+-- A page in the middle of the largest free block: node 0's struct page_pool has its lists behind three words.
 local free
 for order = 0, 18 do
     local head = mem(symbol("pools") + 24 + 8 * order, 8)
