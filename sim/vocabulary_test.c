@@ -38,7 +38,7 @@ START_TEST(cycles_and_picoseconds_convert_without_loss)
     ck_assert_uint_eq(ps_to_cycles(PS_PER_US, 2300), 2300);
     ck_assert_uint_eq(ps_to_cycles(434, 2300), 1); /* the first cycle at or past 434 ps */
     ck_assert_uint_eq(ps_to_cycles(435, 2300), 2);
-    /* Where 64 bits cease to do: 2^48 ps are 281.474976710656 s, one less at 32,767 MHz 9,223,090,561,878.03... cycles */
+    /* Where 64 bits cease to do: 2^48 ps are 281.474976710656 s, one less at 32,767 MHz is 9,223,090,561,878.03 */
     ck_assert_uint_eq(ps_to_cycles(BIT(48) - 1, 32767), UINT64_C(9223090561879));
     for (unsigned mhz = 32767; mhz <= 32768; mhz++)
         for (uint64_t ps = BIT(48) - 1; ps <= BIT(48); ps++) {
