@@ -164,7 +164,6 @@ void mca_classify(const struct mca_error *error, struct mca_verdict *verdict)
         verdict->impact = impact;
         verdict->spurious = false;
         verdict->corrected = class == MCA_I2;
-        verdict->dead = class == MCA_I3;
     }
     for (unsigned i = 0; i < error->count && verdict->impact == MCA_IMPACT_DOMU; i++) {
         enum mca_impact impact;

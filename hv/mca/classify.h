@@ -27,7 +27,7 @@ struct mca_victim {
 struct mca_verdict {
     enum mca_class first;      /* that matched in the bank that decides */
     bool several;              /* I11 chose among banks */
-    bool corrected, spurious, dead;
+    bool corrected, spurious;
     enum mca_impact impact;
     const struct mca_bank *bank; /* that decides; NULL: none has VAL */
     unsigned victims;          /* DomUs, if that is the impact */

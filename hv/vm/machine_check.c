@@ -372,7 +372,7 @@ static void forget(const struct mca_error *error)
     /* One that gives way here was overtaken in the ring, too. */
     forgotten[core].record[head % MCA_RING_SLOTS] = error->record;
     __atomic_store_n(&forgotten[core].head, head + 1, __ATOMIC_RELEASE);
-    percores[core].machine_check_due = true;
+    __atomic_store_n(&percores[core].machine_check_due, true, __ATOMIC_RELEASE);
 }
 
 static void drop_forgotten(unsigned core)

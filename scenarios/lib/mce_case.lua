@@ -66,6 +66,12 @@ local function differences(row, lines)
                 wanted and wanted[1] .. " " .. wanted[2] .. " " .. pattern(wanted[3], decide) or "none")
         end
     end
+    if row.kind == "UE" and row.impacts == "domu" then -- consumed by the guest's own load
+        local found = lines[1] or {}
+        check(found.event == "found" and found.via == "exit" and found.core == tostring(bench.victim_core) and
+              found.context == "dom" .. (decide and decide.domain or "?") .. ".0",
+              "found: " .. (found.rest or "nothing"))
+    end
     local heard = bench.heard()
     check(not row.dumped or heard:find("CPU %d+ BANK %d\r?\nMISC %x+ ADDR %x+\r?\nSTATUS %x+ MCGSTATUS %x+"),
           "no dump in mcelog's form")

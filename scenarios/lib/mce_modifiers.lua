@@ -136,4 +136,21 @@ function modifiers.elsewhere()
     log("UE on another core: dom0's vCPU 0 takes T0 there, and its affinity comes back")
 end
 
+-- Found by the scrubber, on a core that runs another domain: the record names whose frame it is, which leaves later
+function modifiers.scrubbed()
+    build(8, "notify")
+    local address = address_of_victim()
+    inject{ error = "DRAM scrub uncorrected", core = bench.other_core, address = address }
+    bench.go("8ms")
+    once(1, string.format("2c decide class=I8 impacts=domu domain=2 vcpu=0 frame=%x owner=dom2", address >> 12),
+         "scrubbed")
+    once(1, "2c hold vcpu=dom2.0", "scrubbed")
+    once(1, "3a resume vcpu=dom2.0 into=handler", "scrubbed")
+    heard("global domid=2 vcpu=0 core=", "scrubbed, dom0's record")
+    heard("trap 18: fetch=OK bank=4 status=b4", "scrubbed, its owner") -- it may be within another line of it
+    expect(bench.dom0(string.format("query-page %x", address >> 12)), 
+           { matches = "done status=18\n", name = "scrubbed: pending, broken" })
+    log("UE that the scrubber found on another core: its owner's row")
+end
+
 return modifiers

@@ -154,6 +154,7 @@ two["C2-7"] = { "an uncorrected error after retirement hits nobody (I9)", functi
     inject{ error = "DRAM scrub uncorrected", core = 0, address = address }
     poll()
     check(heard("class=I9 impacts=nobody [^\n]- row=I9"), "not I9")
+    check(heard("event=notify to=dom0.0 by=trap from=hv result=OK"), "dom0 is not told")
     check(bench.wait_beats("victim", 2), "the guest stands")
     return wrong
 end }
