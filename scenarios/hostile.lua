@@ -19,6 +19,34 @@ local attacks = {
     { "msrs", "finished" },
 }
 
+-- Paravirtual kernels that mean harm (workloads/pv64/hostile.c): they use what they were given, page tables,
+-- descriptors, handlers, stacks.
+local pv_attacks = {
+    { "tables", "any", 3 }, { "segments", "finished", 2 }, { "privileged", "finished", 2 }, { "debug", "finished", 2 },
+    { "traps", "crashed" }, { "stacks", "crashed", 2 }, { "irets", "any", 4 },
+}
+
+local function endures_pv(name, outcome, seed)
+    machine{ cores = 2, memory = "256M", check = true }
+    boot{ kernel = "hv.elf", append = "sched_credit_tslice_ms=1", modules = {
+        string.format("pv64-hostile.elf name=hostile type=pv memory=8M attack=%s rounds=%d seed=%d", name, rounds, seed),
+        "sums64.elf name=neighbour memory=16M blocks=256 expect=0x" .. CHECKSUM } }
+    local event = run{ limit = "20s" }
+    local console, what = uart{}, string.format("paravirtual, %s %d", name, seed)
+    expect(event.reason, { equals = "exit", name = what .. ": hv comes to its end" })
+    expect(console:match("guest name=neighbour outcome=finished result=%x-(" .. CHECKSUM .. ")"), { equals = CHECKSUM,
+           name = what .. ": the neighbour's checksum" })
+    local ended = console:match("guest name=hostile outcome=(%a+)")
+    if outcome == "any" then -- what it breaks is its own
+        expect(ended == "finished" or ended == "crashed", what .. ": the guest ends")
+    else
+        expect(ended, { equals = outcome, name = what .. ": the guest's end" })
+    end
+    local count = console:match("pv%-" .. name .. ": %d+ rounds, (%d+) exceptions")
+    log(string.format("%-24s %-9s %s", what, ended or "?", count and count .. " exceptions" or
+        console:match("guest hostile (vcpu %d crashed: .-):") or ""))
+end
+
 local function endures(name, outcome, words, hap, seed)
     machine{ cores = 2, memory = "256M", check = true }
     boot{ kernel = "hv.elf", append = "sched_credit_tslice_ms=1", modules = {
@@ -67,6 +95,13 @@ for _, attack in ipairs(attacks) do
         for draw = seed, seed + (attack[4] or 1) - 1 do
             endures(attack[1], attack[2], attack[3], "on", draw)
             endures(attack[1], attack[2], attack[3], "off", draw)
+        end
+    end
+end
+for _, attack in ipairs(pv_attacks) do
+    if not only or only == "pv-" .. attack[1] then
+        for draw = seed, seed + (attack[3] or 1) - 1 do
+            endures_pv(attack[1], attack[2], draw)
         end
     end
 end

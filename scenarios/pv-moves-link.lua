@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- A paravirtual guest (workloads/pv64/mover.c) goes to another machine on a link: where its frames have other numbers, where
--- features are missing that it may have seen, and where the link is cut in the middle. Wherever it goes on it has what
--- it had; if it does not go, its call says so and it goes on here. Not live: it is suspended from its first page to its
--- last.
+-- A paravirtual guest (workloads/pv64/mover.c) goes to another machine on a link: where its frames have other numbers,
+-- where features are missing that it may have seen, and where the link is cut in the middle. Wherever it goes on it has
+-- what it had; if it does not go, its call says so and it goes on here. Not live: it is suspended from its first page to
+-- its last.
 
 local PROMPT = "dom0# "
 
@@ -49,9 +49,9 @@ local function pair(from, to, mask)
     for i = 1, 2 do
         use(ends[i])
         -- what the second has given away before is not there for the guest
+        local image = i == 1 and "pv64-mover.elf" or "pv64-crash.elf"
         local modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
-                          (i == 1 and "pv64-mover" or "pv64-crash") ..
-                              ".elf name=mover type=pv memory=4M vcpus=2 cpus=1" }
+                          image .. " name=mover type=pv memory=4M vcpus=2 cpus=1" }
         boot{ kernel = "hv.elf", append = i == 1 and mask ~= "" and "cpuid_mask_cpu=" .. mask or "", modules = modules }
         uart{ expect = PROMPT, limit = "1s" }
     end

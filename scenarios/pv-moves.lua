@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- The frames of a paravirtual guest change while it lives (workloads/pv64/mover.c), one by one, and all when it moves to a new domain. Operation O4 of case II: the control domain retires,
--- one after the other, the machine frame of each kind of page that it has: data, page tables up to the root that both
--- vCPUs run on, its GDT, its list of frames and the lists of that list, its start information, its code, a record that
--- hv writes. The guest suspends itself, goes on, and has the same: the sum of its data is computed here.
+-- The frames of a paravirtual guest change while it lives (workloads/pv64/mover.c), one by one, and all when it moves to
+-- a new domain. Operation O4 of case II: the control domain retires, one after the other, the machine frame of each kind of
+-- page that it has: data, page tables up to the root that both vCPUs run on, its GDT, its list of frames and the lists of
+-- that list, its start information, its code, a record that hv writes. The guest suspends itself, goes on, and has the
+-- same: the sum of its data is computed here.
 
 machine{ nodes = 1, cores = 2, memory = "512M" }
 boot{ kernel = "hv.elf", append = "mce_poll_ms=1 mce_poll_min_ms=1 mce_poll_max_ms=1", modules = {
@@ -64,9 +65,8 @@ for _, kind in ipairs{ "data", "l1", "l2", "root", "gdt", "p2m", "list", "lists"
     expect(now.sum, { equals = SUM, name = kind .. ": the sum" })
     expect(now.limit, { equals = LIMIT, name = kind .. ": its own segment" })
     expect(now[kind] ~= old, { equals = true, name = kind .. ": another frame" })
-    expect(dom0("query-page " .. old):match("status=(%x+)"), {
-        equals = "2", name = kind .. ": the old one is offline",
-    })
+    expect(dom0("query-page " .. old):match("status=(%x+)"),
+           { equals = "2", name = kind .. ": the old one is offline" })
 end
 
 -- C2-4 of a paravirtual guest: the control domain's own policy, at the third corrected error of a frame.
@@ -96,8 +96,8 @@ for move = 1, 2 do
     expect(now.sum, { equals = SUM, name = "move " .. move .. ": the sum" })
     expect(now.limit, { equals = LIMIT, name = "move " .. move .. ": its own segment" })
     expect(now.data ~= old.data, { equals = true, name = "move " .. move .. ": another frame" })
-    expect(uart{}:find("migrate domain=" .. move .. " new=" .. move + 1 .. " rounds=1 pages=2048 memory=2048", 1,
-                       true) ~= nil,
+    local line = string.format("migrate domain=%d new=%d rounds=1 pages=2048 memory=2048", move, move + 1)
+    expect(uart{}:find(line, 1, true) ~= nil,
            { equals = true, name = "move " .. move .. ": each page once, while it is suspended" })
 end
 
@@ -111,7 +111,31 @@ now = has(said)
 expect(now.sum, { equals = SUM, name = "after a refusal" })
 dom0("destroy mover")
 run("2ms")
+-- Lists that lie: hv would have to write into a page table, into its own memory; frames are missing. Nothing is
+-- done, and the guest goes on.
+local LIES = {
+    { "table", "invalid", "its list names a frame that it does not have" },
+    { "root", "invalid", "its list names a frame that it does not have" },
+    { "hv", "invalid", "its list names a frame that it does not have" },
+    { "short", "invalid", "its list of frames is not all of its memory" },
+}
+for _, case in ipairs(LIES) do
+    local lie, errno, why = table.unpack(case)
+    said = said + 1
+    dom0("create mover lie=" .. lie)
+    now = has(said)
+    refused("lie=" .. lie, now.data, errno)
+    now = has(said)
+    expect(dom0("migrate mover"), { matches = "migrate mover: " .. why, name = "lie=" .. lie .. ": it does not move" })
+    said = said + 1
+    now = has(said)
+    expect(now.sum, { equals = SUM, name = "lie=" .. lie .. ": it goes on" })
+    dom0("destroy mover")
+    run("2ms")
+end
+said = said + 1
 dom0("create mover deaf")
+now = has(said)
 refused("a guest that does not suspend itself", now.data, "no answer")
 
 log("11 kinds of pages of a paravirtual guest replaced, one by policy; moved twice, downtime " ..

@@ -22,8 +22,7 @@ enum stream_record_type {
     STREAM_VCPU,      /* its number, fields */
     STREAM_DEVICES,   /* fields */
     STREAM_XEN,       /* system time, number, event channels, the shared page, grants */
-    /* of a paravirtual guest, which has no devices: count, then a word and contents each (pv_state.h) */
-    STREAM_PV_PAGES,
+    STREAM_PV_PAGES,  /* of a paravirtual guest, which has no devices: count, a word and contents each (pv_state.h) */
     STREAM_PV_GUEST,  /* after its pages: time, start information, list of frames, the shared page, console's line */
     STREAM_PV_VCPU,   /* after that: its number, fields */
     STREAM_END,       /* the checksum of all bodies before */

@@ -23,6 +23,7 @@ static char record[64] __attribute__((aligned(64)));
 static volatile bool suspend_wanted;
 static volatile uint64_t second_count;
 static unsigned resumes, moves;
+static char lie[8];
 
 static uint64_t machine(const void *page)
 {
@@ -80,6 +81,27 @@ static void make_gdt(void)
     __asm__ volatile("movl %0, %%fs" : : "r"(OWN_SELECTOR));
 }
 
+/* lie=: a list that would have hv write into a page table or into memory of hv's, or that is too short. */
+static void tell_lie(void)
+{
+    switch (lie[0]) {
+    case 't':
+        list[0] = frame_of(alias_l1);
+        break;
+    case 'r':
+        shared->pfn_to_mfn_frame_list_list = frame_of((void *)start->pt_base);
+        break;
+    case 'h':
+        list_list[0] = 0x100;
+        break;
+    case 's':
+        shared->max_pfn = 16;
+        break;
+    default:
+        break;
+    }
+}
+
 /* Where whoever moves it finds its list: what Linux does in xen_setup_mfn_list_list. */
 static void publish_list(void)
 {
@@ -88,6 +110,7 @@ static void publish_list(void)
     list_list[0] = frame_of(list);
     shared->pfn_to_mfn_frame_list_list = frame_of(list_list);
     shared->max_pfn = start->nr_pages;
+    tell_lie();
 }
 
 /* ---- Suspending ------------------------------------------------------------------------------------------ */
@@ -161,9 +184,7 @@ static uint64_t own_limit(void)
     return limit;
 }
 
-/*
- * An entry that the table gets now must be one that the processor finds, and hv, which looks where the processor does.
- */
+/* An entry that the table gets now must be one that the processor finds. */
 static void use_entry(const uint64_t *table, unsigned index, uint64_t entry, const volatile uint64_t *view)
 {
     uint64_t at = machine(table) + index * 8, was = table[index];
@@ -239,6 +260,7 @@ void pv_main(void)
     bool refuses = option_flag(guest_options, "deaf", false);
     uint64_t sum;
 
+    option_text(guest_options, "lie", lie, sizeof(lie));
     list = new_page();
     list_list = new_page();
     make_data();
