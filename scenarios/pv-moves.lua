@@ -137,6 +137,25 @@ said = said + 1
 dom0("create mover deaf")
 now = has(said)
 refused("a guest that does not suspend itself", now.data, "no answer")
+said = said - 1 -- it has said nothing
+
+-- Nothing stays behind, whether it has moved or not: the same free memory after each round.
+local function free_after_a_round()
+    dom0("create mover")
+    said = said + 1
+    has(said)
+    dom0("migrate mover")
+    said = said + 1
+    expect(has(said).moves, { equals = "1", name = "a round: it moves" })
+    dom0("destroy mover")
+    run("2ms") -- its pages come back on the core that it left
+    return dom0("info"):match("free_pages%s*: (%d+)")
+end
+dom0("destroy mover")
+run("2ms")
+local free = free_after_a_round()
+expect(tonumber(free), { at_least = 1, name = "free pages" })
+expect(free_after_a_round(), { equals = free, name = "free pages after another round" })
 
 log("11 kinds of pages of a paravirtual guest replaced, one by policy; moved twice, downtime " ..
     uart{}:match("downtime_ns=(%d+)") .. " ns by stop and copy")
