@@ -29,7 +29,8 @@ local pv_attacks = {
 local function endures_pv(name, outcome, seed)
     machine{ cores = 2, memory = "256M", check = true }
     boot{ kernel = "hv.elf", append = "sched_credit_tslice_ms=1", modules = {
-        string.format("pv64-hostile.elf name=hostile type=pv memory=8M attack=%s rounds=%d seed=%d", name, rounds, seed),
+        string.format("pv64-hostile.elf name=hostile type=pv memory=8M attack=%s rounds=%d seed=%d", name, rounds,
+                      seed),
         "sums64.elf name=neighbour memory=16M blocks=256 expect=0x" .. CHECKSUM } }
     local event = run{ limit = "20s" }
     local console, what = uart{}, string.format("paravirtual, %s %d", name, seed)

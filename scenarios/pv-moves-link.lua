@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- A paravirtual guest (workloads/pv64/mover.c) goes to another machine on a link: where its frames have other numbers,
 -- where features are missing that it may have seen, and where the link is cut in the middle. Wherever it goes on it has
--- what it had; if it does not go, its call says so and it goes on here. Not live: it is suspended from its first page to
--- its last.
+-- what it had; if it does not go, its call says so and it goes on here. Not live: it is suspended from its first page
+-- to its last.
 
 local PROMPT = "dom0# "
 

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- The frames of a paravirtual guest change while it lives (workloads/pv64/mover.c), one by one, and all when it moves to
--- a new domain. Operation O4 of case II: the control domain retires, one after the other, the machine frame of each kind of
--- page that it has: data, page tables up to the root that both vCPUs run on, its GDT, its list of frames and the lists of
--- that list, its start information, its code, a record that hv writes. The guest suspends itself, goes on, and has the
--- same: the sum of its data is computed here.
+-- a new domain. Operation O4 of case II: the control domain retires, one after the other, the machine frame of each
+-- kind of page that it has: data, page tables up to the root that both vCPUs run on, its GDT, its list of frames and
+-- the lists of that list, its start information, its code, a record that hv writes. The guest suspends itself, goes on,
+-- and has the same: the sum of its data is computed here.
 
 machine{ nodes = 1, cores = 2, memory = "512M" }
 boot{ kernel = "hv.elf", append = "mce_poll_ms=1 mce_poll_min_ms=1 mce_poll_max_ms=1", modules = {

@@ -175,7 +175,7 @@ local function beside()
     end
     expect(hv_count("mca corrected DC"), { equals = model("corrected{bank=DC}") + 1, name = "corrected, DC" })
     expect(hv_count("mca corrected NB"), { equals = counter("node[0].mca.corrected"), name = "corrected, NB" })
-    expect(hv_count("mca uncorrected NB"), 
+    expect(hv_count("mca uncorrected NB"),
            { equals = counter("node[0].mca.uncorrected") + 1, name = "uncorrected, NB" })
     expect(hv_count("mca machine_checks"), { equals = model("raised") + 1, name = "#MCs" })
     expect(hv_count("mca_lost"), { equals = 0, name = "no record was lost" })

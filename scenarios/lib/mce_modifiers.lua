@@ -148,7 +148,7 @@ function modifiers.scrubbed()
     once(1, "3a resume vcpu=dom2.0 into=handler", "scrubbed")
     heard("global domid=2 vcpu=0 core=", "scrubbed, dom0's record")
     heard("trap 18: fetch=OK bank=4 status=b4", "scrubbed, its owner") -- it may be within another line of it
-    expect(bench.dom0(string.format("query-page %x", address >> 12)), 
+    expect(bench.dom0(string.format("query-page %x", address >> 12)),
            { matches = "done status=18\n", name = "scrubbed: pending, broken" })
     log("UE that the scrubber found on another core: its owner's row")
 end

@@ -2,7 +2,8 @@
 -- Each branch of hv's machine-check decision code inverted, one after the other: something fails.
 --
 -- For an hv.elf that tests/mutants has built, in which every such condition asks whether it is the one to be inverted.
--- First everything runs as it should, to see what asks which; then each is inverted where it is asked until a row notices.
+-- First everything runs as it should, to see what asks which; then each is inverted where it is asked until a row
+-- notices.
 -- `-s only=3,7` takes these, `-s every=N -s from=K` each N-th.
 local bench = require("mce_bench")
 local case = require("mce_case")
