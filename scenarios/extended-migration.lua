@@ -245,3 +245,28 @@ dom0("create s")
 expect(dom0("cpuid-mask fam_10_rev_b"), { matches = "1.ecx=00802009", name = "wider is always possible" })
 uart{ send = "poweroff\n" }
 run{ limit = "1s" }
+
+-- By its four words, through the hypercall itself: refused to others than domain 0, and while a guest has seen more.
+local puppets = require("puppets")
+puppets.machine{ cores = 2, memory = "128M" }
+local guests = puppets.boot{ "puppet.elf name=control control=on memory=8M wait=spin",
+                             "puppet.elf name=target memory=8M wait=spin" }
+local EPERM, EBUSY, PLATFORM_OP, MASK, VERSION = -1, -16, 7, 0x100, 0x03000000
+local function mask_words(guest, list)
+    local place = puppets.put(guest, string.pack("<I4I4", MASK, VERSION) .. string.rep("\0", 16) ..
+                              string.pack("<I4I4I4I4", table.unpack(list)))
+    local result = puppets.ask(guest, puppets.HYPERCALL, PLATFORM_OP, puppets.BLOCK, 0, 0)
+    return result, { string.unpack("<I4I4I4I4", mem(place + 24, 16)) }
+end
+expect(mask_words(guests.target, some), { equals = EPERM, name = "words from a guest: -EPERM" })
+expect(mask_words(guests.control, some), { equals = EBUSY, name = "words while a guest has seen more: -EBUSY" })
+local result, effective = mask_words(guests.control, { 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF })
+expect(result, { equals = 0, name = "words that take nothing" })
+expect(text(effective), { equals = text(hardware), name = "give what the processor has" })
+puppets.post(guests.target, puppets.EXIT, 0)
+run("1ms")
+result, effective = mask_words(guests.control, some)
+expect(result, { equals = 0, name = "words once the guest is gone" })
+expect(text(effective), { equals = text(both(hardware, some)), name = "give both" })
+expect(puppets.ask(guests.control, puppets.CPUID, 0x80000001) >> 32 & ~some[3],
+       { equals = 0, name = "and CPUID says so" })
