@@ -3,8 +3,7 @@
 --
 -- For an hv.elf that tests/mutants has built, in which every such condition asks whether it is the one to be inverted.
 -- First everything runs as it should, to see what asks which; then each is inverted where it is asked until a row
--- notices.
--- `-s only=3,7` takes these, `-s every=N -s from=K` each N-th.
+-- notices. `-s only=3,7` takes these, `-s every=N -s from=K` each N-th; `-s units=DU-1,beside` asks these alone.
 local bench = require("mce_bench")
 local case = require("mce_case")
 local COUNT = tonumber(param.count) or error("it wants the hv that `make mutants` builds, and runs it with", 0)
@@ -12,7 +11,9 @@ local NONE = 0xFFFFFFFF
 
 local units = {}
 local function unit(name, run_unit)
-    units[#units + 1] = { name = name, run = run_unit, asks = {} }
+    if not param.units or ("," .. param.units .. ","):find("," .. name .. ",", 1, true) then
+        units[#units + 1] = { name = name, run = run_unit, asks = {} }
+    end
 end
 for _, row in ipairs(require("mce_rows").rows) do
     unit(row.id, function() return case.judge(row.id, 1) end)
