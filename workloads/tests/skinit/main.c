@@ -60,14 +60,6 @@ __asm__(".text\n.globl launch\nlaunch:\n"
 
 /* ---- PCI configuration ------------------------------------------------------------------------------------------ */
 
-static uint32_t port_read32(uint16_t port)
-{
-    uint32_t value;
-
-    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
 static uint32_t dev_control(void)
 {
     port_write32(0xCF8, 0x8000C3F4);
