@@ -50,7 +50,7 @@ bool log_dirty_fault(struct log_dirty *log, struct npt *npt, uint64_t gpa)
     struct npt_page page;
     bool split = npt_find(npt, gpa, &page) && page.size > NPT_4K;
 
-    log->faults++;
+    __atomic_store_n(&log->faults, log->faults + 1, __ATOMIC_RELAXED); /* under the lock; readers take none */
     if (npt_set_type(npt, gpa, NPT_RAM, NPT_FOR_LOG_DIRTY)) {
         log_dirty_mark(log, gpa >> FRAME_SHIFT);
         return split;

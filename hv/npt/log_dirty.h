@@ -16,7 +16,7 @@ struct log_dirty {
     uint64_t *bitmap; /* bit f % 64 of word f / 64: frame f */
     uint64_t frames;  /* that the bitmap covers; others are not logged */
     uint64_t dirty;   /* bits set */
-    uint64_t faults;  /* write faults that marked a frame, ever */
+    uint64_t faults;  /* write faults that marked a frame, ever; atomic */
 };
 
 static inline uint64_t log_dirty_bytes(uint64_t frames)

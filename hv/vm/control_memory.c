@@ -28,7 +28,7 @@ static int64_t take(const struct hypercall *call, struct guest *guest, struct do
 
     if (!room)
         return -XEN_ENOMEM;
-    op->fault_count = (uint32_t)guest->log.faults;
+    op->fault_count = (uint32_t)__atomic_load_n(&guest->log.faults, __ATOMIC_RELAXED);
     result = physmap_log_dirty_take(guest, memory_pointer(room), op->op == SHADOW_OP_CLEAN);
     if (op->pages > frames)
         op->pages = frames;

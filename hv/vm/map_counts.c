@@ -18,7 +18,7 @@ uint64_t map_count_of(const struct guest *guest, enum map_count which)
     if (which == MAP_PROMOTE)
         return guest->npt.promotions;
     if (which == MAP_LOG_DIRTY_FAULTS)
-        return guest->log.faults;
+        return __atomic_load_n(&guest->log.faults, __ATOMIC_RELAXED);
     return npt_entries(&guest->npt, (enum npt_size)(which - MAP_ENTRIES_4K));
 }
 
