@@ -150,7 +150,7 @@ end
 -- ---- Walk caches as Barcelona has them ------------------------------------------------------------------------
 
 local function caches()
-    log("The same first touches with page-walk cache and nested TLB as the model has them (cycles: assumed costs)")
+    log("The same with page-walk cache and nested TLB as the model has them (cycles: assumed costs)")
     log(string.format("%-16s %10s %10s %12s %12s", "guest on backing", "refs off", "refs on", "cycles off",
                       "cycles on"))
     for _, cell in ipairs{ { "long4k", "4k" }, { "long4k", "2m" }, { "long2m", "2m" } } do
