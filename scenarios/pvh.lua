@@ -2,7 +2,7 @@
 -- A 64-bit image with Xen's note 18 enters the PVH way: what it is given, and the fixed hardware that its ACPI tables
 -- name, under nested and shadow paging, with one vCPU and with three; it ends by \_S5 of its DSDT.
 
-local CHECKS = 28 -- 10 of the start, 8 of the tables, 4 of the MADT, 1 of \_S5, 3 of PM1, 2 of the timers
+local CHECKS = 36 -- 10 of the start, 8 tables, 4 of the MADT, 1 of \_S5, 3 of PM1, 8 of memory, 2 of the timers
 
 for _, hap in ipairs{ "on", "off" } do
     for _, vcpus in ipairs{ 1, 3 } do

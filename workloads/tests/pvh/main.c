@@ -4,6 +4,8 @@
  * with memory map, module and command line (Xen's public start_info.h), the ACPI tables (ACPI 3.0 chapter 5), and the
  * fixed hardware that these name (ACPI 4.7.3, 4.8.3). It ends by SLP_TYP of its DSDT's \_S5.
  */
+#include "hv/abi/guest_calls.h"
+#include "hv/abi/xen.h"
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
 #include "workloads/lib/vcpu.h"
@@ -186,6 +188,35 @@ static void look_at_fixed_hardware(const uint8_t *fadt)
     check_equal(port_read32(control) & 0xFFFF, 5u << 10 | SCI_EN, "SLP_TYP alone puts nothing to sleep, SCI_EN stays");
 }
 
+/* The same map by hypercall, and a grant table, which is RAM like other RAM to the one who has it. */
+static void ask_for_memory(void)
+{
+    static struct memory_map_entry entry[4];
+    static uint32_t window[1024] __attribute__((aligned(4096)));
+    const struct start_map *map = (const void *)(uintptr_t)info()->memmap;
+    struct memory_map_32 ask = { 4, (uint32_t)(uintptr_t)entry };
+    struct gnttab_query_size size = { .domid = DOMID_SELF };
+    struct gnttab_version version = { .version = 1 };
+    struct memory_add_to_physmap_32 add = { .domid = DOMID_SELF, .space = PHYSMAP_GRANT_TABLE,
+                                            .gpfn = (uint32_t)(uintptr_t)window >> 12 };
+
+    check_equal((uintptr_t)hypercall3(HYPERCALL_MEMORY_OP, MEMORY_MEMORY_MAP, (uintptr_t)&ask, 0), 0, "memory_map");
+    check_equal(ask.nr_entries, 2, "two pieces of RAM");
+    check(entry[0].address == map[0].address && entry[0].size == map[0].size && entry[1].address == map[1].address &&
+              entry[1].size == map[1].size, "the pieces that start_info names");
+    check_equal((uintptr_t)hypercall3(HYPERCALL_GRANT_TABLE_OP, GNTTABOP_QUERY_SIZE, (uintptr_t)&size, 1), 0,
+                "the grant table's size");
+    check_equal((uintptr_t)hypercall3(HYPERCALL_GRANT_TABLE_OP, GNTTABOP_SET_VERSION, (uintptr_t)&version, 1), 0,
+                "version 1 of grants");
+    window[0] = 1;
+    check_equal((uintptr_t)hypercall3(HYPERCALL_MEMORY_OP, MEMORY_ADD_TO_PHYSMAP, (uintptr_t)&add, 0), 0,
+                "a frame of the grant table over a page");
+    check_equal(((volatile uint32_t *)window)[0], 0, "it is clear");
+    add.index = size.max_nr_frames;
+    check((intptr_t)hypercall3(HYPERCALL_MEMORY_OP, MEMORY_ADD_TO_PHYSMAP, (uintptr_t)&add, 0) < 0,
+          "no frame behind its end");
+}
+
 void guest_main(void)
 {
     const uint8_t *fadt, *s5;
@@ -195,6 +226,7 @@ void guest_main(void)
     s5 = table(field(fadt + 40, 4)) + 36;
     check(begins(s5 + 1, "_S5_") && s5[8] == 0x0A, "the DSDT names \\_S5");
     look_at_fixed_hardware(fadt);
+    ask_for_memory();
     look_at_timer((uint16_t)field(fadt + 76, 4));
     guest_print("S5\n");
     port_write32((uint16_t)field(fadt + 64, 4), (uint32_t)s5[9] << 10 | SLP_EN);
