@@ -23,6 +23,7 @@ static void list_push(struct page_pool *pool, uint64_t frame, unsigned order)
     pool->state[frame - pool->first_frame] = (uint8_t)(STATE_FREE | order);
 }
 
+/* The links do not stay in the frame: whoever gets it, a guest perhaps, is not told where hv's other blocks are. */
 static void list_remove(struct page_pool *pool, uint64_t frame, unsigned order)
 {
     struct free_block *block = block_at(frame);
@@ -33,6 +34,7 @@ static void list_remove(struct page_pool *pool, uint64_t frame, unsigned order)
         block->previous->next = block->next;
     else
         pool->free[order] = block->next;
+    *block = (struct free_block){ NULL, NULL };
     pool->state[frame - pool->first_frame] = 0;
 }
 

@@ -38,7 +38,10 @@ struct page_pool {
 void pages_init(struct page_pool *pool, uint64_t start, uint64_t end, uint8_t *state);
 /* Give the pool [start, end), shrunk to whole pages and to the span. */
 void pages_add(struct page_pool *pool, uint64_t start, uint64_t end);
-/* 2^order frames, naturally aligned; 0 if there is no such block. Contents are what was there. */
+/*
+ * 2^order frames, naturally aligned; 0 if there is no such block. Contents are what was there, with zeros where a free
+ * block's links were.
+ */
 uint64_t pages_alloc(struct page_pool *pool, unsigned order);
 /* The same, wholly within [start, end). */
 uint64_t pages_alloc_in(struct page_pool *pool, unsigned order, uint64_t start, uint64_t end);

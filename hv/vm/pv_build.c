@@ -64,10 +64,10 @@ uint64_t pv_guest_add_frames(struct guest *guest, uint64_t first_pfn, uint64_t c
 
     while (done < count) {
         unsigned order = count - done >= 1u << ORDER_2M ? ORDER_2M : ORDER_4K;
-        uint64_t at = memory_alloc(order);
+        uint64_t at = memory_clear_used(memory_alloc(order), order);
 
         if (!at && order)
-            at = memory_alloc(order = ORDER_4K);
+            at = memory_clear_used(memory_alloc(order = ORDER_4K), ORDER_4K);
         if (!at)
             break;
         for (uint64_t i = 0; i < 1ull << order; i++) {

@@ -16,7 +16,7 @@ const char *pv_guest_build(struct guest *guest, const struct multiboot_module *m
 const char *pv_guest_build_empty(struct guest *guest);
 /* Its frames and vCPUs; the rest of the guest is the caller's. */
 void pv_guest_end(struct guest *guest);
-/* Up to count frames for these numbers of the guest's own; how many there were. (Unwritten: as they were.) */
+/* Up to count frames for these numbers of the guest's own, cleared if anybody had them; how many there were. */
 uint64_t pv_guest_add_frames(struct guest *guest, uint64_t first_pfn, uint64_t count, uint64_t *frames);
 /* One frame back to hv; false: it is in use, or not the guest's. */
 bool pv_guest_drop_frame(struct guest *guest, uint64_t frame);

@@ -250,7 +250,6 @@ static int64_t grow(struct hypercall *call, bool numbered)
         lock_release(&guest->pv->lock);
         if (error)
             return done;
-        text_zero(memory_pointer(frame * PAGE_SIZE), PAGE_SIZE); /* another guest's before */
         if (op.extent_start && !hypercall_copy_out(call, at, &frame, sizeof(frame)))
             return done + 1;
     }
@@ -284,7 +283,6 @@ static int64_t exchange_one(struct hypercall *call, const struct memory_exchange
     lock_release(&guest->pv->lock);
     if (!added)
         return -XEN_ENOMEM;
-    text_zero(memory_pointer(frame * PAGE_SIZE), PAGE_SIZE);
     return hypercall_copy_out(call, op->out.extent_start + i * sizeof(frame), &frame, sizeof(frame)) ? 0 : -XEN_EFAULT;
 }
 

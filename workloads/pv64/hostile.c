@@ -10,8 +10,10 @@
  *   traps        trap handlers in hv's memory, and then a trap
  *   stacks       a kernel stack in hv's memory, and then a trap of its user code
  *   irets        the iret hypercall with a random frame
+ *   peek         words that are not zero in memory that it was given and nothing was put into; fills it then
  *
- * Of the first four it says how many of its instructions trapped; the others end it, at a draw or another.
+ * Of the first four it says how many of its instructions trapped, of the last how many words; the others end it, at a
+ * draw or another.
  */
 #include "hv/core/options.h"
 #include "workloads/pv64/kernel.h"
@@ -207,6 +209,20 @@ static void attack_irets(void)
     __asm__ volatile("movq %0, %%rsp; movl %1, %%eax; syscall" : : "r"(frame), "i"(HYPERCALL_IRET));
 }
 
+/* ---- What others left ------------------------------------------------------------------------------------ */
+
+#define SLACK 0x80000ull /* mapped behind the first tables and the stack's page, at least (Xen's xen.h) */
+
+static void begin_peek(void)
+{
+    volatile uint64_t *slack = (uint64_t *)(start->pt_base + (start->nr_pt_frames + 1) * PAGE);
+
+    for (unsigned i = 0; i < SLACK / sizeof(*slack); i++) {
+        caught_traps += slack[i] != 0;
+        slack[i] = ~0ull;
+    }
+}
+
 /* ---------------------------------------------------------------------------------------------------------- */
 
 static void nothing(void)
@@ -225,7 +241,7 @@ static const struct attack {
     { "tables", begin_tables, attack_tables },    { "segments", begin_segments, attack_segments },
     { "privileged", begin_data, attack_privileged }, { "debug", begin_data, attack_debug },
     { "traps", nothing, attack_traps },           { "stacks", begin_data, attack_stacks },
-    { "irets", nothing, attack_irets },
+    { "irets", nothing, attack_irets },           { "peek", begin_peek, nothing },
 };
 
 static bool is_same(const char *a, const char *b)
