@@ -3,6 +3,7 @@
 -- run(id) is what scenarios/mce/ROW.lua calls, judge(id, cores) what the matrix does.
 local table_of = require("mce_rows")
 local bench = require("mce_bench")
+local ring = require("mce_ring")
 
 local ANSWERS = { notify = "notify", ["notify + operation"] = "notify ", ["operation only"] = "", none = "",
                   ["no handler"] = "" }
@@ -34,6 +35,27 @@ local function pattern(text, decide)
     return (text:gsub("DOMU", name .. ".0"):gsub("NAME", name))
 end
 
+-- The record in the ring against the lines: whom it impacts, else who ran (nobody: DOMID_SELF and VCPUID_INVALID);
+-- what was retired; and that none was lost.
+local SELF, NO_VCPU, LOST = 0x7FF0, 0xFFFF, 0x80000000
+
+local function differs(found, decide)
+    local record = ring.record(tonumber(found.record))
+    if not record then
+        return "no record in the ring"
+    end
+    local idle = found.context == "idle"
+    local domid, vcpu = tonumber(decide.domain), tonumber(decide.vcpu)
+    if not domid and (idle ~= (record.domid == SELF) or idle ~= (record.vcpu == NO_VCPU)) or
+       domid and (record.domid ~= domid or record.vcpu ~= vcpu) then
+        return string.format("the record names dom%d.%d", record.domid, record.vcpu)
+    elseif record.core ~= tonumber(found.core) or record.flags & LOST ~= 0 then
+        return string.format("the record has core %d, flags %x", record.core, record.flags)
+    elseif record.frame and record.frame ~= tonumber(decide.frame, 16) then
+        return string.format("the recovery record has frame %x", record.frame)
+    end
+end
+
 -- What differs from the row, as a list of texts.
 local function differences(row, lines)
     local wrong = {}
@@ -56,6 +78,8 @@ local function differences(row, lines)
         check(decide.impacts == row.impacts, "impacts " .. decide.impacts)
         check(not row.domu or decide.domu == row.domu, "domu " .. decide.domu)
         check(decide.healed == (row.healed and "1" or "0"), "healed " .. decide.healed)
+        local text = differs(lines[1], decide)
+        check(not text, text)
     end
     for i = 1, math.max(#rest, #row.sees) do
         local line, wanted = rest[i], row.sees[i]
@@ -64,6 +88,8 @@ local function differences(row, lines)
             wrong[#wrong + 1] = string.format("line %d: %s; %s would be right", i,
                 line and line.step .. " " .. line.event .. " " .. line.rest or "none",
                 wanted and wanted[1] .. " " .. wanted[2] .. " " .. pattern(wanted[3], decide) or "none")
+        elseif line.event == "operation" then -- on the frame that is bad
+            check(line.frame == decide.frame, "the operation's frame " .. line.frame)
         end
     end
     if row.kind == "UE" and row.impacts == "domu" then -- consumed by the guest's own load

@@ -1,10 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- What may come on top of a row, each a function: OVER, EN=0, an error while T0 is pending, one inside dom0's handler, one on
--- another core. They use the global expect().
+-- another core, of a second vCPU, of hv itself while the ring is locked. They use the global expect().
 local bench = require("mce_bench")
+local ring = require("mce_ring")
 local rows = require("mce_rows").by_id
 
 local OVER, EN = 1 << 62, 1 << 60
+local VAL_UC_EN = 0xB000000000000136 -- VAL, UC, EN: no address; DC
+local PCC = 0xB200000000000136 -- VAL, UC, EN, PCC: no address; DC
 local LS_READ = 0xB400000000000833 -- VAL, UC, EN, ADDRV; BUS SRC DRD MEM LG
 
 -- Lines that a pattern of `step event rest` matches, of one record.
@@ -133,6 +136,7 @@ function modifiers.elsewhere()
     expect(counter("node[1].core[1].svm.vmruns"), { at_least = before + 1, name = "another core: dom0 runs there" })
     expect(bench.dom0("vcpu-list 0"), { matches = " 0\n", name = "another core: affinity as before" })
     heard("global domid=2 vcpu=0 core=5", "another core")
+    expect(count(0, "affinity vcpu=dom2"), { equals = 0, name = "another core: the guest's vCPU is there already" })
     log("UE on another core: dom0's vCPU 0 takes T0 there, and its affinity comes back")
 end
 
@@ -151,6 +155,66 @@ function modifiers.scrubbed()
     expect(bench.dom0(string.format("query-page %x", address >> 12)),
            { matches = "done status=18\n", name = "scrubbed: pending, broken" })
     log("UE that the scrubber found on another core: its owner's row")
+end
+
+-- An error that ends hv itself: nobody is waited for, the ring's lock may be this core's own (struct lock: next, serving)
+local function ends(where, core, is_there, context, mcg)
+    build(8, "notify")
+    for _ = 1, 20000 do
+        if is_there(core) then
+            break
+        end
+        run("200ns")
+    end
+    local lock = symbol("ring_lock")
+    mem(lock, 4, mem(lock + 4, 4) + 1)
+    inject{ bank = 0, core = core, status = PCC, mcgstatus = mcg }
+    local event = run{ until = { stop = { "exit", "shutdown", "reset" }, time = "5ms" } }
+    expect(event.reason, { equals = "exit", name = where .. ": hv panics" })
+    heard("event=found kind=UE via=mc core=" .. core .. " context=" .. context, where)
+    heard("event=panic row=XU-3", where)
+    expect(mem(symbol("mca_panic_record"), 8), { equals = 0x43494E415041434D, name = where .. ": the record survives" })
+end
+
+-- Between two entries of its guest, behind STGI.
+local function is_in_hv(core)
+    return reg("asid", { core = core }) == 0 and reg("rflags", { core = core }) & 0x200 ~= 0
+end
+
+local function is_idle() -- one that has no guest
+    return true
+end
+
+function modifiers.final()
+    ends("PCC in hv", 5, is_in_hv, "hv", 0)
+    ends("PCC in idle, RIPV=1", 3, is_idle, "idle", 1)
+    log("UE that ends hv itself: it panics at once, whoever holds the ring's lock")
+end
+
+-- Taken while a guest's second vCPU runs: the record names that one
+function modifiers.second()
+    machine{ nodes = 1, cores = 2, memory = "256M" }
+    boot{ kernel = "hv.elf", modules = { "sums64.elf name=sums memory=9M vcpus=2 blocks=64 rounds=1000000" } }
+    run("2ms")
+    for core = 0, 1 do
+        for _ = 1, 20000 do
+            if reg("asid", { core = core }) ~= 0 then
+                break
+            end
+            run("200ns")
+        end
+        inject{ bank = 0, core = core, status = VAL_UC_EN, mcgstatus = 1 }
+    end
+    run{ limit = "2ms", until = { stop = "exit" } }
+    local seen = 0
+    for record, domid, vcpu in uart{}:gmatch("mca record=(%d) step=1 event=found kind=UE [^\n]-context=dom(%d)%.(%d)") do
+        local said = ring.record(tonumber(record))
+        expect(said and said.domid .. "." .. said.vcpu,
+               { equals = domid .. "." .. vcpu, name = "two vCPUs: record " .. record .. " names who took it" })
+        seen = seen | 1 << tonumber(vcpu)
+    end
+    expect(seen, { equals = 3, name = "two vCPUs: both were there" })
+    log("UE of a guest's second vCPU: the record names it")
 end
 
 return modifiers

@@ -2,6 +2,7 @@
 -- hv's telemetry rings, watched: their invariants hold after every store to a word that they are about, so at every instruction.
 --
 -- watch(complain) from now on, of the machine that has booted. Gives a table that counts the stores looked at.
+-- record(index) is what one of version 1 says.
 
 -- Layout: hv/mca/ring_v1.h, hv/mca/ring_v2.h; struct mca_info (hv/abi/mca.h) is 768 bytes.
 local SLOTS, SLOT, NOTIFIED = 10, 8 + 768, 12 + 768
@@ -94,4 +95,27 @@ local function watch(complain)
     return seen
 end
 
-return { watch = watch }
+-- Record `index` of version 1 while its slot is its own: what its global record and its recovery record say
+-- (struct mca_global_v1 and mca_recovery); nil.
+local GLOBAL, RECOVERY, HEAD = 0, 3, 4
+
+local function record(index)
+    local at_slot = symbol("machine_check_ring") + 16 + index % SLOTS * SLOT
+    if mem(at_slot, 4) ~= index + 1 then
+        return nil
+    end
+    local found, at_record = {}, at_slot + 8 + HEAD
+    for _ = 1, mem(at_slot + 8, 4) do
+        local kind = mem(at_record, 2)
+        if kind == GLOBAL then
+            found.domid, found.vcpu = mem(at_record + 4, 2), mem(at_record + 16, 2)
+            found.core, found.flags = mem(at_record + 12, 2), mem(at_record + 32, 4)
+        elseif kind == RECOVERY then
+            found.frame = mem(at_record + 8, 8)
+        end
+        at_record = at_record + mem(at_record + 2, 2)
+    end
+    return found
+end
+
+return { watch = watch, record = record }
