@@ -30,7 +30,7 @@ build bmake CC=gcc CFLAGS=-O0
 result $? "bmake builds all images without a warning"
 
 # bench.elf carries the names of its assembler's temporary files
-images=$(find hv workloads -name '*.elf' | LC_ALL=C sort)
+images=$(find hv workloads -name '*.elf' -o -name '*.bin' | LC_ALL=C sort)
 for image in $images; do
     cmp "$image" "bmake/$image" >&2 || echo "$image"
 done >differ
