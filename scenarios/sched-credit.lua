@@ -6,12 +6,14 @@
 -- A slice is 1 ms here (Xen: 30), a tick a third of it; shares are taken over 60 slices and may be off by one slice
 -- in each direction, which is 2 %.
 
-local function start(cores)
+local SLICE_US = 1000
+
+local function start(cores, a, b)
     machine{ nodes = 1, cores = cores, memory = "512M" }
     boot{ kernel = "hv.elf", append = "sched_credit_tslice_ms=1",
           modules = { "dom0.elf dom0 name=Domain-0 memory=16M cpus=0",
-                      "sums64.elf name=a memory=16M rounds=100000 cpus=" .. cores - 1,
-                      "sums64.elf name=b memory=16M rounds=100000 cpus=" .. cores - 1 } }
+                      string.format("%s cpus=%d", a or "sums64.elf name=a memory=16M rounds=100000", cores - 1),
+                      string.format("%s cpus=%d", b or "sums64.elf name=b memory=16M rounds=100000", cores - 1) } }
     uart{ expect = "dom0# ", limit = "1s" }
 end
 
@@ -74,6 +76,27 @@ dom0("pause b")
 a, b = shares()
 about(a, 20, "a alone with its cap")
 expect(b, { equals = 0, name = "b is paused" })
+
+-- One core, one guest that yields after each piece of its work, one that never rests: a yield gives the core away for
+-- one slice, whatever the other's credits, and not for longer. 40 pieces take the time that a run alone tells, and
+-- 40 slices of the other, whose checksum is of 20 rounds, by zlib's crc32.
+local YIELDS = 40
+start(1, string.format("ping.elf name=a memory=128M by=yield pages=20480 count=%d", YIELDS),
+      "sums64.elf name=b memory=16M rounds=20 expect=0x9696c930")
+dom0("create a")
+uart{ expect = string.format("(a) ping: %d exits by yield", YIELDS), limit = "1s" }
+local work = ran("a")
+dom0("destroy a")
+dom0("create b")
+local before = ran("b")
+dom0("create a")
+uart{ expect = string.format("(a) ping: %d exits by yield", YIELDS), limit = "100ms" }
+local others = ran("b") - before
+expect(others, { at_least = (YIELDS - 2) * SLICE_US, at_most = (YIELDS + 6) * SLICE_US, -- six: while dom0 creates and asks
+                 name = "a slice for each yield, in us" })
+expect(ran("a"), { at_least = work * 97 // 100, at_most = work * 103 // 100, name = "who yields runs as long as alone" })
+uart{ expect = "(b) sums: 1 vCPUs, 256 blocks, 20 rounds: 9696c930", limit = "200ms" }
+log(string.format("%d yields beside a busy guest: %d us of its own, %d us of the other's", YIELDS, ran("a"), others))
 
 -- Four cores: those without work sleep, until b may use them.
 local function of_core(core, what)

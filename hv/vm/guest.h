@@ -69,7 +69,7 @@ struct vcpu {
     uint64_t affinity;         /* cores it may run on */
     uint64_t queued;           /* its turn among those that wait */
     uint64_t charged_at, state_since, state_ns[4];
-    bool yielded, was_parked;
+    bool was_parked;
     /* Events. */
     bool info_registered, polling;
     uint32_t poll_port;        /* 0: several */

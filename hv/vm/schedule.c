@@ -15,6 +15,7 @@ static struct lock schedule_lock;
 static uint64_t queued; /* numbers the vCPUs that begin to wait for a core, in turn */
 static uint64_t slice_ns;
 static struct vcpu *running[CORES_MAX];
+static const struct vcpu *yielder[CORES_MAX]; /* who gave the core up for others, until one is chosen; NULL: nobody */
 static struct timer tick_timers[CORES_MAX], accounting_timer;
 static uint64_t offline; /* cores that run no vCPU */
 static bool stopping; /* the control domain has ended: no guest runs any more */
@@ -304,11 +305,14 @@ static bool can_run(const struct vcpu *vcpu, unsigned core)
            !vcpu->held && !vcpu->credit.parked && allows(vcpu, core);
 }
 
-/* Who has yielded comes last; then by priority; then by how long it has waited. */
-static bool is_before(const struct vcpu *a, const struct vcpu *b)
+/*
+ * By priority; then by how long it has waited. Who has just yielded this core comes last, behind one of lower priority
+ * too, as in Xen's credit scheduler; only for this choice, or one that never rests would keep it out for good.
+ */
+static bool is_before(const struct vcpu *a, const struct vcpu *b, const struct vcpu *yielded)
 {
-    if (a->yielded != b->yielded)
-        return b->yielded;
+    if (a == yielded || b == yielded)
+        return b == yielded;
     if (a->credit.priority != b->credit.priority)
         return a->credit.priority > b->credit.priority;
     return a->queued < b->queued;
@@ -324,7 +328,7 @@ static struct vcpu *best_for(unsigned core)
         for (unsigned v = 0; v < guests[g].spec.vcpus; v++) {
             struct vcpu *vcpu = &guests[g].vcpus[v];
 
-            if (can_run(vcpu, core) && (!best || is_before(vcpu, best)))
+            if (can_run(vcpu, core) && (!best || is_before(vcpu, best, yielder[core])))
                 best = vcpu;
         }
     }
@@ -365,11 +369,12 @@ struct vcpu *schedule_take(struct percore *core)
     lock_acquire(&schedule_lock);
     core->reschedule = false;
     vcpu = best_for(core->index);
+    yielder[core->index] = NULL;
     running[core->index] = vcpu;
     if (vcpu) {
         set_state(vcpu, VCPU_RUNNING);
         vcpu->core = core->index;
-        vcpu->yielded = vcpu->polling = false;
+        vcpu->polling = false;
         vcpu->charged_at = clock_now();
     } else {
         __atomic_store_n(&core->idle, true, __ATOMIC_RELEASE);
@@ -437,7 +442,7 @@ void schedule_give_back(struct vcpu *vcpu, enum exit_result result)
         guest_finish(guest, GUEST_CRASHED, 0);
         console_print("hv: guest %s: all vCPUs are halted, nothing will wake them", guest->spec.name);
     }
-    vcpu->yielded = result == EXIT_YIELD;
+    yielder[vcpu->core] = result == EXIT_YIELD ? vcpu : NULL;
     over = !guest_runs(guest);
     if (over && guest->domid == DOMID_CONTROL)
         stop_all();
