@@ -11,6 +11,7 @@
 #define LOW_MEMORY 0x100000ull /* below: firmware tables, trampoline, whatever the loader put there */
 #define MAPPED_AT_ENTRY (4ull << 30)
 #define TABLE_ENTRIES 512
+#define READ_PATIENCE 10000 /* PAUSEs; the pool is never held that long */
 #define REGION_BYTES (2ull << 20)
 #define PTE_TABLE 0x63ull  /* present, writable, accessed, dirty */
 #define PTE_2M 0x0E3ull    /* and page size; not global: paravirtual guests use the same addresses */
@@ -330,14 +331,34 @@ bool memory_online(uint64_t address)
     return done;
 }
 
+/* A machine check that is hv's end asks, too, and may have interrupted the very holder: then what is there must do. */
+static bool lock_for_reading(void)
+{
+    for (unsigned i = 0; i < READ_PATIENCE; i++) {
+        if (lock_try(&pool_lock))
+            return true;
+        cpu_pause();
+    }
+    return false;
+}
+
 unsigned memory_marks(uint64_t address)
 {
-    return pages_marks(pool_of(address), address);
+    bool locked = lock_for_reading();
+    unsigned marks = pages_marks(pool_of(address), address);
+
+    if (locked)
+        lock_release(&pool_lock);
+    return marks;
 }
 
 bool memory_is_free(uint64_t address)
 {
-    return pages_is_free(pool_of(address), address);
+    bool locked = lock_for_reading(), is_free = pages_is_free(pool_of(address), address);
+
+    if (locked)
+        lock_release(&pool_lock);
+    return is_free;
 }
 
 uint64_t memory_total_frames(void)

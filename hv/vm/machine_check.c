@@ -42,6 +42,8 @@ static struct {
     volatile unsigned head, tail;
     volatile uint32_t record[MCA_RING_SLOTS];
 } forgotten[CORES_MAX]; /* records of errors that found no room in the queue */
+static struct mca_info told[CORES_MAX]; /* what each told last, version 1: what it leaves behind if it stops the machine */
+static bool stopped; /* atomic: a core has left its record behind; those that stop beside it do not */
 
 void machine_check_lock(void)
 {
@@ -160,7 +162,7 @@ static void commit(const struct handling *h, const struct mca_victim *victim)
         telling.flags |= MCA_GLOBAL_LOST;
     mca_record_v1(&info, error, &telling);
     commit_v1(error, &info);
-    memcpy(&mca_panic_record.info, &info, sizeof(info));
+    memcpy(&told[percore_self()->index], &info, sizeof(info));
     entry = mca_entry_reserve(&machine_check_entries, !h->verdict.corrected, error->record);
     if (!entry)
         return;
@@ -181,16 +183,24 @@ static void dump_and_release(const struct handling *h)
 
 /* ---- What becomes of it -------------------------------------------------------------------------------------- */
 
-static void stop_machine(const struct handling *h, const struct mca_row *row)
+static void leave_record(const struct handling *h, const struct mca_row *row)
 {
-    console_break_lock();
-    machine_check_say(h->error->record, h->step, "panic", "row=%s", row->id);
-    machine_check_dump(h->error);
+    if (__atomic_exchange_n(&stopped, true, __ATOMIC_ACQ_REL))
+        return;
+    memcpy(&mca_panic_record.info, &told[percore_self()->index], sizeof(mca_panic_record.info));
     memcpy(mca_panic_record.row, row->id, sizeof(row->id));
     mca_panic_record.record = h->error->record;
     mca_panic_record.core = h->error->core;
     mca_panic_record.mcg_status = h->error->mcg_status;
     __atomic_store_n(&mca_panic_record.magic, MCA_PANIC_MAGIC, __ATOMIC_RELEASE);
+}
+
+static void stop_machine(const struct handling *h, const struct mca_row *row)
+{
+    console_break_lock();
+    machine_check_say(h->error->record, h->step, "panic", "row=%s", row->id);
+    machine_check_dump(h->error);
+    leave_record(h, row);
     panic("machine check, %s", row->id);
 }
 
