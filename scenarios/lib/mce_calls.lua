@@ -28,7 +28,7 @@ local function run_calls()
         check(bench.dom0(line), answer, name .. ", dom0's " .. line)
     end
     local function guest(what, name)
-        check(uart{}, "(victim) " .. what .. "\n", name .. ", a guest's")
+        check(uart{}, "(victim) " .. what, name .. ", a guest's")
     end
 
     bench.build{ cores = 1, domu = "hvm_handler", trap = true, event = true, victim = "calls=1" }
@@ -59,6 +59,13 @@ local function run_calls()
     uart{ send = "mca notify 2 0 0 1\nmca notify 2 0 0 1\n" }
     bench.go("4ms")
     check(bench.heard(), "mca: notify result=NOTDELIVERED", "R10, a trap is pending")
+    uart{ send = "migrate --live victim 127.0.0.1\n" }
+    bench.go("4ms")
+    check(bench.heard(), "a machine check of it is under way", "R10, it does not move")
+    uart{ send = "unpause victim\n" }
+    bench.wait_beats("victim", 2)
+    guest("trap 18: fetch=OK", "R10, the first of two copies")
+    check(uart{}:match("%(victim%) beat %d+ (traps=1 fetch=%u+)") or "", "traps=1 fetch=OK", "R10, the second")
     return wrong
 end
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What may come on top of a row, each a function: OVER, EN=0, an error while T0 is pending, one inside dom0's handler, one on
--- another core, of a second vCPU, of hv itself while the ring is locked. They use the global expect().
+-- another core, of a second vCPU, of hv itself, two at once, more than there is room for. They use the global expect().
 local bench = require("mce_bench")
 local ring = require("mce_ring")
 local rows = require("mce_rows").by_id
@@ -155,6 +155,81 @@ function modifiers.scrubbed()
     expect(bench.dom0(string.format("query-page %x", address >> 12)),
            { matches = "done status=18\n", name = "scrubbed: pending, broken" })
     log("UE that the scrubber found on another core: its owner's row")
+end
+
+-- Two errors of one vCPU, none answered: it is held until both deadlines are over, and finds a copy of each
+function modifiers.unanswered()
+    build(8, "")
+    local address = address_of_victim()
+    for record = 1, 2 do
+        inject{ error = "DRAM scrub uncorrected", core = bench.other_core, address = address }
+        bench.go("400us")
+        once(record, "2c hold vcpu=dom2.0", "two deadlines")
+    end
+    bench.go("6ms")
+    once(1, "3a notify to=dom2.0 by=trap from=hv result=OK", "two deadlines")
+    once(2, "3a notify to=dom2.0 by=trap from=hv result=NOTDELIVERED", "two deadlines")
+    heard("trap 18: fetch=OK", "two deadlines, the first copy")
+    expect(bench.heard():match("%(victim%) beat %d+ (traps=1 fetch=%u+)") or "",
+           { equals = "traps=1 fetch=OK", name = "two deadlines, the second" })
+    log("Two UEs of a vCPU that nobody answers: both copies are there for it")
+end
+
+-- Its core is taken offline while the guest's vCPU is held: that is dom0's operation, the vCPU goes on elsewhere
+function modifiers.offline()
+    build(8, "")
+    bench.inject(rows["DU-13"])
+    bench.go("400us")
+    bench.dom0("core-offline 5")
+    local frame = bench.heard():match("event=decide [^\n]-frame=(%x+)")
+    once(0, "II operation op=core_offline domain=dom2 frame=" .. frame .. " result=0", "core offline")
+    once(0, "3a answer dom0=operation row=DU-13", "core offline")
+    once(0, "3a resume vcpu=dom2.0 into=program", "core offline")
+    expect(count(0, "II operation"), { equals = 1, name = "core offline: of that vCPU alone" })
+    log("UE answered by taking the core offline: an operation on the vCPU that it held")
+end
+
+local FREE = 0x8000000 -- in the middle of memory
+
+-- On core 3, which has no guest.
+local function of_free_frame(times, time)
+    for _ = 1, times do
+        inject{ bank = 3, core = 3, status = LS_READ, address = FREE, mcgstatus = 1 }
+        bench.go(time)
+    end
+end
+
+-- More than a core's queue holds (4, while its loop waits for the ring's lock), then more than the ring does (10)
+function modifiers.lost()
+    bench.build{ cores = 8, domu = "hvm", trap = true }
+    bench.dom0("mce-fetch") -- version 2; T0's fetch is version 1, whose losses then count
+    local lock = symbol("ring_lock")
+    mem(lock, 4, mem(lock, 4) + 1)
+    of_free_frame(7, "20us")
+    mem(lock + 4, 4, mem(lock + 4, 4) + 1)
+    bench.go("3ms")
+    for record = 0, 6 do
+        expect(count(record, "decide class=I9"), { equals = record < 4 and 1 or 0, name = "lost: record " .. record })
+    end
+    for _ = 1, 4 do
+        bench.dom0("mca fetch 1 1")
+    end
+    of_free_frame(1, "1ms")
+    heard("mca: T0 fetch=OK idx=7", "lost: those in between are skipped")
+    bench.dom0("mca answer dwell=9000")
+    of_free_frame(1, "300us")
+    heard("mca: T0 fetch=OK idx=8", "lost")
+    of_free_frame(14, "200us") -- 9 to 22; the next T0 finds 13 to 22
+    bench.go("12ms")
+    heard("mca: T0 fetch=OK idx=13", "lost: the oldest gave way")
+    of_free_frame(1, "1ms")
+    expect((ring.record(23) or { flags = 0 }).flags & 0x80000000, { equals = 0x80000000, name = "lost: the next record says so" })
+    bench.go("10ms")
+    uart{ send = "poweroff\n" }
+    run{ limit = "1s", until = { stop = "exit" } }
+    expect(bench.heard():match('count what="mca_lost" value=(%d+)') or "",
+           { equals = "7", name = "lost: three of the queue's, four of the ring's" })
+    log("More UEs than a core's queue and the ring hold: each that is lost is counted, the next record tells")
 end
 
 -- An error that ends hv itself: nobody is waited for, the ring's lock may be this core's own (struct lock: next, serving)
