@@ -189,6 +189,64 @@ function modifiers.offline()
     log("UE answered by taking the core offline: an operation on the vCPU that it held")
 end
 
+-- Held inside its handler by a second error, then paused there: it does not move before the handler's end
+function modifiers.handling()
+    build(8, "")
+    local address = address_of_victim()
+    inject{ error = "DRAM scrub uncorrected", core = bench.other_core, address = address }
+    for _ = 1, 800 do -- dom0 does not answer
+        bench.go("10us")
+        if count(1, "3a resume vcpu=dom2.0 into=handler") == 1 then
+            break
+        end
+    end
+    bench.go("20us") -- in the handler, which says a line
+    inject{ bank = 3, core = bench.victim_core, status = LS_READ, address = address, mcgstatus = 1 }
+    bench.go("400us")
+    once(2, "2c hold vcpu=dom2.0", "in the handler")
+    expect(bench.heard():find("trap 18:", 1, true) == nil,
+           { equals = true, name = "in the handler: it is not through" })
+    bench.dom0("pause victim")
+    once(2, "3a resume vcpu=dom2.0 into=program", "in the handler")
+    bench.dom0("migrate --live victim 127.0.0.1")
+    heard("a machine check of it is under way", "in the handler")
+    bench.dom0("unpause victim")
+    expect(bench.wait_beats("victim", 2), "in the handler: the guest goes on")
+    heard("trap 18: fetch=OK", "in the handler")
+    log("A guest that is paused inside its handler does not move")
+end
+
+-- H2: the log-dirty bitmap of a guest that moves (log_dirty_begin's third argument) is made anew, and it arrives
+function modifiers.bitmap()
+    bench.build{ cores = 8, domu = "hvm", trap = true }
+    local bitmap
+    local waits = at({ symbol = "log_dirty_begin" }, function(event)
+        bitmap = bitmap or reg("rdx", { core = event.core })
+    end)
+    uart{ send = "migrate --live victim 127.0.0.1\n" }
+    for _ = 1, 1000 do
+        if bitmap then
+            break
+        end
+        bench.go("20us")
+    end
+    cancel(waits)
+    inject{ error = "DRAM scrub uncorrected", core = 3, address = bitmap }
+    bench.go("2ms")
+    once(0, string.format("2b heal action=\"dropped, rebuilt elsewhere\" frame=%x", bitmap >> 12), "bitmap")
+    once(0, string.format("frame=%x owner=xen heal=H2 healed=1", bitmap >> 12), "bitmap")
+    once(0, "2b notify to=dom0.0 by=trap from=hv result=OK", "bitmap")
+    uart{ expect = "victim is domain", limit = "50ms" }
+    uart{ expect = "dom0# ", limit = "1ms" }
+    heard("victim is domain 3 now", "bitmap")
+    expect(bench.wait_beats("victim", 2), "bitmap: the guest goes on")
+    expect(bench.heard():find("the sum is wrong", 1, true) == nil,
+           { equals = true, name = "bitmap: the guest's data" })
+    expect(bench.dom0(string.format("query-page %x", bitmap >> 12)),
+           { matches = "done status=18\n", name = "bitmap: the old one is pending, broken: nobody gets it" })
+    log("UE in the log-dirty bitmap of a guest that moves: rebuilt, it arrives")
+end
+
 local FREE = 0x8000000 -- in the middle of memory
 
 -- On core 3, which has no guest.
@@ -232,7 +290,8 @@ function modifiers.lost()
     log("More UEs than a core's queue and the ring hold: each that is lost is counted, the next record tells")
 end
 
--- An error that ends hv itself: nobody is waited for, the ring's lock may be this core's own (struct lock: next, serving)
+-- An error that ends hv itself: nobody is waited for, the ring's lock may be this core's own
+-- (struct lock: next, serving).
 local function ends(where, core, is_there, context, mcg)
     build(8, "notify")
     for _ = 1, 20000 do
@@ -248,7 +307,8 @@ local function ends(where, core, is_there, context, mcg)
     expect(event.reason, { equals = "exit", name = where .. ": hv panics" })
     heard("event=found kind=UE via=mc core=" .. core .. " context=" .. context, where)
     heard("event=panic row=XU-3", where)
-    expect(mem(symbol("mca_panic_record"), 8), { equals = 0x43494E415041434D, name = where .. ": the record survives" })
+    expect(mem(symbol("mca_panic_record"), 8),
+           { equals = 0x43494E415041434D, name = where .. ": the record survives" })
 end
 
 -- Between two entries of its guest, behind STGI.
@@ -282,7 +342,8 @@ function modifiers.second()
     end
     run{ limit = "2ms", until = { stop = "exit" } }
     local seen = 0
-    for record, domid, vcpu in uart{}:gmatch("mca record=(%d) step=1 event=found kind=UE [^\n]-context=dom(%d)%.(%d)") do
+    local FOUND = "mca record=(%d) step=1 event=found kind=UE [^\n]-context=dom(%d)%.(%d)"
+    for record, domid, vcpu in uart{}:gmatch(FOUND) do
         local said = ring.record(tonumber(record))
         expect(said and said.domid .. "." .. said.vcpu,
                { equals = domid .. "." .. vcpu, name = "two vCPUs: record " .. record .. " names who took it" })
