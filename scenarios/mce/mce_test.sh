@@ -52,4 +52,6 @@ done
 result $? "every tenth mutant of the decision table is caught"
 "$fam10h" run mce/random >"$scratch/out" 2>&1 # 10000 of them: ./test full
 result $? "200 random errors on a loaded machine"
+"$fam10h" run --check mce/random -s errors=40 >"$scratch/out" 2>&1 # reports what it finds, and fails
+result $? "40 of them with polls each ms: hv's own accesses are in order"
 echo "1..$count"
