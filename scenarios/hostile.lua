@@ -72,8 +72,8 @@ local function endures(name, outcome, words, hap, seed)
         console:match("guest hostile (vcpu %d crashed: .-):") or ""))
 end
 
--- What a guest leaves in its memory, the next one that gets it does not see. The paravirtual one (8 MiB, the same frames
--- twice) fills what it has looked at.
+-- What a guest leaves in its memory, the next one that gets it does not see. The paravirtual one (8 MiB, the
+-- same frames twice) fills what it has looked at.
 local function peeks()
     machine{ cores = 2, memory = "256M", check = true }
     boot{ kernel = "hv.elf", modules = { "dom0.elf dom0", "sums64.elf name=alpha memory=160M blocks=512",

@@ -92,9 +92,11 @@ local before = ran("b")
 dom0("create a")
 uart{ expect = string.format("(a) ping: %d exits by yield", YIELDS), limit = "100ms" }
 local others = ran("b") - before
-expect(others, { at_least = (YIELDS - 2) * SLICE_US, at_most = (YIELDS + 6) * SLICE_US, -- six: while dom0 creates and asks
+-- Up to six more while dom0 creates and asks.
+expect(others, { at_least = (YIELDS - 2) * SLICE_US, at_most = (YIELDS + 6) * SLICE_US,
                  name = "a slice for each yield, in us" })
-expect(ran("a"), { at_least = work * 97 // 100, at_most = work * 103 // 100, name = "who yields runs as long as alone" })
+expect(ran("a"), { at_least = work * 97 // 100, at_most = work * 103 // 100,
+                   name = "who yields runs as long as alone" })
 uart{ expect = "(b) sums: 1 vCPUs, 256 blocks, 20 rounds: 9696c930", limit = "200ms" }
 log(string.format("%d yields beside a busy guest: %d us of its own, %d us of the other's", YIELDS, ran("a"), others))
 

@@ -42,7 +42,7 @@ static struct {
     volatile unsigned head, tail;
     volatile uint32_t record[MCA_RING_SLOTS];
 } forgotten[CORES_MAX]; /* records of errors that found no room in the queue */
-static struct mca_info told[CORES_MAX]; /* what each told last, version 1: what it leaves behind if it stops the machine */
+static struct mca_info told[CORES_MAX]; /* what each told last, version 1: left behind if it stops the machine */
 static bool stopped; /* atomic: a core has left its record behind; those that stop beside it do not */
 
 void machine_check_lock(void)

@@ -136,7 +136,8 @@ local function beside()
     poll()
     says(from, "kind=CE via=poll core=1 .- bank=0 status=9400400000000136 addr=0000000010002040",
          "is found by the poll")
-    answers("mce-fetch", "nonurgent id=[1-9]%d* entries=2\n.*mce%-fetch: 0 urgent, 1 nonurgent", "fetched and acknowledged")
+    answers("mce-fetch", "nonurgent id=[1-9]%d* entries=2\n.*mce%-fetch: 0 urgent, 1 nonurgent",
+            "fetched and acknowledged")
     answers("mce-fetch", "mce%-fetch: 0 urgent, 0 nonurgent", "once")
     from = #uart{}
     answers("mce-inject 1 0 9800 0", "registers: done", "VAL is not set: nothing")

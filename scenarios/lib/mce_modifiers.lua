@@ -281,7 +281,8 @@ function modifiers.lost()
     bench.go("12ms")
     heard("mca: T0 fetch=OK idx=13", "lost: the oldest gave way")
     of_free_frame(1, "1ms")
-    expect((ring.record(23) or { flags = 0 }).flags & 0x80000000, { equals = 0x80000000, name = "lost: the next record says so" })
+    expect((ring.record(23) or { flags = 0 }).flags & 0x80000000, { equals = 0x80000000,
+           name = "lost: the next record says so" })
     bench.go("10ms")
     uart{ send = "poweroff\n" }
     run{ limit = "1s", until = { stop = "exit" } }
