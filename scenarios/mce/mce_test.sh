@@ -44,7 +44,7 @@ grep -q '^96 ok, 0 fail, 0 not yet$' "$scratch/out"
 result $? "96 verdicts: 2 x 39 rows, C2-1 to C2-8, R1 to R10"
 sed -n '/"unmodelled/,/}/p' "$scratch/all.json" | tee "$scratch/out" | grep -q '"unmodelled_uses" : 0'
 result $? "nothing that is not modelled is used"
-for scenario in modifiers; do
+for scenario in modifiers operations; do
     "$fam10h" run mce/$scenario >"$scratch/out" 2>&1
     result $? "mce/$scenario"
 done

@@ -5,14 +5,21 @@
 #define PAGE 0x800000u /* scenarios/lib/mce_bench.lua knows it */
 #define SPARE 0x900000u
 
-volatile uint64_t *mcaguest_page(uint64_t address)
+volatile uint64_t *mcaguest_page(uint64_t address, uint32_t n)
 {
-    return (volatile uint64_t *)(uintptr_t)(address ? address : PAGE);
+    return (volatile uint64_t *)(uintptr_t)((address ? address : PAGE) + n * 4096);
 }
 
 volatile uint64_t *mcaguest_spare(void)
 {
     return (volatile uint64_t *)(uintptr_t)SPARE;
+}
+
+/* hv takes none from HVM guests. */
+uint32_t mcaguest_give_back(volatile uint64_t *page)
+{
+    (void)page;
+    return 0;
 }
 
 __attribute__((interrupt)) static void trap(struct interrupt_frame *frame)

@@ -9,6 +9,9 @@
  *     quiet=N       says every N-th message alone (1)
  *     page=ADDRESS  HVM: where its page lies (8 MiB)
  *     calls=0|1     makes the calls that hv must refuse to a guest, once, at the start (0)
+ *     processes=N   so many take turns, each with a page of its own (1). From two on its handler does not heal: it ends
+ *                   the one whose turn it is, as a kernel does to a process that met an error
+ *     balloon=0|1   and the ended one's page goes back to hv: paravirtual (0)
  *
  * First it says where its page lies. A message is "beat N traps=T fetch=RESULT moved=0|1". mcaguest.elf is an HVM
  * guest, mcapv.elf a paravirtual one, whose handler is entry 18 of its trap table.
@@ -21,8 +24,11 @@
 #define SUMS_PER_BEAT 64u /* about 150 us at 2.3 GHz */
 #define WORD(i) ((i) * 0x9E3779B97F4A7C15ull)
 
-static volatile uint64_t *page;
-static volatile uint32_t traps;
+static struct process {
+    volatile uint64_t *volatile page; /* NULL: it has ended */
+} processes[MCAGUEST_PAGES];
+static uint32_t count;
+static volatile uint32_t turn, traps;
 static volatile bool moved;
 static const char *volatile fetched = "-";
 static struct mca_call in_handler, in_program;
@@ -34,7 +40,7 @@ static void fill(volatile uint64_t *to)
 }
 
 /* WORD's sum over a page, times 2 to get rid of the halves. */
-static bool sum_is_right(void)
+static bool sum_is_right(volatile uint64_t *page)
 {
     uint64_t sum = 0;
 
@@ -43,7 +49,28 @@ static bool sum_is_right(void)
     return 2 * sum == WORDS * (WORDS - 1) * 0x9E3779B97F4A7C15ull;
 }
 
-/* The page's contents are known, so that it can be made anew elsewhere: self-healing. */
+static uint32_t alive(void)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        n += processes[i].page != NULL;
+    return n;
+}
+
+/* The page's contents are known, so that it can be made anew elsewhere: self-healing. A process among several ends. */
+static void recover(void)
+{
+    if (count == 1) {
+        processes[0].page = mcaguest_spare();
+        fill(processes[0].page);
+        moved = true;
+        return;
+    }
+    processes[turn].page = NULL;
+    guest_print("process %u has ended, %u go on", turn, alive());
+}
+
 void mcaguest_trap(void)
 {
     const struct mca_bank_v1 *bank;
@@ -54,9 +81,7 @@ void mcaguest_trap(void)
     bank = error ? NULL : mca_record(&in_handler.fetch_v1.info, MCA_RECORD_BANK);
     guest_print("trap 18: fetch=%s bank=%u status=%lx addr=%lx", fetched, bank ? bank->bank : 0,
                 (unsigned long)(bank ? bank->status : 0), (unsigned long)(bank ? bank->addr : 0));
-    page = mcaguest_spare();
-    fill(page);
-    moved = true;
+    recover();
 }
 
 /* Without a trap there must be nothing to fetch. */
@@ -70,6 +95,24 @@ static void beat(uint32_t number, bool driver)
         result = mca_result(error, in_program.fetch_v1.flags);
     }
     guest_print("beat %u traps=%u fetch=%s moved=%u", number, traps, result, moved);
+}
+
+/* A turn of each process. What one has summed up when it is ended meanwhile counts no more. */
+static void turns(bool balloon)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        volatile uint64_t *page = processes[i].page;
+        bool right;
+
+        if (!page)
+            continue;
+        turn = i;
+        right = sum_is_right(page);
+        if (!processes[i].page && balloon)
+            guest_print("page given back: %u", mcaguest_give_back(page));
+        if (!right && processes[i].page)
+            guest_fail("mcaguest: the sum is wrong");
+    }
 }
 
 /* R2, R3 and R6 of doc/mca.md, R1 and R4. */
@@ -101,18 +144,23 @@ static uint32_t number(const char *name, uint32_t fallback)
 void mcaguest_run(void)
 {
     bool handler = number("handler", 0), driver = number("driver", 0) || handler;
+    bool balloon = number("balloon", 0);
     uint32_t beats = number("beats", 1000000), quiet = number("quiet", 1);
 
-    page = mcaguest_page(number("page", 0));
-    fill(page);
-    guest_print("page at %lx", (unsigned long)(uintptr_t)page);
+    count = number("processes", 1);
+    if (!count || count > MCAGUEST_PAGES)
+        guest_fail("mcaguest: processes= wants 1 to %u", MCAGUEST_PAGES);
+    for (uint32_t i = 0; i < count; i++) {
+        processes[i].page = mcaguest_page(number("page", 0), i);
+        fill(processes[i].page);
+    }
+    guest_print("page at %lx", (unsigned long)(uintptr_t)processes[0].page);
     mcaguest_arm(handler, driver);
     if (number("calls", 0))
         refused_calls();
     for (uint32_t n = 1; n <= beats; n++) {
-        for (unsigned i = 0; i < SUMS_PER_BEAT; i++)
-            if (!sum_is_right())
-                guest_fail("mcaguest: the sum is wrong");
+        for (unsigned i = 0; i < SUMS_PER_BEAT / count; i++)
+            turns(balloon);
         if (n % quiet == 0)
             beat(n, driver);
     }

@@ -9,9 +9,13 @@
 void mcaguest_run(void);
 void mcaguest_trap(void);
 
-/* Its page (0: where it lies by itself), and the one that it goes to. */
-volatile uint64_t *mcaguest_page(uint64_t address);
+#define MCAGUEST_PAGES 4u
+
+/* Its n-th page (0: where they lie by themselves), and the one that it goes to. */
+volatile uint64_t *mcaguest_page(uint64_t address, uint32_t n);
 volatile uint64_t *mcaguest_spare(void);
+/* How many pages hv has taken back: 0 or 1. */
+uint32_t mcaguest_give_back(volatile uint64_t *page);
 /* Tell hv what there is. */
 void mcaguest_arm(bool handler, bool driver);
 

@@ -5,17 +5,29 @@
 
 #define TRAPS_MAX 64
 
-static uint64_t page[PAGE / 8] __attribute__((aligned(4096))), spare[PAGE / 8] __attribute__((aligned(4096)));
+static uint64_t pages[MCAGUEST_PAGES][PAGE / 8] __attribute__((aligned(4096)));
+static uint64_t spare[PAGE / 8] __attribute__((aligned(4096)));
 
-volatile uint64_t *mcaguest_page(uint64_t address)
+volatile uint64_t *mcaguest_page(uint64_t address, uint32_t n)
 {
     (void)address;
-    return page;
+    return pages[n];
 }
 
 volatile uint64_t *mcaguest_spare(void)
 {
     return spare;
+}
+
+uint32_t mcaguest_give_back(volatile uint64_t *page)
+{
+    uint64_t frame = frame_of((const void *)page);
+    struct memory_reservation op = { .extent_start = (uintptr_t)&frame, .nr_extents = 1, .domid = DOMID_SELF };
+    int64_t taken;
+
+    map((const void *)page, 0);
+    taken = CALL(HYPERCALL_MEMORY_OP, MEMORY_DECREASE_RESERVATION, &op);
+    return taken > 0 ? (uint32_t)taken : 0;
 }
 
 int64_t mca_hypercall(struct mca_call *call)
