@@ -13,7 +13,7 @@
 
 static uint64_t noise[NOISE_WORDS] __attribute__((aligned(4096)));
 
-static intptr_t call5(uint64_t number, const uint64_t a[5])
+intptr_t call5(uint64_t number, const uint64_t a[5])
 {
     register uint64_t r10 __asm__("r10") = a[3];
     register uint64_t r8 __asm__("r8") = a[4];

@@ -16,6 +16,9 @@ static inline uint64_t random_below(uint64_t limit)
 /* An address that no honest guest gives: devices, beyond memory, not canonical, unmapped, crossing a page ... */
 uint64_t wild_address(void);
 
+/* A hypercall with five arguments. */
+intptr_t call5(uint64_t number, const uint64_t a[5]);
+
 /* Each carries out `rounds` attacks; what comes back is the number of exceptions that they raised. */
 uint64_t attack_calls(uint64_t rounds);
 uint64_t attack_control(uint64_t rounds);
@@ -31,5 +34,9 @@ uint64_t attack_svm(uint64_t rounds);
 uint64_t attack_msrs(uint64_t rounds);
 /* Words that are not zero in memory that this guest has never used: somebody else's. */
 uint64_t attack_peek(uint64_t rounds);
+/* The control domain moves, cuts and destroys; what comes back is the number of answers and pages that are wrong. */
+uint64_t attack_storm(uint64_t rounds);
+/* Another domain asks for the same; what comes back is how often it was not refused. */
+uint64_t attack_asks(uint64_t rounds);
 
 #endif

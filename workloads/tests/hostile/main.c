@@ -59,6 +59,7 @@ void guest_main(void)
         { "roots", attack_roots }, { "descriptors", attack_descriptors }, { "shutdown", attack_shutdown },
         { "ports", attack_ports }, { "mmio", attack_mmio }, { "interrupts", attack_interrupts }, { "svm", attack_svm },
         { "msrs", attack_msrs }, { "peek", attack_peek },
+        { "storm", attack_storm }, { "asks", attack_asks },
     };
     char chosen[16] = "";
     bool bad = false;
