@@ -394,11 +394,8 @@ local function migration()
     machine{ nodes = 2, cores = 2, memory = "512M" }
     boot{ kernel = "hv.elf", modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
                                          "sums64.elf name=sums memory=12M cpus=1 vcpus=2 rounds=24" } }
-    local function dom0(line)
-        uart{ send = line .. "\n" }
-        uart{ expect = "dom0# ", limit = "4s" }
-    end
-    uart{ expect = "dom0# ", limit = "1s" }
+    local dom0 = require("command_line").dom0
+    require("command_line").wait()
     for i = 1, 5 do
         dom0("create sums name=g" .. i .. " -p")
     end

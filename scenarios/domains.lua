@@ -10,16 +10,9 @@ boot{ kernel = "hv.elf",
       modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0", "sums64.elf name=alpha vcpus=2 rounds=2 cpus=2",
                   "sums32.elf name=beta width=32 vcpus=2 backing=4k rounds=1" } }
 
-local PROMPT = "dom0# "
-uart{ expect = PROMPT, limit = "1s" }
-
--- What a command line printed.
-local function dom0(line)
-    local before = #uart{}
-    uart{ send = line .. "\n" }
-    local all = uart{ expect = PROMPT, limit = "4s" }
-    return all:sub(before + 1):gsub("\r", ""):gsub(PROMPT .. "$", "")
-end
+local command_line = require("command_line")
+local dom0 = command_line.answer
+command_line.wait()
 
 -- A pattern that the answer must match.
 local function answers(line, pattern, name)

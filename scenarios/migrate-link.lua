@@ -361,13 +361,8 @@ end
 
 -- ---- Two vCPUs at work, from one dom0's command line to the other ------------------------------------------------
 
-local PROMPT, WORK = "dom0# ", "vcpus=2 rounds=24"
-
-local function dom0(line)
-    local before = #uart{}
-    uart{ send = line .. "\n" }
-    return (uart{ expect = PROMPT, limit = "4s" }:sub(before + 1):gsub("\r", ""))
-end
+local command_line = require("command_line")
+local dom0, WORK = command_line.dom0, "vcpus=2 rounds=24"
 
 -- The same work on the bare machine: its result depends on neither cores nor order.
 local function checksum()
@@ -387,7 +382,7 @@ local function from_dom0()
         use(ends[i])
         boot{ kernel = "hv.elf", modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
                                              "sums64.elf name=sums memory=12M cpus=1-2 " .. WORK } }
-        uart{ expect = PROMPT, limit = "1s" }
+        command_line.wait()
     end
     use(ends[1])
     dom0("create sums name=g1")

@@ -243,13 +243,8 @@ end
 
 -- ---- From dom0's command line: the fifth domain, two vCPUs at work, to 127.0.0.1 ---------------------------------
 
-local PROMPT, WORK = "dom0# ", "vcpus=2 rounds=24"
-
-local function dom0(line)
-    local before = #uart{}
-    uart{ send = line .. "\n" }
-    return (uart{ expect = PROMPT, limit = "4s" }:sub(before + 1):gsub("\r", ""))
-end
+local command_line = require("command_line")
+local dom0, WORK = command_line.dom0, "vcpus=2 rounds=24"
 
 -- The same work on the bare machine, which has one core for it: its result depends on neither cores nor order.
 local function checksum()
@@ -264,7 +259,7 @@ local function from_dom0()
     machine{ nodes = 2, cores = 2, memory = "512M" }
     boot{ kernel = "hv.elf", modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
                                          "sums64.elf name=sums memory=12M cpus=2-3 " .. WORK } }
-    uart{ expect = PROMPT, limit = "1s" }
+    command_line.wait()
     for i = 1, 5 do
         dom0("create sums name=g" .. i .. " -p")
     end
@@ -289,7 +284,7 @@ local function node()
         boot{ kernel = "hv.elf", modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
                                              "sums64.elf name=sums memory=12M cpus=1 backing=" .. backing .. " "
                                              .. WORK } }
-        uart{ expect = PROMPT, limit = "1s" }
+        command_line.wait()
         for i = 1, 5 do
             dom0("create sums name=g" .. i .. " -p")
         end

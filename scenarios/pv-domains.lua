@@ -12,15 +12,9 @@ boot{ kernel = "hv.elf", modules = {
     "sums64.elf name=alpha rounds=1 memory=16M",
 } }
 
-local PROMPT = "dom0# "
-uart{ expect = PROMPT, limit = "1s" }
-
-local function dom0(line)
-    local before = #uart{}
-    uart{ send = line .. "\n" }
-    local all = uart{ expect = PROMPT, limit = "4s" }
-    return all:sub(before + 1):gsub("\r", ""):gsub(PROMPT .. "$", "")
-end
+local command_line = require("command_line")
+local dom0 = command_line.answer
+command_line.wait()
 
 local function free_pages()
     run("2ms") -- a destroyed guest's pages come back on the core that it left

@@ -4,13 +4,8 @@
 -- what it had; if it does not go, its call says so and it goes on here. Not live: it is suspended from its first page
 -- to its last.
 
-local PROMPT = "dom0# "
-
-local function dom0(line)
-    local before = #uart{}
-    uart{ send = line .. "\n" }
-    return (uart{ expect = PROMPT, limit = "4s" }:sub(before + 1):gsub("\r", ""))
-end
+local command_line = require("command_line")
+local dom0 = command_line.dom0
 
 -- The data are (i + 1) * 9E3779B97F4A7C15h for i from 0 to 16 * 512 - 1, modulo 2^64.
 local words = 16 * 512
@@ -53,7 +48,7 @@ local function pair(from, to, mask)
         local modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
                           image .. " name=mover type=pv memory=4M vcpus=2 cpus=1" }
         boot{ kernel = "hv.elf", append = i == 1 and mask ~= "" and "cpuid_mask_cpu=" .. mask or "", modules = modules }
-        uart{ expect = PROMPT, limit = "1s" }
+        command_line.wait()
     end
     use(ends[1])
     dom0("create mover")
@@ -101,7 +96,7 @@ while not uart{}:find("migrate domain=1 suspended") do
     run("50us")
 end
 cut("1ms")
-local answer = uart{ expect = PROMPT, limit = "4s" }
+local answer = uart{ expect = command_line.PROMPT, limit = "4s" }
 expect(answer, { matches = "migrate mover: the link was lost", name = "cut" })
 stayed("cut", ends)
 use(ends[1])

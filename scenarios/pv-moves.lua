@@ -11,15 +11,9 @@ boot{ kernel = "hv.elf", append = "mce_poll_ms=1 mce_poll_min_ms=1 mce_poll_max_
     "pv64-mover.elf name=mover type=pv memory=8M vcpus=2 cpus=1",
 } }
 
-local PROMPT = "dom0# "
-uart{ expect = PROMPT, limit = "1s" }
-
-local function dom0(line)
-    local before = #uart{}
-    uart{ send = line .. "\n" }
-    local all = uart{ expect = PROMPT, limit = "4s" }
-    return (all:sub(before + 1):gsub("\r", ""):gsub(PROMPT .. "$", ""))
-end
+local command_line = require("command_line")
+local dom0 = command_line.answer
+command_line.wait()
 
 -- What the guest says of itself the nth time.
 local function has(nth)

@@ -2,8 +2,8 @@
 -- The guests of the slides' BSD row, as kinds: paravirtual and HVM, 32 and 64 bits wide, made by the control domain
 -- beside one another on one machine. Used by scenarios/bsd.lua and claims.lua.
 
-local PROMPT = "dom0# "
-local matrix = {}
+local command_line = require("command_line")
+local matrix = { dom0 = command_line.dom0 }
 
 -- What each guest has to show: all checks of its own, and its plan says how many those are; or sums' checksum (zlib's
 -- crc32; one round).
@@ -20,13 +20,6 @@ matrix.guests = {
       string = "sums64.elf name=hvm64 vcpus=2 memory=16M rounds=1" },
 }
 
--- What a command line printed.
-function matrix.dom0(line)
-    local before = #uart{}
-    uart{ send = line .. "\n" }
-    return (uart{ expect = PROMPT, limit = "4s" }:sub(before + 1):gsub("\r", ""))
-end
-
 function matrix.free_pages()
     return tonumber(matrix.dom0("info"):match("free_pages%s*: (%d+)"))
 end
@@ -42,7 +35,7 @@ function matrix.run(more)
     end
     machine{ nodes = 1, cores = 2, memory = "512M" }
     boot{ kernel = "hv.elf", modules = modules }
-    uart{ expect = PROMPT, limit = "1s" }
+    command_line.wait()
     for _, guest in ipairs(matrix.guests) do
         matrix.dom0("create " .. guest.name)
     end

@@ -2,7 +2,8 @@
 -- hv with dom0, a guest that an error may hit (victim) and one that nothing may happen to (other): how to build them, talk to
 -- dom0, make an error and read what hv says of it. Used by scenarios/mce.
 
-local PROMPT = "dom0# "
+local command_line = require("command_line")
+local PROMPT = command_line.PROMPT
 -- Guest-physical addresses by which a translation tells whose turn it is: only the guest with that much memory has
 -- them.
 local VICTIM_PAGE, DOM0_PAGE, OTHER_PAGE = 0x800000, 0x1800000, 0x300000
@@ -22,9 +23,17 @@ end
 
 -- What a command line printed.
 function bench.dom0(line)
-    local before = #uart{}
-    uart{ send = line .. "\n" }
-    return (uart{ expect = PROMPT, limit = "2s" }:sub(before + 1):gsub("\r", ""))
+    return command_line.dom0(line, "2s")
+end
+
+-- What is wrong, as a list of texts, and the check that adds to it.
+function bench.wrongs()
+    local wrong = {}
+    return wrong, function(holds, text)
+        if not holds then
+            wrong[#wrong + 1] = text
+        end
+    end
 end
 
 -- cores: 1, or 8 on two nodes. The victim runs on core `victim_core` alone, dom0 on core 0.
@@ -39,7 +48,7 @@ function bench.build(options)
                       string.format("%s name=victim memory=16M cpus=%d %s %s", PROGRAM[options.domu] or "mcaguest.elf",
                                     victim, GUEST_OPTIONS[options.domu or "hvm"], options.victim or ""),
                       "mcaguest.elf name=other memory=4M page=3M quiet=8 cpus=" .. other } }
-    uart{ expect = PROMPT, limit = "1s" }
+    command_line.wait()
     bench.cores, bench.victim_core, bench.other_core = options.cores, victim, other
     bench.dom0("mca handlers" .. (options.event and " event" or "") .. (options.trap and " trap" or ""))
     bench.dom0("mca answer " .. (options.answer or ""))

@@ -9,14 +9,11 @@ local function beside()
           modules = { "dom0.elf dom0 name=Domain-0 memory=32M cpus=0",
                       "mcaguest.elf name=victim memory=32M cpus=1-2 handler=1" } }
 
-    local PROMPT = "dom0# "
-    uart{ expect = PROMPT, limit = "1s" }
+    local command_line = require("command_line")
+    command_line.wait()
 
     local function dom0(line)
-        local before = #uart{}
-        uart{ send = line .. "\n" }
-        uart{ expect = PROMPT, limit = "2s" }
-        return (uart{}:sub(before + 1):gsub("\r", ""))
+        return command_line.dom0(line, "2s")
     end
     local function answers(line, pattern, name)
         local text = dom0(line)

@@ -58,12 +58,7 @@ end
 
 -- What differs from the row, as a list of texts.
 local function differences(row, lines)
-    local wrong = {}
-    local function check(holds, text)
-        if not holds then
-            wrong[#wrong + 1] = text
-        end
-    end
+    local wrong, check = bench.wrongs()
     local rest, decide = decided(lines)
     check(decide, "no decision")
     if decide then

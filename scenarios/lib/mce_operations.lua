@@ -6,15 +6,6 @@ local rows = require("mce_rows").by_id
 
 local OFFLINED, PENDING, BROKEN = 2, 8, 0x10 -- of page_offline_op's query
 
-local function list()
-    local wrong = {}
-    return wrong, function(holds, text)
-        if not holds then
-            wrong[#wrong + 1] = text
-        end
-    end
-end
-
 local function heard(text)
     return bench.heard():gsub("\r", ""):find(text, 1, true) ~= nil
 end
@@ -45,7 +36,7 @@ end
 local operations = {}
 
 operations.O1 = { "statistics only: dom0 fetches and counts", function()
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     bench.build{ cores = 1, domu = "hvm", event = true }
     for n = 1, 3 do
         bench.inject_victim{ error = "DRAM ECC corrected" }
@@ -58,7 +49,7 @@ operations.O1 = { "statistics only: dom0 fetches and counts", function()
 end }
 
 operations.O2 = { "notify: the guest's handler is called", function()
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     bench.build{ cores = 1, domu = "hvm_handler", trap = true, answer = "notify" }
     bench.inject(rows["DU-11"])
     bench.go("5ms")
@@ -70,7 +61,7 @@ end }
 
 -- O2, then the guest's kernel ends the process that met the error: the others' sums go on.
 local function process(domu, options)
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     bench.build{ cores = 1, domu = domu, trap = true, answer = "notify", victim = "processes=3 " .. (options or "") }
     local made = bench.inject(rows[domu == "pv_handler" and "DU-1" or "DU-11"])
     bench.go("5ms")
@@ -89,7 +80,7 @@ operations.O5 = { "process retirement: one process of three ends, in an HVM and 
 end }
 
 operations.O7 = { "kill and restart: the guest is made anew and goes on", function()
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     bench.build{ cores = 1, domu = "hvm", trap = true, answer = "destroy" }
     local frame = frame_of(bench.inject(rows["DU-23"]))
     bench.go("5ms")
@@ -107,7 +98,7 @@ operations.O7 = { "kill and restart: the guest is made anew and goes on", functi
 end }
 
 operations.O8 = { "pause and unpause: the guest stands, and goes on", function()
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     bench.build{ cores = 1, domu = "hvm", trap = true, answer = "pause" }
     bench.inject(rows["DU-23"])
     bench.go("3ms")

@@ -7,15 +7,6 @@ local rows = require("mce_rows").by_id
 local CE = { error = "DRAM ECC corrected" }
 local two = {}
 
-local function list()
-    local wrong = {}
-    return wrong, function(holds, text)
-        if not holds then
-            wrong[#wrong + 1] = text
-        end
-    end
-end
-
 -- hv polls each millisecond; dom0's buckets have the limits of the table unless `policy` says otherwise.
 local function build(domu, policy, cores)
     bench.build{ cores = cores or 1, domu = domu, event = true, trap = true, answer = "notify" }
@@ -61,7 +52,7 @@ local function page_of_free_memory()
 end
 
 two["C2-1"] = { "nine corrected errors of a frame: nothing; the tenth: O3", function()
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     build("hvm")
     local address = victims_page()
     corrected(address, 8)
@@ -72,7 +63,7 @@ two["C2-1"] = { "nine corrected errors of a frame: nothing; the tenth: O3", func
 end }
 
 two["C2-2"] = { "of a free frame: it leaves the allocator at once", function()
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     build("hvm", "page=3")
     local frame = page_of_free_memory()
     check(frame, "no free frame")
@@ -85,7 +76,7 @@ two["C2-2"] = { "of a free frame: it leaves the allocator at once", function()
 end }
 
 two["C2-3"] = { "of dom0's own frame: offlined when it is given back", function()
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     build("hvm", "page=3")
     bench.inject({ kind = "CE", impacts = "dom0" })
     poll()
@@ -100,7 +91,7 @@ two["C2-3"] = { "of dom0's own frame: offlined when it is given back", function(
 end }
 
 two["C2-4"] = { "of a guest's live page: replaced, the guest's sums go on (O4)", function()
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     build("hvm", "page=3")
     local address = victims_page()
     corrected(address, 2)
@@ -114,7 +105,7 @@ two["C2-4"] = { "of a guest's live page: replaced, the guest's sums go on (O4)",
 end }
 
 two["C2-5"] = { "a storm on a rank: the online spare, contents intact (O9)", function()
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     build("hvm", "page=1000 cs=6")
     local address = victims_page()
     corrected(address, 6)
@@ -131,7 +122,7 @@ two["C2-5"] = { "a storm on a rank: the online spare, contents intact (O9)", fun
 end }
 
 two["C2-6"] = { "a storm on a core: it goes offline, its guests go on elsewhere (O10)", function()
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     build("hvm", "core=3", 8)
     for _ = 1, 3 do
         inject{ error = "DC L2 line fill corrected", core = bench.victim_core, address = 0x1000 }
@@ -146,7 +137,7 @@ two["C2-6"] = { "a storm on a core: it goes offline, its guests go on elsewhere 
 end }
 
 two["C2-7"] = { "an uncorrected error after retirement hits nobody (I9)", function()
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     build("hvm", "page=3")
     local address = victims_page()
     corrected(address, 2)
@@ -160,7 +151,7 @@ two["C2-7"] = { "an uncorrected error after retirement hits nobody (I9)", functi
 end }
 
 two["C2-8"] = { "the guest moves to the other node, its old frames are retired (O6)", function()
-    local wrong, check = list()
+    local wrong, check = bench.wrongs()
     build("hvm_handler", nil, 8)
     local address = victims_page()
     bench.dom0("vcpu-pin victim 0 all")

@@ -274,21 +274,27 @@ END_TEST
 
 /* ---- Waiting for STARTUP --------------------------------------------------------------------------------------- */
 
+/* INIT to a core, number 3, that runs a loop of real mode; a NOP waits at 7000h. */
+static void init_running(struct fixture *fix, struct core *core)
+{
+    core->waiting_for_sipi = false;
+    core->seg[SEG_CS] = (struct segment){ 0, 0x9B, 0xFFFF, 0 };
+    core->rip = 0x500;
+    put(fix, 0x500, 2, 0xFEEB); /* jmp . */
+    put(fix, 0x7000, 1, 0x90);  /* nop */
+    core_mode_changed(core, true);
+    send(fix, 0, 0x03000000, 0x00004500);
+    core_step(core);
+}
+
 START_TEST(an_nmi_waits_with_the_core_that_waits_for_startup)
 {
     struct fixture *fix = four_cores();
     struct core *core = fix->core[3];
 
-    core->waiting_for_sipi = false;
-    core->seg[SEG_CS] = (struct segment){ 0, 0x9B, 0xFFFF, 0 };
-    core->rip = 0x500;
-    put(fix, 0x500, 2, 0xFEEB);         /* jmp . */
-    put(fix, 2 * 4, 4, 0x00000600);     /* real mode's vector 2 */
-    put(fix, 0x600, 1, 0xCF);           /* iret */
-    put(fix, 0x7000, 1, 0x90);
-    core_mode_changed(core, true);
-    send(fix, 0, 0x03000000, 0x00004500);
-    core_step(core);
+    put(fix, 2 * 4, 4, 0x00000600); /* real mode's vector 2 */
+    put(fix, 0x600, 1, 0xCF);       /* iret */
+    init_running(fix, core);
     send(fix, 0, 0x03000000, 0x00004400); /* NMI */
     ck_assert(!core_wakes(core));
     core_run(core, core_cycles(core) + 1000);
@@ -307,14 +313,7 @@ START_TEST(an_ipi_sequence_starts_a_running_core)
     struct fixture *fix = four_cores();
     struct core *core = fix->core[3];
 
-    core->waiting_for_sipi = false;
-    core->seg[SEG_CS] = (struct segment){ 0, 0x9B, 0xFFFF, 0 };
-    core->rip = 0x500;
-    put(fix, 0x500, 2, 0xFEEB); /* jmp . */
-    put(fix, 0x7000, 1, 0x90);  /* nop */
-    core_mode_changed(core, true);
-    send(fix, 0, 0x03000000, 0x00004500);
-    core_step(core);
+    init_running(fix, core);
     ck_assert(core->waiting_for_sipi);
     send(fix, 0, 0x03000000, 0x00004607);
     ck_assert(!core->waiting_for_sipi);
