@@ -308,6 +308,40 @@ START_TEST(loopback_turns_modem_lines_and_data_around)
 }
 END_TEST
 
+START_TEST(an_overrun_asks_first_and_modem_inputs_last)
+{
+    power_on();
+    out(0x3FC, 0x10, 0);
+    out(0x3F9, 0x0D, 0);
+    out(0x3F8, 'a', 0);
+    ck_assert_uint_eq(in(0x3FA, 0), 0x04);
+    out(0x3F8, 'b', 0);
+    ck_assert_uint_eq(in(0x3FA, 0), 0x06);
+    ck_assert(!vdev_receive(&vdev, 'c')); /* nothing comes in from outside */
+    ck_assert_uint_eq(in(0x3FD, 0), 0x63);
+    ck_assert_uint_eq(in(0x3FA, 0), 0x04);
+    out(0x3FA, 0xC2, 0); /* not programmed without bit 0 */
+    ck_assert_uint_eq(in(0x3FA, 0), 0x04);
+    ck_assert_uint_eq(in(0x3F8, 0), 'b');
+    ck_assert_uint_eq(in(0x3F8, 0), 'b'); /* nothing new */
+    ck_assert_uint_eq(in(0x3FA, 0), 0x00);
+    ck_assert_uint_eq(in(0x3FE, 0), 0x0B); /* loop-back took CTS, DSR and DCD away */
+    ck_assert_uint_eq(in(0x3FA, 0), 0x01);
+    out(0x3FC, 0x14, 0);
+    ck_assert_uint_eq(in(0x3FE, 0), 0x40);
+    out(0x3FC, 0x10, 0);
+    ck_assert_uint_eq(in(0x3FE, 0), 0x04); /* TERI: the trailing edge */
+    out(0x3FA, 0x01, 0);
+    for (unsigned i = 0; i < 17; i++)
+        out(0x3F8, (uint8_t)('0' + i), 0);
+    ck_assert_uint_eq(in(0x3FA, 0), 0xC6);
+    ck_assert_uint_eq(in(0x3FD, 0), 0x63);
+    for (unsigned i = 0; i < 16; i++)
+        ck_assert_uint_eq(in(0x3F8, 0), '0' + i); /* with FIFOs the last one is lost */
+    ck_assert_uint_eq(in(0x3FD, 0), 0x60);
+}
+END_TEST
+
 /* ---- Clock, PM block ------------------------------------------------------------------------------------- */
 
 static uint8_t cmos(uint8_t index, uint64_t now)
@@ -439,7 +473,8 @@ UNIT_TESTS("vdev", the_8259s_serve_by_priority_and_hold_back_lower_ones, the_sla
            channel_2_counts_while_its_gate_is_open, a_latched_count_stays_until_both_bytes_are_read,
            the_ioapic_shows_its_version_and_entries, the_timer_comes_in_at_pin_2_as_an_edge,
            a_level_input_asks_again_after_its_end, the_uart_sends_and_receives,
-           uart_interrupts_are_identified_by_priority, loopback_turns_modem_lines_and_data_around,
+           uart_interrupts_are_identified_by_priority, an_overrun_asks_first_and_modem_inputs_last,
+           loopback_turns_modem_lines_and_data_around,
            the_clock_shows_the_date_and_goes_on, uip_announces_the_update, a_date_that_is_set_goes_on_from_there,
            clock_interrupts_last_until_register_c_is_read, the_pm_timer_runs_at_its_frequency,
            the_pm_timers_carry_interrupts, s5_and_resets_are_asked_for, an_empty_port_reads_ones)

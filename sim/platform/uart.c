@@ -252,9 +252,11 @@ static void uart_write_ier(struct uart *uart, uint8_t value)
 
 static void uart_write_fcr(struct uart *uart, uint8_t value)
 {
+    if (!(value & FCR_ENABLE))
+        value = 0; /* PC16550D 8.5: the other bits are not programmed without it */
     if ((value ^ uart->fcr) & FCR_ENABLE || (value & FCR_CLEAR_RECEIVE))
         uart_clear_receiver(uart);
-    uart->fcr = value & FCR_ENABLE ? value & 0xc9 : 0; /* the other bits need bit 0; the clear bits reset themselves */
+    uart->fcr = value & 0xc9; /* the clear bits reset themselves */
 }
 
 static void uart_write(void *ctx, uint16_t port, unsigned size, uint32_t value)

@@ -134,6 +134,62 @@ static void check_serial_fifo(void)
     check_equal(then, 0xC1, "reading IIR takes it away");
 }
 
+/* The most urgent source, when it is this one. */
+static uint8_t serial_await(uint8_t source)
+{
+    uint8_t iir = port_read8(IIR);
+
+    for (unsigned i = 0; i < TRIES && iir != source; i++)
+        iir = port_read8(IIR);
+    return iir;
+}
+
+static void check_serial_interrupts(void)
+{
+    struct serial old = serial_save();
+    uint8_t line, status, data, newer, cleared, kept, quiet, modem, dsr, none, rises, falls;
+
+    port_write8(MCR, LOOP);
+    port_write8(FCR, 0);
+    port_write8(IER, 0x05);
+    port_write8(DATA, 1);
+    serial_pending();
+    port_write8(DATA, 2);
+    line = serial_await(0x06);
+    status = port_read8(LSR);
+    data = serial_pending();
+    port_write8(FCR, 0xC2); /* without the bit that enables */
+    cleared = port_read8(IIR);
+    kept = port_read8(LSR);
+    newer = port_read8(DATA);
+    port_write8(IER, 0x08);
+    port_read8(MSR);
+    quiet = port_read8(IIR);
+    port_write8(MCR, LOOP | 1);
+    modem = port_read8(IIR);
+    dsr = port_read8(MSR);
+    none = port_read8(IIR);
+    port_write8(MCR, LOOP);
+    port_read8(MSR);
+    port_write8(MCR, LOOP | 4);
+    rises = port_read8(MSR);
+    port_write8(MCR, LOOP);
+    falls = port_read8(MSR);
+    serial_restore(old);
+    check_equal(line, 0x06, "an overrun comes before data");
+    check_equal(status & (LSR_OVERRUN | LSR_DATA), LSR_OVERRUN | LSR_DATA, "LSR says so");
+    check_equal(data, 0x04, "and reading it takes the interrupt away");
+    check_equal(cleared, 0x04, "FCR's other bits count only with the one that enables");
+    check_equal(kept & LSR_DATA, LSR_DATA, "nor is anything cleared");
+    check_equal(newer, 2, "without FIFOs the newer byte destroys the older");
+    check_equal(quiet, 0x01, "nothing has changed");
+    check_equal(modem, 0x00, "a modem input that changes asks");
+    check_equal(dsr, 0x22, "DSR, and that it changed");
+    check_equal(none, 0x01, "reading MSR takes the interrupt away");
+    check_equal(rises, 0x40, "RI's leading edge is not told");
+    check_equal(falls, 0x04, "its trailing edge is");
+}
+
 /* ---- 8254: channel 2, whose gate and output are in port 61h ----------------------------------------------------- */
 
 #define PIT_CHANNEL_0 0x40
@@ -375,6 +431,7 @@ void guest_main(void)
         ioapic_write(0x10 + 2 * pin, IOAPIC_MASKED);
     check_serial_lines();
     check_serial_fifo();
+    check_serial_interrupts();
     check_pit();
     check_pics();
     check_clock();
