@@ -206,6 +206,8 @@ static void start_svm(const char *options)
     paging_init(options, features.nested_paging);
 }
 
+static const struct hypercall_mover mover = { .migrate = migrate_domctl, .destroyed = migrate_source_destroyed };
+
 void hv_main(uint32_t magic, uint32_t info_address)
 {
     const struct multiboot_info *info = memory_pointer(info_address);
@@ -221,7 +223,7 @@ void hv_main(uint32_t magic, uint32_t info_address)
     percore_init(0, lapic_id());
     percore_count = 1;
     console_print("hv: %lu MiB free", (unsigned long)(memory_free_frames() >> 8));
-    hypercall_domctl_init(migrate_domctl);
+    hypercall_domctl_init(&mover);
     start_svm(options);
     lapic_silence_8259();
     lapic_init();

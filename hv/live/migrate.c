@@ -467,19 +467,10 @@ static int64_t step(struct hypercall *call, struct domctl_hv_migrate *op)
     return job.remote ? finish_there(op) : finish_here(op);
 }
 
-static bool source_is_gone(void)
-{
-    return job.stage != STAGE_IDLE && guest_by_domid(job.domid) != job.source;
-}
-
 int64_t migrate_domctl(struct hypercall *call, struct guest *source, struct domctl_hv_migrate *op)
 {
     int64_t result;
 
-    if (source_is_gone()) {
-        job.wrong = "it was destroyed";
-        fail(false, NULL);
-    }
     if (job.stage == STAGE_DOUBT || (job.stage != STAGE_IDLE && job.source != source))
         return -XEN_EBUSY;
     if (job.stage == STAGE_IDLE) {
@@ -490,6 +481,18 @@ int64_t migrate_domctl(struct hypercall *call, struct guest *source, struct domc
     return step(call, op);
 }
 
+void migrate_source_destroyed(const struct guest *guest)
+{
+    if (job.stage == STAGE_IDLE || job.source != guest)
+        return;
+    if (job.stage == STAGE_DOUBT) { /* the operator has decided it */
+        release();
+        return;
+    }
+    job.wrong = "it was destroyed";
+    fail(false, NULL);
+}
+
 /* ---- Doubt ----------------------------------------------------------------------------------------------- */
 
 /* An operator who has let the guest go on has decided it. */
@@ -497,7 +500,7 @@ static void resolve(void)
 {
     bool answered;
 
-    if (source_is_gone() || !job.source->pauses) {
+    if (!job.source->pauses) {
         release();
         return;
     }

@@ -11,12 +11,16 @@
 #include "hv/abi/control.h"
 #include "hv/vm/hypercall.h"
 
+/* After an interrupt of the link. */
+void migrate_link_work(void);
+
 /*
  * domctl hv_migrate, to a new domain of this machine: one batch of pages, then the caller's VMMCALL repeats itself
  * (call->again), so that others run in between. Called with domctl's lock held; one migration at a time.
  */
-/* After an interrupt of the link. */
-void migrate_link_work(void);
 int64_t migrate_domctl(struct hypercall *call, struct guest *source, struct domctl_hv_migrate *op);
+
+/* Just before a domain is destroyed, with domctl's lock held: its move, if one is under way, ends at both ends. */
+void migrate_source_destroyed(const struct guest *guest);
 
 #endif

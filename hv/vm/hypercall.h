@@ -52,10 +52,13 @@ int64_t hypercall_hvm_op(struct hypercall *call);
 int64_t hypercall_sysctl(struct hypercall *call);
 int64_t hypercall_domctl(struct hypercall *call);
 int64_t hypercall_mca(struct hypercall *call);
-/* What carries out domctl's hv_migrate; set once, before any guest runs. */
+/* What carries out domctl's hv_migrate, and is told of domains that are destroyed; set once, before any guest runs. */
 struct domctl_hv_migrate;
-typedef int64_t hypercall_migrate(struct hypercall *call, struct guest *source, struct domctl_hv_migrate *op);
-void hypercall_domctl_init(hypercall_migrate *migrate);
+struct hypercall_mover {
+    int64_t (*migrate)(struct hypercall *call, struct guest *source, struct domctl_hv_migrate *op);
+    void (*destroyed)(const struct guest *guest);
+};
+void hypercall_domctl_init(const struct hypercall_mover *mover);
 /*
  * For who does what domctl does: no command runs in between. False: one runs now. It may wait for this core's vCPU to
  * leave, so that nobody waits for it here.

@@ -138,6 +138,13 @@ static int64_t build(struct hypercall *call)
     return put(call, &op) ? -XEN_EFAULT : -XEN_EINVAL;
 }
 
+static const struct hypercall_mover *mover;
+
+void hypercall_domctl_init(const struct hypercall_mover *who)
+{
+    mover = who;
+}
+
 static int64_t destroy(struct hypercall *call)
 {
     struct domctl op;
@@ -146,6 +153,7 @@ static int64_t destroy(struct hypercall *call)
 
     if (!error) {
         machine_check_operation("destroydomain", guest, MACHINE_CHECK_ALL_FRAMES, 0, true);
+        mover->destroyed(guest);
         guest_destroy(guest);
         return 0;
     }
@@ -312,13 +320,6 @@ static int64_t shadow(struct hypercall *call)
     return error ? error : put(call, &op);
 }
 
-static hypercall_migrate *migrate_handler;
-
-void hypercall_domctl_init(hypercall_migrate *handler)
-{
-    migrate_handler = handler;
-}
-
 static int64_t migrate(struct hypercall *call)
 {
     struct domctl op;
@@ -326,7 +327,7 @@ static int64_t migrate(struct hypercall *call)
     int64_t error = get_other(call, &op, &guest);
 
     if (!error)
-        error = migrate_handler(call, guest, &op.hv_migrate);
+        error = mover->migrate(call, guest, &op.hv_migrate);
     if (call->again || (error && error != -XEN_EIO))
         return error;
     return put(call, &op) ? -XEN_EFAULT : error;

@@ -2,9 +2,9 @@
 /*
  * Moves inside the machine without end (scenarios/storms.lua). The control domain has two vCPUs: one moves the
  * guests that compute beside it, to both paging modes, by requests that are right, wrong, or cut; the other pauses
- * them, asks for moves while one is under way, and destroys a guest in the middle of its move. Domains 1 and 2 are
- * innocent, 3 and 4 doomed, all four alike. In the end all are destroyed, and hv has to have as many free pages as
- * before and four times what the first gave back, which nothing had moved.
+ * them, asks for moves while one is under way, and destroys two guests in the middle of their moves, the second after
+ * all others. Domains 1 and 2 are innocent, 3 to 5 doomed, all five alike. In the end all are destroyed, and hv has
+ * to have as many free pages as before and five times what the first gave back, which nothing had moved.
  */
 #include "hv/abi/control.h"
 #include "hv/abi/guest_calls.h"
@@ -14,16 +14,19 @@
 #include "workloads/tests/hostile/hostile.h"
 
 #define INNOCENT 2
-#define VICTIMS 3 /* and the doomed one */
+#define VICTIMS 4 /* and the doomed ones */
 #define DOOMED 2
+#define LAST 3
+#define NOBODY VICTIMS
 #define STACK 8192
 #define NO_NODE 9
 #define CUT_AT_ONCE 1
 #define PATIENCE 1000 /* yields */
 
-static uint32_t victims[VICTIMS] = { 1, 2, 4 }; /* their numbers of now; either vCPU may have moved them */
+static uint32_t victims[VICTIMS] = { 1, 2, 4, 5 }; /* their numbers of now; either vCPU may have moved them */
 static uint64_t moves, refused, wrong;
-static bool doom, destroyed, stop, stopped;
+static unsigned doom = NOBODY; /* who is to be destroyed under a move; the other vCPU does it and sets it back */
+static bool stop, stopped;
 static uint8_t stack[STACK] __attribute__((aligned(16)));
 
 static uint32_t victim(unsigned index)
@@ -90,6 +93,11 @@ static uint64_t free_pages(void)
 
 /* ---- The other vCPU ---------------------------------------------------------------------------------------- */
 
+static unsigned doomed(void)
+{
+    return __atomic_load_n(&doom, __ATOMIC_ACQUIRE);
+}
+
 /* Another guest cannot be moved while one is. */
 static bool a_move_is_under_way(void)
 {
@@ -105,6 +113,18 @@ static void pause_and_unpause(unsigned index)
         vcpu_yield();
 }
 
+/* Nobody asks for a move after the last one's, which has to end by itself. */
+static void destroy_the_doomed(void)
+{
+    unsigned who = doomed();
+
+    if (who == NOBODY || !a_move_is_under_way() || plain(DOMCTL_DESTROYDOMAIN, victim(who)))
+        return;
+    if (who == LAST)
+        set(&stop);
+    __atomic_store_n(&doom, NOBODY, __ATOMIC_RELEASE);
+}
+
 static void interfere(unsigned id)
 {
     static const uint32_t nobody[] = { 0, 0x7FF0, 0x7FF1, 77, 0xFFFF };
@@ -118,10 +138,8 @@ static void interfere(unsigned id)
             move_victim(i / 8 % INNOCENT, (struct domctl_hv_migrate){ .cut_after = 20 });
         if (i % 8 == 4)
             pause_and_unpause(i / 8 % INNOCENT);
-        if (is_set(&doom) && !is_set(&destroyed) && a_move_is_under_way() &&
-            plain(DOMCTL_DESTROYDOMAIN, victim(DOOMED)) == 0)
-            set(&destroyed);
-        for (unsigned n = 0; n < 20000 && !is_set(&doom); n++)
+        destroy_the_doomed();
+        for (unsigned n = 0; n < 20000 && doomed() == NOBODY; n++)
             cpu_pause();
     }
     set(&stopped);
@@ -141,15 +159,16 @@ static void one_round(uint64_t round)
         wish.where = MIGRATE_LINK; /* this machine has none */
     if (round % 8 == 6)
         wish.node = NO_NODE;
-    move_victim((unsigned)(round % INNOCENT), wish);
+    for (unsigned n = 0; move_victim((unsigned)(round % INNOCENT), wish) == -XEN_EBUSY && n < PATIENCE; n++)
+        vcpu_yield(); /* the other vCPU's */
 }
 
 /* Again and again until it is destroyed under a move. */
-static void move_the_doomed(void)
+static void move_to_its_end(unsigned who)
 {
-    set(&doom);
-    while (!is_set(&destroyed))
-        move_victim(DOOMED, (struct domctl_hv_migrate){ 0 });
+    __atomic_store_n(&doom, who, __ATOMIC_RELEASE);
+    while (doomed() != NOBODY)
+        move_victim(who, (struct domctl_hv_migrate){ 0 });
 }
 
 /* What a destroyed guest had comes back once no core runs it any more. */
@@ -181,20 +200,20 @@ uint64_t attack_storm(uint64_t rounds)
     want(vcpu_start(1, interfere, stack + STACK));
     for (uint64_t round = 0; round < rounds; round++) {
         if (round == rounds / 2)
-            move_the_doomed();
+            move_to_its_end(DOOMED);
         one_round(round);
     }
-    set(&stop);
+    move_to_its_end(LAST);
     while (!is_set(&stopped))
         vcpu_yield();
     for (unsigned i = 0; i < INNOCENT; i++) {
         wait_for(victim(i));
         plain(DOMCTL_DESTROYDOMAIN, victim(i));
     }
-    after = free_pages_from(before + (INNOCENT + 2) * given);
+    after = free_pages_from(before + (INNOCENT + 3) * given);
     guest_print("storm: %lu moves, %lu refused or cut, %lu free pages and %lu given back: %lu\n", (unsigned long)moves,
                 (unsigned long)refused, (unsigned long)before, (unsigned long)given, (unsigned long)after);
-    want(after == before + (INNOCENT + 2) * given);
+    want(after == before + (INNOCENT + 3) * given);
     return wrong;
 }
 
