@@ -222,12 +222,9 @@ expect(verdicts["10h-b3 unmasked to k8-f"],
 machine{ model = "10h-b3", cores = 2, memory = "256M" }
 boot{ kernel = "hv.elf", modules = { "dom0.elf dom0 memory=16M", "features.elf name=f memory=16M",
                                      "sums64.elf name=s memory=16M rounds=100000" } }
-local function dom0(line)
-    local before = #uart{}
-    uart{ send = line .. "\n" }
-    return (uart{ expect = "dom0# ", limit = "2s" }):sub(before + 1)
-end
-uart{ expect = "dom0# ", limit = "1s" }
+local command_line = require("command_line")
+local dom0 = command_line.answer
+command_line.wait()
 dom0("create s")
 expect(dom0("cpuid-mask fam_0f_rev_f"), { matches = "busy", name = "a guest runs with more: -EBUSY" })
 dom0("destroy s")

@@ -6,6 +6,8 @@
 -- A slice is 1 ms here (Xen: 30), a tick a third of it; shares are taken over 60 slices and may be off by one slice
 -- in each direction, which is 2 %.
 
+local command_line = require("command_line")
+local dom0 = command_line.answer
 local SLICE_US = 1000
 
 local function start(cores, a, b)
@@ -14,13 +16,7 @@ local function start(cores, a, b)
           modules = { "dom0.elf dom0 name=Domain-0 memory=16M cpus=0",
                       string.format("%s cpus=%d", a or "sums64.elf name=a memory=16M rounds=100000", cores - 1),
                       string.format("%s cpus=%d", b or "sums64.elf name=b memory=16M rounds=100000", cores - 1) } }
-    uart{ expect = "dom0# ", limit = "1s" }
-end
-
-local function dom0(line)
-    local before = #uart{}
-    uart{ send = line .. "\n" }
-    return (uart{ expect = "dom0# ", limit = "1s" }):sub(before + 1)
+    command_line.wait()
 end
 
 -- Microseconds that a guest's only vCPU has run.
