@@ -29,6 +29,7 @@ expect() {
 
 printf 'expect(1, {equals = 1, name = "one"})\n' >good.lua
 printf 'expect(1, {equals = 2, name = "two # x"})\n' >bad.lua
+printf 'log("1..9\\nok 1 - said")\nexpect("a\\nok 2 - found", {equals = "b\\nok 3 - wanted"})\n' >lines.lua
 printf 'x =\n' >syntax.lua
 printf 'while true do end\n' >endless.lua
 printf 'machine{} boot{kernel = "hv.elf", modules = {"sums64.elf"}} run{limit = param.limit}\n' >hv.lua
@@ -47,6 +48,9 @@ expect 2 '^--engine|--engine quick; reference and fast' "$fam10h" run good.lua -
 expect 0 'good.lua: 1 expectations, 0 failed' "$fam10h" run good.lua
 expect 1 'bad.lua:1: expected two # x: found 1; 2 would be right' "$fam10h" run bad.lua
 expect 1 '^not ok 1 - two \\# x' "$fam10h" run bad.lua --tap
+expect 1 '^# ok 1 - said' "$fam10h" run lines.lua --tap
+mv out said
+expect 1 '' grep -v -e '^# ' -e '^not ok 1 - ' -e '^1\.\.1$' said
 expect 2 '^not ok 1 - the scenario runs to its end' "$fam10h" run syntax.lua --tap
 expect 2 '^syntax.lua:2: unexpected symbol near <eof>' "$fam10h" run syntax.lua
 expect 3 '^endless.lua:1: the script has run' "$fam10h" run endless.lua

@@ -21,8 +21,13 @@ struct run_options {
 static void print_line(void *ctx, const char *line)
 {
     const struct run_options *options = ctx;
+    size_t length;
 
-    printf("%s%s\n", options->tap ? "# " : "", line);
+    do { /* what a script says may have line ends: each line is a comment */
+        length = strcspn(line, "\n");
+        printf("%s%.*s\n", options->tap ? "# " : "", (int)length, line);
+        line += length;
+    } while (*line++);
 }
 
 /* One key without waiting for the end of a line; false: q, Ctrl-C, or the end of input. */
