@@ -21,7 +21,8 @@ static void print_help(FILE *out)
 {
     fputs("fam10h: a reference model of an AMD Family 10h server\n\n", out);
     for (const struct command *command = commands; command->name; command++)
-        fprintf(out, "  fam10h %s %s\n      %s\n", command->name, command->synopsis, command->summary);
+        fprintf(out, "  fam10h %s%s%s\n      %s\n", command->name, *command->synopsis ? " " : "", command->synopsis,
+                command->summary);
     fputs("\n  fam10h COMMAND --help lists a command's options. Exit status: 0, 1 (an expectation, the gate or the\n"
           "  guest failed), 2 (a mistake in options, script or files), 3 (a stated limit was reached).\n", out);
 }
