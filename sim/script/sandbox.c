@@ -10,7 +10,12 @@
 
 /* ---- Limits ---------------------------------------------------------------------------------- */
 
-/* lua_Alloc with a limit on what the script holds; counts what is asked for, so that all systems agree. */
+#define BYTES_PER_INSTRUCTION 32
+
+/*
+ * lua_Alloc with a limit on what the script holds; counts what is asked for, so that all systems agree. What it
+ * asks for counts as work, too: a loop over string.rep does nearly all of its own inside Lua.
+ */
 void *script_allocate(void *ctx, void *block, size_t old_size, size_t new_size)
 {
     struct script *script = ctx;
@@ -26,6 +31,8 @@ void *script_allocate(void *ctx, void *block, size_t old_size, size_t new_size)
     if (new_size > old_size && script->memory + (new_size - old_size) > script->memory_limit)
         return NULL;
     fresh = realloc(block, new_size);
+    if (new_size > old_size)
+        script->instructions += new_size / BYTES_PER_INSTRUCTION;
     if (fresh)
         script->memory = script->memory - old_size + new_size;
     return fresh;

@@ -104,6 +104,7 @@ START_TEST(runaway_calls_end)
     exhausts("string.find(('a'):rep(5000), ('.-'):rep(20) .. 'b')");
     exhausts("string.find(('a'):rep(100), ('a?'):rep(100) .. ('a'):rep(101))");
     exhausts("string.gsub(('a'):rep(100000), '.-b', 'x')");
+    exhausts("for i = 1, 1e9 do local s = ('a'):rep(1000000) end");
     exhausts("for w in ('a'):rep(100000):gmatch('.-b') do end");
     fails(SCRIPT_USER, "table.move({}, 1, math.maxinteger - 1, 2)",
           "t.lua:1: table.move: 9223372036854775806 elements; 10000000 is the limit");

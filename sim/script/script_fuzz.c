@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz entry for scenarios: the bytes as a script, under small limits and without any image. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/script/script.h"
@@ -30,6 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     text[size] = '\0';
     script_run(&options, text, size, set, &error);
+    if (error && (!*error->message || strpbrk(error->message, "\r\n")))
+        abort(); /* one line says what is wrong */
     report_set_free(set);
     return 0;
 }
