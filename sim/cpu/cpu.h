@@ -37,7 +37,7 @@ struct cpu_model {
     uint32_t signature;        /* CPUID 1 EAX */
     unsigned max_cores;        /* in a node */
     unsigned mhz;              /* P0 core frequency = TSC rate */
-    bool nrip;                 /* VMCB nRIP is written */
+    bool nrip;                 /* VMCB nRIP is written, and injected INT n push it */
     bool skinit, pause_filter, node_id_msr;
     bool no_cpuid_override;    /* Family 0Fh before revision C: no MSRC001_1004 and MSRC001_1005 */
     bool family_0f;            /* Family 0Fh: what Family 10h brought is not there */

@@ -282,7 +282,7 @@ START_TEST(an_injected_event_is_not_intercepted_but_its_faults_are)
 
     become_guest(s);
     core->svm.intercept[VMEXIT_EXCP0 >> 5] = ~0u;
-    core->next_rip = CODE + 5; /* of no meaning here: rip is pushed */
+    core->next_rip = CODE + 5; /* of no meaning on 10h-b3: rip is pushed */
     assert_handler(s, event_inject(core, &gp), EXC_GP);
     assert_handler(s, event_inject(core, &db), EXC_DB);
     assert_hex(core->dr6, 0xFFFF0FF0);
@@ -295,6 +295,31 @@ START_TEST(an_injected_event_is_not_intercepted_but_its_faults_are)
     assert_exit(s, event_inject(core, &gp), 0x4B, 0x6B, 0);
     ck_assert(core->svm.delivering_valid && core->svm.delivering.vector == EXC_GP);
     setup_free(s);
+}
+END_TEST
+
+START_TEST(with_nrips_injected_software_events_push_next_rip)
+{
+    static const struct {
+        struct event event;
+        unsigned pushed; /* behind CODE */
+    } rows[] = {
+        { { .vector = 0x1F, .kind = EVENT_SOFT_INT }, 5 },
+        { { .vector = EXC_BP, .kind = EVENT_EXCEPTION, .breakpoint = true }, 5 },
+        { { .vector = EXC_DE, .kind = EVENT_EXCEPTION }, 0 },
+        { { .vector = 0x1F, .kind = EVENT_INTR }, 0 },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        struct setup *s = setup_faults();
+
+        s->core->model = cpu_model_find("10h-c2");
+        become_guest(s);
+        s->core->next_rip = CODE + 5;
+        assert_handler(s, event_inject(s->core, &rows[i].event), rows[i].event.vector);
+        assert_hex(peek(s, STACK_IST - 40, 8), CODE + rows[i].pushed);
+        setup_free(s);
+    }
 }
 END_TEST
 
@@ -354,5 +379,6 @@ UNIT_TESTS("double_fault", two_exceptions_in_a_row_combine_as_the_table_says,
            nested_faults_leave_the_aggregate_in_exitintinfo,
            a_triple_fault_exits_when_shutdown_is_intercepted,
            an_injected_event_is_not_intercepted_but_its_faults_are,
+           with_nrips_injected_software_events_push_next_rip,
            int3_and_into_exit_at_the_instruction_and_push_the_next,
            int3_checks_the_gates_dpl_and_icebp_does_not)

@@ -70,11 +70,12 @@ static bool event_sets_rf(const struct event *event)
 static enum outcome deliver_once(struct core *core, const struct event *event, bool injected)
 {
     bool software = event->kind == EVENT_SOFT_INT || event->breakpoint;
+    bool is_behind = (software || event->icebp) && (!injected || core->model->nrip);
     struct delivery delivery = {
         .event = event,
         .ext = software ? 0 : 1,
         .software = software,
-        .rip = (software || event->icebp) && !injected ? core->next_rip : core->rip,
+        .rip = is_behind ? core->next_rip : core->rip,
         .rflags = rflags_read(core) | (event_sets_rf(event) || core->repeating ? RFLAGS_RF : 0),
     };
 

@@ -25,7 +25,8 @@ enum outcome event_deliver(struct core *core, const struct event *event);
 
 /*
  * The same for EVENTINJ (APM2 15.20): the event itself is not intercepted, an exception does not touch
- * DR6 or CR2's neighbours, and an NMI does not mask further NMIs. The pushed rIP is rip in all cases.
+ * DR6 or CR2's neighbours, and an NMI does not mask further NMIs. The pushed rIP is rip; with NRIPS, for INT n and for
+ * vectors 3 and 4 as exceptions (event->breakpoint), it is next_rip, which VMRUN has taken from the VMCB's nRIP.
  */
 enum outcome event_inject(struct core *core, const struct event *event);
 

@@ -28,7 +28,7 @@ const struct vmcb_field vmcb_fields[] = {
     { "eventinj", VMCB_EVENTINJ, 8, 'i' },
     { "n_cr3", VMCB_N_CR3, 8, 'i' },
     { "lbr_virtualization_enable", VMCB_LBR_ENABLE, 8, 'i' },
-    { "nrip", VMCB_NRIP, 8, 'o' },
+    { "nrip", VMCB_NRIP, 8, 'o' }, /* and with EVENTINJ 'i' */
 #define SEGMENT(name, offset, who)                                                                   \
     { name ".selector", (offset) + VMCB_SEG_SELECTOR, 2, who }, { name ".attr", (offset) + VMCB_SEG_ATTR, 2, who }, \
     { name ".limit", (offset) + VMCB_SEG_LIMIT, 4, who }, { name ".base", (offset) + VMCB_SEG_BASE, 8, who }

@@ -49,6 +49,7 @@ void vmrun_read(const struct vmcb *vmcb, struct vmrun_input *in)
     in->np_enable = bit(vmcb_read(vmcb, VMCB_NP_ENABLE, 8), 0);
     in->lbr_enable = bit(vmcb_read(vmcb, VMCB_LBR_ENABLE, 8), 0);
     in->eventinj = vmcb_read(vmcb, VMCB_EVENTINJ, 8);
+    in->nrip = vmcb_read(vmcb, VMCB_NRIP, 8);
     in->n_cr3 = vmcb_read(vmcb, VMCB_N_CR3, 8);
     in->cs_attr = vmcb_read_segment(vmcb, VMCB_SEGMENT(SEG_CS)).attr;
     in->efer = vmcb_read(vmcb, VMCB_EFER, 8);
@@ -171,7 +172,7 @@ enum outcome svm_vmrun(struct core *core)
     core->svm.delivering_valid = false;
     core->svm.gif = true;
     core->pending_dr6 = 0;
-    core->next_rip = core->rip;
+    core->next_rip = core->svm.inject_valid && core->model->nrip ? in.nrip : core->rip;
     core_mode_changed(core, true);
     core_debug_changed(core);
     core_attention(core);

@@ -19,7 +19,7 @@ struct vmrun_input {
     uint8_t tlb_control;
     uint64_t v_intr, interrupt_shadow;
     bool np_enable, lbr_enable;
-    uint64_t eventinj, n_cr3;
+    uint64_t eventinj, nrip, n_cr3;
     uint64_t cr0, cr2, cr3, cr4, efer, dr6, dr7, g_pat, rip;
     uint16_t cs_attr;
 };

@@ -1,12 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event injection (APM2 15.20) and EXITINTINFO (APM2 15.7.2).
+ * Event injection (APM2 15.20) and EXITINTINFO (APM2 15.7.2): does every kind of event in EVENTINJ reach the guest's
+ * handler, and does an exit during a delivery say what was being delivered?
  *
- * EVENTINJ of each type reaches the guest's handler before its first instruction, whatever IF, TPR, shadow and
- * intercepts say; EV alone decides whether an error code is pushed. A fault during the delivery is intercepted as
- * any other, with the injected event in EXITINTINFO; not intercepted it combines to #DF and shutdown. EXITINTINFO
- * also tells of physical and virtual interrupts, of INT n and of exceptions that were being delivered, and is 0 at
- * the next exit that is not part of a delivery.
+ * Both fields have one format, so that a hypervisor can complete by injection what an exit broke off; an
+ * acknowledged interrupt cannot be had again. Peers push an error code by vector, forget EXT, call interrupts
+ * type 3, or leave EXITINTINFO stale.
+ *
+ * Every vector of the guest leads to a VMMCALL: delivery is an exit there, with its frame on the stack. Faults are
+ * made by absent gates, a short IDT and a stack that is not mapped.
+ *
+ * An event arrives before the guest's first instruction, whatever IF, V_TPR, shadow and intercepts say; EV alone
+ * decides whether an error code is pushed. CR2 and DR6 stay, V and the shadow are clear, EXITINTINFO is 0. Real mode
+ * pushes three words and never a code, 32-bit mode doublewords; #OF and #BR are injected in these two only. An
+ * injected NMI does not mask the next one. A fault of the delivery is intercepted as any other, before it combines,
+ * with the injected event in EXITINTINFO: #NP and #GP of a gate have IDT in the code, and EXT unless the event is
+ * INT n. Not intercepted it combines to #DF (which EXITINTINFO then names) and shutdown; #UD and #NP do not combine.
+ * From CPL 3 the gate's DPL counts for INT n and #BP, not for others. EXITINTINFO also tells of what the guest met:
+ * INT n (type 4), INT3 and #GP (3), physical and virtual interrupts (0); it is 0 at the next exit that is no
+ * delivery's.
+ *
+ * With NRIPS (10h-c2 and 10h-d0, which run it again) INT n, #BP and #OF push the VMCB's nRIP, so that a fault of the
+ * delivery still finds rIP at the instruction; without, and for all other events, nRIP means nothing and rIP is
+ * pushed. All vectors, and what VMRUN refuses, are svm-vmrun's.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
@@ -29,6 +45,8 @@
 SVM_CODE64(nop, "nop\nnop") SVM_CODE64(int_absent, "int $0x90") SVM_CODE64(gp, "movq (%rdx), %rcx")
 SVM_CODE64(int3, "int3")
 SVM_CODE(32, nop32, "nop") SVM_CODE(16, nop16, "nop")
+
+static bool has_nrips; /* CPUID 8000_000A EDX[3] */
 
 static struct gate {
     uint16_t offset_0, selector, attributes, offset_16;
@@ -70,13 +88,24 @@ static const struct row rows[] = {
     { "INT 3 as a software interrupt", EVENT(SOFTWARE, 3), 3, false, 0 },
 };
 
+/* Put the event and an nRIP of two bytes on; gives the rIP that must be pushed. */
+static uint64_t inject(const struct row *row)
+{
+    unsigned type = row->eventinj >> 8 & 7;
+    bool software = type == SOFTWARE || (type == EXCEPTION && (row->vector == EXC_BP || row->vector == EXC_OF));
+
+    svm_vmcb.eventinj = row->eventinj;
+    svm_vmcb.nrip = svm_vmcb.rip + 2;
+    return software && has_nrips ? svm_vmcb.nrip : svm_vmcb.rip;
+}
+
 static void deliver(const struct row *row)
 {
-    uint64_t code;
+    uint64_t code, pushed;
 
     svm_prepare(at_nop);
     svm_intercept_all();
-    svm_vmcb.eventinj = row->eventinj;
+    pushed = inject(row);
     svm_vmcb.interrupt_shadow = 1;
     svm_vmcb.v_intr = V_INTR_MASKING | 0xF;
     svm_vmcb.cr2 = 0x5A5A;
@@ -87,9 +116,9 @@ static void deliver(const struct row *row)
         guest_print("# got %llx at %llx", (unsigned long long)code, (unsigned long long)svm_vmcb.rip);
         return;
     }
-    check_format((!row->has_error || svm_frame(0) == row->error) && svm_frame(row->has_error) == (uintptr_t)at_nop &&
+    check_format((!row->has_error || svm_frame(0) == row->error) && svm_frame(row->has_error) == pushed &&
                  svm_vmcb.rsp == SVM_STACK_TOP - 40 - 8 * row->has_error,
-                 "%s: the frame has the VMCB's rIP and as many words as EV says", row->what);
+                 "%s: the frame has the right rIP and as many words as EV says", row->what);
     check_format(svm_vmcb.cr2 == 0x5A5A && svm_vmcb.dr6 == 0xFFFF0FF0 && !(svm_vmcb.eventinj & EVENT_V) &&
                  svm_vmcb.exitintinfo == 0 && !(svm_vmcb.interrupt_shadow & 1),
                  "%s: CR2 and DR6 stay, V and the shadow are clear, EXITINTINFO is 0", row->what);
@@ -99,15 +128,15 @@ static void deliver(const struct row *row)
 static void in_real_mode(const struct row *row)
 {
     const uint16_t *frame = (const uint16_t *)(uintptr_t)(SVM_REAL_CODE + SVM_REAL_STACK - 6);
-    uint64_t code;
+    uint64_t code, pushed;
 
     svm_prepare_real(at_nop16, (unsigned)(next_nop16 + 3 - at_nop16));
     svm_intercept_all();
-    svm_vmcb.eventinj = row->eventinj;
+    pushed = inject(row);
     svm_vmcb.rflags = RFLAGS_IF | 2;
     code = svm_run();
     check_format(code == VMEXIT_VMMCALL && svm_vmcb.rip == SVM_REAL_STUBS + 16 * row->vector &&
-                 svm_vmcb.rsp == SVM_REAL_STACK - 6 && frame[0] == 0 && frame[1] == SVM_REAL_CODE >> 4 &&
+                 svm_vmcb.rsp == SVM_REAL_STACK - 6 && frame[0] == pushed && frame[1] == SVM_REAL_CODE >> 4 &&
                  frame[2] == (RFLAGS_IF | 2) && !(svm_vmcb.rflags & RFLAGS_IF),
                  "%s in real mode: IP, CS and FLAGS, the IVT's handler", row->what);
 }
@@ -116,15 +145,15 @@ static void in_real_mode(const struct row *row)
 static void in_32_bits(const struct row *row)
 {
     const uint32_t *frame = (const uint32_t *)(SVM_STACK_TOP - 12 - 4 * row->has_error);
-    uint64_t code;
+    uint64_t code, pushed;
 
     svm_prepare32(at_nop32);
     svm_intercept_all();
-    svm_vmcb.eventinj = row->eventinj;
+    pushed = inject(row);
     code = svm_run();
     check_format(code == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(row->vector) &&
                  svm_vmcb.rsp == (uintptr_t)frame && (!row->has_error || frame[0] == row->error) &&
-                 frame[row->has_error] == (uintptr_t)at_nop32 &&
+                 frame[row->has_error] == pushed &&
                  frame[1 + row->has_error] == SVM_CODE32, "%s in 32-bit mode", row->what);
 }
 
@@ -291,6 +320,7 @@ void guest_main(void)
 {
     svm_begin();
     apic_enable();
+    has_nrips = cpuid(0x8000000A, 0).edx & 8;
     *paging_entry(USER_PAGE, 1) = 0x800000 | PTE_P | PTE_RW | PTE_US;
     *paging_entry(HOLE, 1) = 0;
     svm_prepare(at_nop);
