@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interprocessor messages between two cores (APM2 16.5, 16.6): each type (fixed, lowest priority, SMI, NMI, ExtINT,
- * INIT) by each way of naming its targets that is valid for it: physical id, broadcast, flat and cluster logical
- * destinations of one core, of the other, of both and of none, and the shorthands. Who gets it, and how often, on
- * either side. Lowest priority goes to the core whose arbitration priority is lower, ties to the higher id, but to a
- * core that has the vector already (focus), if it wants it. Level-triggered messages set TMR. The local entry LINT0,
- * which the 8259s drive, with fixed, NMI, SMI and ExtINT types, masked and not, edge and level with remote IRR. AMD's
- * extensions: specific end of interrupt, and interrupts disabled one by one.
+ * Interprocessor messages between two cores (APM2 16.5, 16.6): each type, by each way of naming its targets that is
+ * valid for it, must reach whom it names, once, and nobody else. Also LINT0, and AMD's SEOI and IER.
+ *
+ * A simulator may run kernels and lack SMI, broadcast of NMI, ExtINT and arbitration (doc/conformance.md).
+ *
+ * The second core counts its NMIs and its interrupts, and takes the latter when told to. This core reads its IRR,
+ * or catches the vector. One SMI handler counts for both. A core in INIT no longer advances a counter; STARTUP
+ * restarts it.
+ *
+ * First this core alone: a level-triggered message sets TMR, an edge-triggered one clears it; SEOI ends the vector
+ * that it names, not the highest; a vector whose bit of IER is clear waits, a lower one does not. Then fixed, SMI,
+ * NMI, ExtINT and INIT by physical id, broadcast, flat logical destinations of one core, the other, both and none,
+ * and the shorthand for all others; fixed also by those for self and all, fixed and NMI by clusters. ExtINT gets
+ * the 8259s' spurious vector, a de-asserted INIT does nothing. Lowest priority goes to the core whose arbitration
+ * priority is lower, ties to the higher id, but to one that has the vector pending (focus) unless SVR bit 9 is set.
+ * Last LINT0, which the 8259s drive: masked, NMI, SMI, fixed by edge (its own vector, once), by level (remote IRR,
+ * and again after EOI while the pin is high), and ExtINT, which comes whatever TPR says and leaves ISR alone.
+ *
+ * INIT is not sent to this core, ExtINT not by a shorthand; of SMIs the number is asked, not the core. With one
+ * core the part for two is one skipped check, as are SEOI and IER where 400h does not have both.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

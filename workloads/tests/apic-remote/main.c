@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registers of another core's APIC read over the interrupt network (message type 3 of ICR, APM2 16.5, BKDG10 APIC300
- * and APICC0): the vector is the register's offset divided by 10h, ICR[17:16] says how far the read has come (1: on its
- * way, 2: done, 0: invalid), and register 0C0h has the value. Read are registers of the other core while it runs and
- * while it waits for STARTUP, this core's own, by physical and by logical destination, a count that goes on; a register
- * that does not exist and a core that does not are invalid reads, which leave 0C0h and ESR as they were. No read has
- * the effect that the register has on its own core. Then an NMI to a core that waits for its STARTUP: it does not wake
- * the core, and is taken once when the core runs, through real mode's vector table.
+ * Remote read: registers of another core's APIC read over the interrupt network, by message type 3 of ICR
+ * (APM2 16.5, BKDG10 APIC300 and APICC0). The vector is the register's offset divided by 10h, ICR[17:16] says how
+ * far the read has come (1: on its way, 2: done, 0: invalid), and register 0C0h has the value.
+ *
+ * The message needs nothing of the other core's program, so it shows a core that hangs or has never run. Simulators
+ * leave it out: the peers of doc/conformance.md read nothing.
+ *
+ * Each check sends one message, waits while the status is 1, and compares status and 0C0h. The second core sets its
+ * TPR, LDR and timer to values that this core does not have, and lets a vector wait in its IRR.
+ *
+ * 0C0h is 0 before any read. This core can read its own registers, by physical and by logical destination. A
+ * register that does not exist (offset 010h) and a core that does not (id 77h) are invalid reads, which leave 0C0h
+ * and ESR as they were. Of the other core, while it runs: ID, version, TPR, timer entry, a word of IRR, EOI as 0,
+ * LDR by logical destination, and a count that is lower at the next read. While it waits for STARTUP: its ID, and
+ * the TPR that INIT cleared. Then an NMI to the waiting core, about which the manual says nothing: here it does not
+ * wake the core, and is taken once when the core runs, through real mode's vector table.
+ *
+ * A remote read has no effect on the register's own core; for EOI that is not looked at, as nothing is in service
+ * there. With one core all that concerns the other is one skipped check.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

@@ -1,9 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC (APM2 chapter 16). Identity and reset values; priorities: TPR, PPR, the order of pending vectors,
- * in-service vectors and EOI; IRR holds one of each vector; shorthand and logical destinations that name this core;
- * illegal vectors in the ESR; the timer one-shot, periodic, masked, stopped, and its dividers; software disable by
- * SVR, which masks the LVT and keeps IRR; global disable by APIC_BASE and enable again.
+ * The local APIC of one core, register by register (APM2 chapter 16): which interrupts it lets through, which it
+ * holds and for how long, what its timer measures, and what disabling it leaves.
+ *
+ * Masking, the end of an interrupt and a kernel's time rest on these registers. Simulators differ in them
+ * (doc/conformance.md): a vector of TPR's class comes although it must wait, an illegal vector is sent, a disabled
+ * APIC still accepts interrupts, the timer keeps the time of the machine outside.
+ *
+ * The program runs in long mode at CPL 0 with the 8259s masked and IF clear. It sends vectors to itself and opens a
+ * window of STI and two NOPs; the handler notes the vector and sends no EOI, so what was taken stays in service
+ * until the program ends it.
+ *
+ * Identity first: the ID of CPUID, APIC_BASE, version 80050010h, reset values. Then priorities (16.6): a vector
+ * comes only if its class, bits 7:4, is above PPR's, which is the higher of TPR's and that of the highest in
+ * service; EOI ends the latter; IRR holds one of each vector, beside one in service; CR8 is TPR bits 7:4. Then flat
+ * and cluster logical destinations and shorthands that do or do not name this core, and a vector below 10h, which
+ * sets ESR bit 5 and is not sent (16.4.6). The timer (16.4.1): each divider, timed by the TSC against division by 1
+ * to within a half; one-shot, periodic, stopped by an initial count of 0, masked. Software disable by SVR (16.4.7)
+ * masks the LVT, seen in the error entry, keeps IRR and refuses fixed interrupts. Global disable by APIC_BASE
+ * (16.3.1) takes CPUID's bit and the registers away, enable brings them back, and the base can move.
+ *
+ * What reaches another core is asked by apic-messages, apic-remote and smp.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Call gates and far returns of legacy protected mode (APM2 4.11.2 to 4.11.5). Gates of both widths, every DPL, with
- * every RPL, from every CPL, to conforming and other code of every DPL, present or not, by CALL and JMP: the outcome
- * is computed from the rules. A CALL to an inner level switches stacks: the old SS:rSP, the parameters and the return
- * address are on the stack of the TSS, in the width of the gate; with each defect of that stack it is #TS or #SS.
- * RETF and IRET to every CS from every CPL; to an outer level they load SS:rSP, RETF drops parameters from both
- * stacks, and data segments that the outer level may not use become null. IOPL and IF change as CPL and IOPL allow.
+ * Call gates and far returns of legacy protected mode (APM2 4.11.2, 4.11.3): which gate, code and stack let CALL,
+ * JMP, RETF and IRET through, to what level, and what they leave on the stacks.
+ *
+ * A call gate raises privilege, so that a check left out is a hole. QEMU calls an absent target #GP, Bochs an
+ * absent SS of IRET #NP (doc/conformance.md).
+ *
+ * A case changes GDT and TSS of world32.h, starts at any CPL without paging, and compares the first event, INT 70h
+ * at the target or a fault, with what the rules give.
+ *
+ * CALL and JMP go through gates of both widths: every DPL, RPL and CPL, to data and code of every DPL, conforming
+ * or not, gate and target present or not. DPL below CPL or RPL is #GP of the gate, P = 0 its #NP; then what is no
+ * code, or of a DPL out of reach, is #GP of the target, P = 0 its #NP. A CALL to an inner level switches stacks:
+ * the old SS:rSP, three parameters and the return address are on the stack of the TSS, in the width of the gate.
+ * Then the gate's selector and offset, and a TSS too short (#TS). Each defect of the inner stack, for CALL and INT
+ * n, is #TS or #SS, handled by a task, and leaves EIP and ESP.
+ *
+ * RETF and IRET go to every CS from every CPL. To an outer level they load SS:rSP, tried with each defect; RETF n
+ * drops parameters from both stacks; data segments that the outer level may not use become null. IRET loads IOPL at
+ * CPL 0 alone, and IF if CPL is not above IOPL.
+ *
+ * It runs alone and under hv with nested and shadow paging. Returns of 16 bits are not asked.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Far transfers in long mode (APM2 4.8.3, 4.11.2 to 4.11.5; APM3 CALL, JMP, RET far, IRET). Call gates are 16 bytes
- * long, of type Ch alone, and lead to 64-bit code: each with every DPL, RPL and CPL, to conforming and other code of
- * every DPL, L and D, present or not, by CALL and JMP, from 64-bit and from compatibility mode: the outcome is computed
- * from the rules. A CALL to an inner level takes rSP from RSPn of the TSS (IST has no part in it, nor is it
- * aligned), loads SS with null, and pushes SS:RSP and CS:RIP as quadwords, with no parameters. Direct transfers,
- * RETF and IRET go to every CS of either mode; IRET pops SS:rSP always in 64-bit mode; a null SS is allowed to come
- * back to 64-bit code inside CPL 3 only.
+ * Far transfers in long mode (APM2 4.8.3, 4.8.4, 4.11.1 to 4.11.3, 8.9.5; APM3 CALL, JMP, RET far, IRET): call
+ * gates, direct CALL and JMP, RETF and IRET, from 64-bit and compatibility mode to code of either.
+ *
+ * A call gate raises privilege, and a null SS marks the nested 64-bit procedures that returns must lead back to.
+ * QEMU takes code with both L and D, Bochs makes RSPn that is not canonical #SS of a selector (doc/conformance.md).
+ *
+ * A case changes the tables of world64.h, enters at any CPL and compares the first event with what the rules give.
+ * Handlers run on IST1, so that RSPn serves the transfer alone.
+ *
+ * Gates are 16 bytes long: every DPL, RPL, CPL and P, to 64-bit and 32-bit code, L with D, and data, of every DPL.
+ * Only 64-bit code is reached, else #GP of the target. A CALL to an inner level takes rSP from RSPn (IST has no
+ * part in it, nor is it aligned), loads SS with null and the new CPL, and pushes SS:RSP and CS:RIP as quadwords,
+ * with no parameters; a refusal leaves rIP, rSP, CS and SS. Then type Ch alone, 0 in bits 12:8 of byte +12, offset,
+ * table limits; RSPn beyond the TSS (#TS), not canonical (#SS(0)), in an absent or read-only page (#PF); the
+ * caller's flags and data segments; the pointer with 66h and with REX.W.
+ *
+ * Direct transfers and returns go to each of these targets too. IRET in 64-bit mode pops SS:rSP always, the others
+ * only to an outer level. A null SS may come back to 64-bit code inside CPL 3 only. Then RETF n, data segments made
+ * null, addresses that are not canonical, and IRET with NT (#GP(0)).
+ *
+ * It runs on the bare machine. 16-bit code segments and returns are not asked.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

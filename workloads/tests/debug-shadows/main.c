@@ -1,11 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupt shadows against debug traps and interrupts in 32-bit code, where POP SS exists (APM2 8.5, 8.2.2, 13.1).
- * MOV SS and POP SS hold off interrupts, single step and data breakpoints for one instruction, LSS and loads of other
- * segment registers do not; STI holds off interrupts alone, and for nothing if CLI follows; POPF has no shadow. Traps
- * that were held come together, with all their bits in DR6. If the instruction in the shadow is an INT n, the held
- * trap comes at the first instruction of its handler (as the reports on CVE-2018-8897 describe). RF lets one
- * instruction pass its breakpoint, not a second.
+ * Interrupt shadows against debug traps and interrupts in 32-bit code, where POP SS exists (APM2 8.5, 8.2.2, 13.1):
+ * which shadow holds off what, for how long, and how that which was held comes.
+ *
+ * A load of SS is followed by one of rSP, and nothing may come between. QEMU lets STI hold traps and MOV SS no data
+ * breakpoints; Bochs is wrong about a trap held over INT n.
+ *
+ * A row enters a fragment at CPL 0 by IRET with TF, with a breakpoint in DR0 for reads and writes of the selector
+ * that is loaded, or with an interrupt pending in the local APIC, and compares the first event: vector, rIP
+ * (stop_NAME), and of #DB all of DR6.
+ *
+ * MOV SS and POP SS hold off single step and data breakpoints for one instruction, also if it is STI; LSS and MOV
+ * DS do not, and STI holds no single step. Traps that were held come together, with B0 and BS in DR6. ICEBP is not
+ * held, and sets nothing in DR6. STI holds off interrupts for one instruction, and if that is CLI they do not come
+ * at all but stay pending; the shadow ends behind it, so that a POPF that would clear IF comes too late. POPF has
+ * no shadow of its own.
+ *
+ * If the instruction in the shadow is an INT n, the held trap comes at the first instruction of its handler, as the
+ * reports on CVE-2018-8897 describe. RF lets one instruction pass its breakpoint, as single step behind it shows,
+ * and not a second time: the next time round it is hit, and the saved RF is 0.
+ *
+ * Not here: interrupts in the shadow of MOV SS (virtual ones: svm-vintr), the shadow in the VMCB (svm-vmrun), DR6
+ * of the trap that came in the handler.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

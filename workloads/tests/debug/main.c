@@ -1,11 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Debug exceptions and single step (APM2 13.1, 8.5, 8.2.2). Single step after an ordinary instruction, after POPF
- * that sets TF, over a REP string (each step), and with every kind of interrupt shadow: STI holds interrupts off
- * but not the trap; MOV SS holds the trap off for one instruction. Instruction breakpoints are faults, RF
- * suppresses them for one instruction and IRET can set it; data breakpoints are traps, for writes or reads and
- * writes, by length and alignment; one in the shadow of MOV SS comes after the next instruction. DR7.GD. DR6 says
- * which; its B bits are replaced, BD and BS stay until software clears them. ICEBP leaves DR6.
+ * Debug exceptions and single step of 64-bit code (APM2 13.1, 8.5, 8.2.2): before or after which instruction #DB
+ * comes, and what DR6 says of its cause.
+ *
+ * A debugger learns from rIP what has run, and from DR6 why it stopped. QEMU lets the shadow of STI hold the trap
+ * off, and does not align data breakpoints to their length.
+ *
+ * exception_try calls a few instructions at CPL 0, with a label where the trap should point and at most DR0 armed.
+ * Most compare vector, saved rIP and all of DR6, some the vector alone. The 8259s are masked, so that STI lets
+ * nothing in.
+ *
+ * Single step comes after the instruction behind the POPF that sets TF, be it NOP or PUSHF, and of a REP string
+ * after its first step, at itself. STI holds interrupts off but not the trap; MOV SS holds the trap off for one
+ * instruction, also if that one is STI.
+ *
+ * Instruction breakpoints are faults: rIP is their own, and RF is 0 in the saved RFLAGS. Data breakpoints are
+ * traps: rIP is the next instruction. A write breakpoint does not see a read, one for reads and writes does; any
+ * byte of the access hits it, the byte below does not; lengths 2 and 8 align the address down. The last one watches
+ * the word that MOV SS reads, but the store of SS before it hits it as well: that #DB comes is asked alone.
+ *
+ * With DR7.GD an access to a debug register is #DB before it, with BD in DR6; GD is clear then, or the next write
+ * of DR7 would fault. ICEBP is a trap of vector 1 and leaves DR6. A new breakpoint replaces DR6's B bits; BS stays
+ * until software clears it.
+ *
+ * RF set, POP SS, and traps that a shadow holds are in debug-shadows.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

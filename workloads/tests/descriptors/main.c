@@ -1,10 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptor checks of legacy protected mode, exhaustively (APM2 4.8 to 4.12, 4.7.2): one descriptor of every type,
- * system or not, present or not, of every DPL, with every RPL, from every CPL. It is loaded into every data segment
- * register and into SS, looked at by LAR, LSL, VERR and VERW, and jumped to and called. For each the outcome is
- * computed from the manual's rules in a few lines: nothing, #GP, #NP or #SS with the selector; for the looking
- * instructions ZF and the value. Then ARPL with every pair of RPLs, null selectors and selectors beyond the table.
+ * Descriptor checks of legacy protected mode, exhaustively (APM2 4.7, 4.10, 4.11.1, 4.12, 4.13.1, 6.4): which
+ * descriptor may be loaded, looked at, jumped to or called, and what is raised otherwise.
+ *
+ * Type, DPL, RPL and CPL combine so freely that a few chosen descriptors prove little. Side effects go wrong too:
+ * in QEMU a far transfer leaves the accessed bit clear, and a CALL beyond the limit its pushes
+ * (doc/conformance.md).
+ *
+ * One descriptor of the GDT of world32.h takes every type, system or not, present or not, of every DPL, with every
+ * RPL, from every CPL: 4096 cases, half for JMP and CALL, which leave the system ones out. It is flat (expand-down
+ * data from 1000h on), so that code and stack stay where they are. A fragment ends in INT 71h if nothing stops it.
+ *
+ * MOV to DS, ES, FS and GS, POP ES and LDS want data or readable code with DPL not below CPL and RPL, which
+ * conforming code is spared; SS wants writable data, DPL = RPL = CPL; JMP and CALL want code with DPL = CPL and RPL
+ * not above it, or conforming with DPL not above CPL, and CPL stays. Else #GP, and if absent #NP, for SS #SS, with
+ * the selector. What succeeds sets the accessed bit, a fault leaves it. LAR, LSL, VERR and VERW never fault: ZF
+ * tells, LAR and LSL load or leave their register, P does not count. LAR's bits 19:16 are undefined.
+ *
+ * Then null selectors (LAR's clears ZF), selectors beyond the GDT or LDT, a null LDTR, ARPL with every pair of
+ * RPLs, and JMP and CALL beyond the limit, #GP(0) with nothing pushed.
+ *
+ * It runs on the bare machine. Loaded selectors are not read back. Gates, LLDT and LTR: `call-gates`,
+ * `interrupt-gates`; long mode: `descriptors64`.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gates of the IDT and system descriptors of long mode (APM2 4.8.3, 8.9; APM3 INT, LLDT, LTR). INT n from 64-bit and
- * compatibility mode, every CPL, through every gate's DPL and P, to code of every kind and DPL: the outcome is computed
- * from the rules. The stack: RSPn when CPL changes, IST always when the gate names one, else the interrupted one,
- * aligned to 16; SS null on a change of CPL; the whole frame in quadwords; IF, TF, NT and RF. LLDT and LTR in 64-bit
- * mode of every type, whose descriptors are 16 bytes long. Null selectors, which 64-bit mode allows in SS inside CPL 3
- * and which leave the bases of FS and GS as they were (AMD's processors). SYSCALL and SYSRET load selectors from STAR
- * and look at no descriptor.
+ * Gates of the IDT and system descriptors of long mode (APM2 4.8.3, 4.8.4, 8.9; APM3 INT, LLDT, LTR), null
+ * selectors, and SYSCALL and SYSRET (APM2 6.1.1).
+ *
+ * A 64-bit kernel lives on these. In QEMU the error codes of the IDT have twice the vector; in Bochs a null
+ * selector clears the base of FS or GS (doc/conformance.md).
+ *
+ * A case changes the tables of world64.h, enters 64-bit or compatibility mode at any CPL, and compares the first
+ * event with what the rules give.
+ *
+ * INT n goes through interrupt and trap gates, with IST and without, of every DPL and P, to 64-bit and 32-bit code,
+ * L with D, and data, of every DPL. The stack is IST's when the gate names one, else RSPn's if CPL changes, else
+ * the interrupted one, aligned down to 16. SS is null on a change of CPL; the whole frame is quadwords. An
+ * interrupt gate clears IF, both clear NT; TF and RF are 0. Then each defect: type, upper half, selector, offset,
+ * RSP0 and IST3 not canonical (#SS(0)), limit of the IDT. A type in the upper half is #GP, though APM2 4.8.4 calls
+ * clearing it in an IDT unnecessary.
+ *
+ * LLDT takes type 2, LTR type 9, of 16 bytes, from the GDT alone. SS may be null in 64-bit mode inside CPL 3; a
+ * null FS or GS leaves its base (AMD's processors), a descriptor clears the upper half; SWAPGS is #GP(0) at CPL 3,
+ * #UD in compatibility mode. SYSCALL and SYSRET load CS and SS from STAR and look at no descriptor: there is none.
+ * SYSCALL sets rCX and R11 and clears the flags of SFMASK, SYSRET clears RF.
+ *
+ * It runs on the bare machine. Not asked: which of LSTAR and CSTAR is taken, LLDT and LTR in compatibility mode.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

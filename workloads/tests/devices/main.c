@@ -1,8 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A PC's devices as a 64-bit program uses them: string I/O, timers that interrupt by way of IOAPIC and 8259s, messages
- * to itself, read-modify-write instructions on an APIC register. Runs on the bare machine and as a guest of hv, whose
- * devices are virtual: both must look the same.
+ * A PC's devices as a 64-bit program uses them: string I/O (APM3 INS, OUTS), timers that interrupt by way of the
+ * IOAPIC and the 8259s, messages to itself, and read-modify-write instructions on an APIC register
+ * (APM2 chapter 16).
+ *
+ * The program runs on the bare machine and as a guest of hv, whose devices are virtual: both must look the same. A
+ * hypervisor has to carry out by itself what the bare machine does at once: a string instruction that has many
+ * steps and may fault, an ADD that both reads and writes a register of the APIC.
+ *
+ * An interrupt is awaited by STI and HLT in a loop, and the handler tells which vector ended the wait. String I/O
+ * goes to the scratch register of the serial port, which keeps a byte and does nothing else.
+ *
+ * REP OUTSB writes each byte in turn, upwards or downwards by DF, and leaves rSI beyond the last; REP INSB stores
+ * 200 bytes and not one more, with a count of 0 none; INSB to a page that is not there is #PF for a write. The
+ * APIC's timer, one-shot, ends HLT; the 8254 comes in at pin 2 of the IOAPIC, the clock's periodic interrupt at
+ * pin 8; through the 8259s and LINT0 (ExtINT) the 8254 has the master's vector and is in service there, not in the
+ * APIC. Messages go to the core's own physical id, by lowest priority to its logical id, and to all; an NMI to
+ * itself ends HLT with IF clear. Last OR, AND, ADD, XCHG and BTS on TPR, whose bits 7:4 CR8 shows.
+ *
+ * Under hv it has two vCPUs and uses the first alone. The registers of these devices are asked in pc-registers,
+ * priorities in apic.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions while another event is delivered (APM2 8.2.9, table of double faults; 8.4.1 for EXT). Events of each
- * class (benign, contributory, page fault) arrive at CPL 3, and their delivery fails in each way: the gate absent or
- * of a wrong type, the handler's segment absent or null, the inner stack unfit (#TS), absent (#SS) or not
- * mapped (#PF). After a benign event the second exception is delivered, after a contributory one #PF is and another
- * contributory one is #DF(0), after #PF both are. The second one's error code names what failed, with EXT unless the
- * event was INT n, INT3 or INTO. All handlers of second exceptions are tasks, so that nothing fails a third time.
+ * Exceptions while another event is delivered (APM2 8.2.9, table of double faults; 8.4.1 for EXT): is the second
+ * one delivered, or does #DF come, and with which error code?
+ *
+ * A kernel learns from the error code what was broken, and by EXT whether its program asked for the event. QEMU
+ * leaves EXT out and makes an absent inner stack #TS (doc/conformance.md).
+ *
+ * The world is that of world32.h with 32-bit paging. An event arrives at CPL 3 while its gate, its handler's
+ * segment or the stack that the TSS names for CPL 0 is unfit. All handlers of second exceptions are tasks, so that
+ * nothing fails a third time; vector and error code must be those of the rule, and CR2 of #PF is where the first
+ * push would have gone.
+ *
+ * Thirteen events come of three classes: contributory #DE, #NP, #SS and #GP; #PF; and the benign ones, ICEBP, INT3,
+ * INTO, #BR, #UD, #NM, #AC and INT n. Their delivery fails in eight ways: the gate absent (#NP of the gate) or of a
+ * wrong type (#GP); the handler's segment absent (#NP) or null (#GP); the inner stack null or of DPL 3 (#TS),
+ * absent (#SS) or not mapped (#PF, error code 2). After a benign event the second exception is delivered, after a
+ * contributory one #PF is and another contributory one is #DF(0), after #PF both are #DF(0). The second one's error
+ * code names what failed, with EXT unless the event was INT n, INT3 or INTO; of a null selector it is EXT alone.
+ *
+ * It runs alone, and as a guest of hv with nested paging and with shadow paging, where hv itself carries out the
+ * task switches. Not asked: #TS, NMI and external interrupts as the first event, and a third failure
+ * (`svm-events`).
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,8 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hv seen from its guest (64-bit, 2 vCPUs): the shared page, event channels with their upcall by a vector, the
- * single-shot timer and the clock, and what every hypercall says to wrong arguments. An upcall comes in as any other
- * vector does, so exception_try tells it. On the bare machine there is nothing to see, and the test skips.
+ * single-shot timer and the clock, polls, and what hypercalls say to wrong arguments (Xen's public interface as of
+ * 4.17, hv/abi; the tables of doc/hv.md).
+ *
+ * Debian's kernel lives on these calls with xen=on: events by a callback vector, Xen's timer and clock. An event
+ * that is lost or comes twice is hard to see there.
+ *
+ * An upcall comes in as any other vector does, so exception_try tells it: the program lets interrupts in for a
+ * moment, or sleeps in HLT, and compares the vector with that of the callback, F3h. Errors are compared as numbers.
+ *
+ * The shared page takes the place of what was there. A port without a partner loses what is sent to it; a bound one
+ * begins with an event, refuses a third party, and when masked gets its event without a call until it is unmasked,
+ * then one; closing one end leaves the other unbound. VIRQ_TIMER is bound once; a timer ends HLT no sooner than its
+ * 2 ms and within one more, by the guest's own clock; a time that has passed is -ETIME. A poll ends at its time
+ * limit, or at once if a port is pending, be it masked; an IPI ends that of vCPU 1. There are 1023 ports, then
+ * -ENOSPC, and closed ones come back. A registered vcpu_info lies within one page and is taken once. Last come 36
+ * wrong calls, each with its one right error: -ENOSYS for no such command, -EFAULT for a bad pointer, -EPERM for the
+ * control domain's.
+ *
+ * Runs as a guest of hv on both engines. On the bare machine there is nothing to see, and the test skips.
+ * platform_op and mca are not asked.
  */
 #include "hv/abi/control.h"
 #include "hv/abi/guest_calls.h"

@@ -1,9 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions of 64-bit code (APM2 8.2): for each one that this program can raise at CPL 0, the vector, the error
- * code, and the saved RIP, which for a fault is the instruction's own and for a trap the next one's. Then the
- * double-fault rules (APM2 8.2.9): a contributory exception while delivering a contributory one becomes #DF(0),
- * while one raised in the delivery of a benign exception is delivered as itself.
+ * Exceptions of 64-bit code (APM2 8.2): vector, error code and saved RIP of those that are simplest to raise at CPL
+ * 0, and the double-fault rules (APM2 8.2.9) by one example of each kind.
+ *
+ * The saved RIP is a fault's own instruction and a trap's next one: a handler that repairs and returns would else
+ * repeat or leave out an instruction. QEMU leaves EXT out of error codes; Bochs by its default setting accepts MSRs
+ * that do not exist.
+ *
+ * The program runs in long mode, with an IDT whose every vector leads to one handler, and calls a function with the
+ * one instruction in question: exception_try says what ended it. A copy of the GDT has a data segment that is not
+ * present.
+ *
+ * Faults: DIV by zero is #DE, UD2 #UD, WRMSR of an MSR that is not there #GP(0), each with its own RIP; the saved
+ * RFLAGS of UD2 have RF set. Traps: INT3 is #BP and INT 80h vector 80h, with the next RIP; RF is clear behind INT3;
+ * TF raises #DB. Segments: a selector beyond the GDT in DS is #GP(selector), an absent segment #NP(selector), in SS
+ * #SS(selector), a code segment in SS #GP(selector); a null selector may go into DS, whatever its RPL. An x87
+ * instruction under CR0.TS is #NM, with its own RIP.
+ *
+ * Then gates are marked absent. #NP in the delivery of #UD, which is benign, is delivered as itself, and its error
+ * code names the entry of the IDT with IDT and EXT set (6 * 8 + 3); in the delivery of #DE, contributory like #NP,
+ * it becomes #DF(0).
+ *
+ * Other classes are in double-faults, #PF in paging, #DB in debug, the order of several in priorities. On hv
+ * workloads/tests/paging-modes runs it under nested and shadow paging.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

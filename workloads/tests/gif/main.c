@@ -1,10 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The global interrupt flag (APM2 15.17, table of its effects). With GIF = 0, between CLGI and STGI: fixed interrupts,
- * NMI, SMI and INIT are held, not lost, an NMI is held once however often it comes; exceptions and software interrupts
- * go on; a data breakpoint is lost, a single-step trap is not. At STGI what is pending is taken by priority: SMI, INIT
- * (here redirected to #SX), NMI, then interrupts if IF allows. A #VMEXIT and VMRUN clear and set GIF: what came
- * while the guest had GIF = 1 and was intercepted is held over the exit until STGI.
+ * The global interrupt flag (APM2 15.17, table of its effects): what is held, what goes on and what is lost with
+ * GIF = 0, between CLGI and STGI, and in which order STGI lets in what has come.
+ *
+ * A hypervisor switches worlds under GIF = 0 and relies on two things: nothing comes in between, and nothing is
+ * lost. Peers take no SMI, and stop before the end.
+ *
+ * The local APIC sends messages to this core. After CLGI a function sends up to four, waits, notes how many SMIs
+ * there have been, and executes STGI; exception_try says which vector then ended it, if any. INIT is redirected to
+ * #SX (VM_CR.R_INIT), so that it is an exception with error code 1 and no reset; SMIs are counted by a handler of
+ * two instructions at 38000h.
+ *
+ * First, each alone: NMI, SMI, a fixed interrupt and INIT are held, not lost, and taken at STGI; with IF = 0 the
+ * interrupt waits on for STI. Then four at once, sent in the reverse order: SMI, INIT, NMI, then interrupts if IF
+ * allows; the NMI comes at the first instruction of the #SX handler. An NMI is held once however often it comes:
+ * three are one. Exceptions and software interrupts go on, and so does a single-step trap; a data breakpoint is
+ * lost, also for STGI, though its store is done. Last, #VMEXIT clears GIF, which VMRUN had set: an NMI, INIT or SMI
+ * that was pending at VMRUN and is intercepted exits with 061h, 063h or 062h, and is held over the exit until STGI.
+ *
+ * Without SVM there is one skipped check. Not here: #MC, which svm-mc makes wait under GIF = 0; SMIs of I/O traps,
+ * which the table says are lost; CLGI in a guest (svm-vintr).
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

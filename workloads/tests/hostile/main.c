@@ -1,10 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest of hv that means harm (64-bit). Word `attack=` names what it does, `rounds=` how often, `seed=` which of it;
- * all is drawn from one generator, so that a run is the same every time. Most attacks leave the guest able to say how
- * they ended: it finishes with their number of exceptions, and prints it. Those that destroy the guest itself (roots,
- * descriptors, shutdown) have to end as "crashed". Whatever it does, hv and its other guests go on:
- * scenarios/hostile.lua looks.
+ * A guest of hv that means harm (64-bit): does anything that a guest can call, write or execute stop hv, harm
+ * another guest, or show what another guest left in memory?
+ *
+ * hv has to endure what no honest kernel does. Such attacks found memory of a destroyed guest that came to the next
+ * one as it was, and an APIC timer of nanoseconds that left its guest no time.
+ *
+ * Word `attack=` names what it does, `rounds=` how often, `seed=` which of it; all is drawn from one generator, so
+ * that a run is the same every time (roots and descriptors go by `rounds=` alone). Arguments are small numbers,
+ * noise and wild addresses: devices, the ends of memory, not canonical, not mapped.
+ *
+ * The attacks, by file: hypercalls of noise, domctls of noise from the control domain, contexts of noise for vCPU 1
+ * (calls.c); page tables with loops and devices in them, CR3 or GDT and IDT in such places, a triple fault
+ * (tables.c); storms of ports, MMIO and interrupts (devices.c); SVM's instructions, each of them #UD or #GP, and
+ * MSRs (processor.c); moves without end, and a guest that asks for them without the right (storm.c); here, a look
+ * for words that are not zero in memory never used. Most leave the guest able to say how they ended: it finishes
+ * with their number of exceptions, and prints it; of peek, storm and asks it is what was wrong, and must be 0. Those
+ * that destroy the guest itself (roots, descriptors, shutdown) have to end as "crashed".
+ *
+ * Whatever it does, hv and its other guests go on: scenarios/hostile.lua looks, under nested and shadow paging;
+ * scenarios/storms.lua runs storm and asks. No attack is what rightly ends or rearranges its caller, as a reset
+ * does. Paravirtual kernels that mean harm: workloads/pv64/hostile.c.
  */
 #include "workloads/tests/hostile/hostile.h"
 

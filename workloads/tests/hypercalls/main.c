@@ -1,8 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hv seen from its guest (64-bit, 2 vCPUs): the Xen leaves of CPUID, what CPUID and MSRs hide, Xen's hypercalls
- * with their errors, faults that hv injects, and sysctl perfc_op, whose counts must have moved by what this
- * program did in between. On the bare machine there is nothing to see, and the test skips.
+ * hv seen from its guest (64-bit, 2 vCPUs): the Xen leaves of CPUID, what CPUID and MSRs hide, faults that hv
+ * injects, Xen's hypercalls with their errors, the page of stubs, and sysctl perfc_op, whose counts must have moved
+ * by what this program did in between.
+ *
+ * Guests find Xen by these leaves and call it by these stubs. What must not show through is the processor's own SVM:
+ * hv runs its guests with EFER.SVME set, as VMRUN demands. Where an exit brings no address of the next instruction
+ * (revision B), hv must find an instruction's length itself, prefixes included.
+ *
+ * Each hypercall's result is compared as a number with 0, a value or an error negated; exception_try catches the
+ * faults.
+ *
+ * Leaf 4000_0000h reaches at least 4000_0002h, which names MSR 4000_0000h; CPUID says that a hypervisor is there, no
+ * SVM, and two vCPUs; EFER.SVME reads 0. An unknown MSR and setting SVME are #GP(0), VMRUN is #UD, and a CPUID with
+ * 66h and REX.W in front is stepped over whole. xen_version is 4.x, an unknown call -ENOSYS; vcpu_op refuses a vCPU
+ * that is not there, one not initialised, a bad pointer and a context of no known mode, then starts vCPU 1, once.
+ * The page that is written to MSR 4000_0000h gets stubs of 32 bytes by number, iret's is #UD; the MSR reads 0, and a
+ * second page or a place without memory is #GP(0). Ten CPUIDs count as ten more VMEXIT_CPUID.
+ *
+ * Runs as a guest of hv on both engines, and again under shadow paging, where it must say the same
+ * (workloads/tests/paging-modes). On the bare machine there is nothing to see, and the test skips. The calls with
+ * structures are asked in events; perfc_op answers because there is no control domain.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

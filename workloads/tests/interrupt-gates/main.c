@@ -1,11 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gates of the IDT and the system descriptors of legacy protected mode (APM2 4.8.4, 8.7; APM3 INT, LLDT, LTR). INT n
- * from every CPL through interrupt and trap gates of both widths, every DPL and P, to code and data of every DPL,
- * conforming, present or not: the outcome is computed from the rules; the frame in the gate's width, on the inner stack
- * if CPL changes; IF, TF, NT and RF behind it. INT3, INTO and INT n look at the gate's DPL, exceptions do not. Every
- * other type of gate, selectors, IDT limits; LLDT and LTR of every type. (Task gates: `tasks`, `task-faults`; the inner
- * stack's own faults: `call-gates`.)
+ * Gates of the IDT and the system descriptors of legacy protected mode (APM2 4.7.4, 4.7.5, 8.7; APM3 INT, LLDT,
+ * LTR): who gets through a gate, to which code, and with what on the stack.
+ *
+ * A gate's DPL is all that keeps CPL 3 from raising any vector by INT n, while an exception must come whatever the
+ * DPL. Bochs agrees with every check, QEMU stops before the first (doc/conformance.md).
+ *
+ * A case changes the tables of world32.h, starts at any CPL without paging, and compares the first event, INT 70h
+ * at the target or a fault, with what the rules give.
+ *
+ * INT n goes through interrupt and trap gates of both widths: every DPL, CPL and P, to data and code of every DPL,
+ * conforming or not, present or not. DPL below CPL is #GP of the gate (vector * 8 + 2), P = 0 its #NP; the target
+ * must be code of a DPL not above CPL (#GP of its selector) and present (#NP). The frame has the gate's width and,
+ * if CPL changes, lies on the TSS's stack with SS:rSP. An interrupt gate clears IF, both clear NT; TF and RF are 0.
+ * A refusal leaves EIP and CS.
+ *
+ * INT n, INT3 and INTO look at the gate's DPL, #UD and ICEBP do not. Every type but 5, 6, 7, Eh and Fh is no gate;
+ * a null selector, one beyond the GDT or of a TSS, an offset beyond the limit and a gate cut by the IDT's limit are
+ * #GP. LLDT takes type 2, LTR 1 and 9, present or #NP, from the GDT alone; LTR makes the TSS busy; LLDT takes null,
+ * LTR does not.
+ *
+ * It runs on the bare machine. Task gates: `tasks`, `task-faults`; the inner stack's own faults: `call-gates`; long
+ * mode: `descriptors64`.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,7 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Last-branch recording (APM2 13.1.1.5 to 13.1.1.8): with DebugCtl.LBR the processor keeps source and target of the
- * last control transfer, and for the last exception those of the one before it. The registers are read-only.
+ * last control transfer in BR_FROM and BR_TO, and when an exception comes, those of the transfer before it in
+ * LASTEXC_FROM and LASTEXC_TO.
+ *
+ * A debugger, or a kernel that reports a crash, reads from these registers how the code came to where it failed.
+ * That works only if the exception's own transfer, and every branch of its handler, leave the second pair alone.
+ * Simulators tend not to record (doc/conformance.md).
+ *
+ * The program runs in long mode at CPL 0. It switches recording on by WRMSR directly before the jump that it wants
+ * to see; behind the jump another WRMSR switches it off before anything else branches, or UD2 raises an exception
+ * and the handler runs on, recorded. The addresses expected are those of the labels in the same piece of code, or
+ * are counted back from the rIP of the exception.
+ *
+ * First the jump: BR_FROM is the address of the JMP, BR_TO its target; DebugCtl reads 0 again afterwards. Then the
+ * jump to UD2: #UD comes, LASTEXC_TO is the rIP of UD2, and LASTEXC_FROM is three bytes below it, where the JMP of
+ * two bytes stands before a NOP. The registers are read-only: WRMSR of BR_FROM and of LASTEXC_TO is #GP(0).
+ *
+ * That #DB stops recording, single step on branches (BTF) and the virtualization of these registers under SVM are
+ * not asked here.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,9 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Machine check on the bare machine (fact sheet section 5; APM2 chapter 9): the registers' rules, the exception, the
- * northbridge's view of bank 4. With the option `planted` a scenario (tests/system/mce.lua) has made memory wrong at
- * planted_words, and the program meets each kind of access: what is corrected is data and a log, what is not raises
- * #MC on the access, with the bank of the unit that asked and bank 4 telling where.
+ * Machine check on the bare machine (APM2 chapter 9; fact sheet section 5): the rules of the registers, the
+ * exception, and the northbridge's view of bank 4. Where words of memory have been made wrong, also what each kind
+ * of access finds.
+ *
+ * A handler decides by these registers whether it may go on. What they have after an error can be tried only where
+ * errors can be made: here by a link CRC error, which the northbridge makes on request (BKDG10 F3x44,
+ * GenCrcErrByte0), and by a scenario.
+ *
+ * The program runs in long mode at CPL 0, with all banks enabled and cleared and CR4.MCE set before an error. A
+ * function makes it or touches the word; whether #MC comes is caught, and the status words are compared, but for
+ * bank 4's syndrome and ErrCpu and, of an uncorrected error, the kind of access.
+ *
+ * Registers: MCG_CAP is 106h and read-only; a write of MCi_STATUS that is not 0 is #GP, but allowed with HWCR[18];
+ * F3x48 is the lower half of MC4_STATUS; there is no bank 6. Exception: #MC, MC4_STATUS, its upper half in F3x4C,
+ * MCIP alone in MCG_STATUS because of PCC. With MC4_CTL clear nothing is raised, and the error is logged with En
+ * clear; an enabled one overwrites it and sets Over.
+ *
+ * With the option `planted` tests/system/mce.lua makes memory wrong, and there are other checks instead. A
+ * corrected error raises nothing, gives the right data, and is logged at its word until a store makes the bits
+ * right. An uncorrected one raises #MC on a load or a store (bank 3), a fetch (bank 1) and a table walk (bank 2):
+ * the bank of the unit that asked and bank 4 both have it, and MCIP is alone.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/machine_check.h"

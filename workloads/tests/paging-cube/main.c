@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The paging permission cube of long mode (APM2 5.4 to 5.6). Every combination of: page size 4K, 2M, 1G; the level
- * whose entry is special; its P, R/W, U/S, NX and a reserved bit; supervisor or user access; read, write or fetch;
- * CR0.WP; EFER.NXE. For each the expected outcome is computed from the rules in a few lines (`expected`), and
- * compared with what happens: no fault, or #PF with this error code and address. Accessed and dirty bits: A at
- * every level that was walked, D on the last for a write only; neither is touched in or below the entry that faults
- * for P=0 or a reserved bit.
+ * The paging permission cube of long mode (APM2 5.4 to 5.6, 8.4.2): every combination of page size 4K, 2M, 1G; the
+ * level whose entry is special; its P, R/W, U/S, NX and a reserved bit; supervisor or user access; read, write or
+ * fetch; CR0.WP; EFER.NXE. What does each raise, and which accessed and dirty bits does it leave?
+ *
+ * Simulators differ where rules meet: NX with NXE=0 is a reserved bit, and RSVD comes with P, which QEMU leaves
+ * out; Bochs has the error codes, but other A and D bits (doc/conformance.md).
+ *
+ * The page lies at 170_0000_0000h behind a PML4E of its own. The other levels' entries permit everything; CR3 is
+ * loaded for each case. The user's code is reached by IRETQ, and INT 80h, behind the access or in the page that is
+ * fetched from, says that it passed.
+ *
+ * The outcome is computed from the rules (`expected`): no fault, or #PF with this error code and address. W, U and
+ * I/D say what the access was, I/D only with NXE=1. P=0 adds nothing; a reserved bit (51, or 13 in a large leaf
+ * that is read) and NX with NXE=0 add P and RSVD; what U/S, R/W and NX forbid adds P, R/W for the supervisor only
+ * with WP=1. A is set at every level that was walked, D on the last for a write only, and neither in or below the
+ * entry that faults for P=0 or a reserved bit. A permission fault may set A or not (APM2 5.4.2).
+ *
+ * Each of nine pairs of page size and level makes two checks, of 768 outcomes and of their bits. It runs on the
+ * bare machine and, with 256M since the page shows 192 MiB, under hv in both paging modes
+ * (workloads/tests/paging-modes). Two special entries at once are not asked.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,10 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The paging permission cube of the legacy modes (APM2 5.2, 5.4 to 5.6): 32-bit paging with 4K and 4M pages, PAE
- * with 4K and 2M pages. Every combination of the level whose entry is special, its P, R/W, U/S, a reserved bit and
- * (PAE) NX; CPL 0 or 3; read, write or fetch; CR0.WP; (PAE) EFER.NXE. The outcome is computed from the rules: no
- * fault, or #PF with this error code and address; and the accessed and dirty bits of every entry. Then what the cube
- * has not: CR4.PSE=0, PDPTEs, which are checked when CR3 is loaded and have no permissions.
+ * The cube of paging-cube for the legacy modes (APM2 5.2, 5.4 to 5.6): 32-bit paging with 4K and 4M pages, PAE with
+ * 4K and 2M pages; every combination of the level whose entry is special, its P, R/W, U/S, a reserved bit and (PAE)
+ * NX; CPL 0 or 3; read, write or fetch; CR0.WP; (PAE) EFER.NXE. Then CR4.PSE=0, and PDPTEs, which are checked when
+ * CR3 is loaded and have no permissions.
+ *
+ * QEMU reports reserved bits without P, Bochs sets A in entries with P=0 (doc/conformance.md).
+ *
+ * The page lies at 4000_0000h. For each case CR3 is loaded and one instruction entered by IRET. INT 71h, behind it
+ * or in the page fetched from, says that it passed; else #PF has the error code of `expected`, and CR2 the address.
+ *
+ * W, U and (with NXE=1) I/D say what the access was. A reserved bit (21 of a 4M PDE; with PAE 52, or 13 of a 2M PDE
+ * that is read) and NX with NXE=0 add P and RSVD; forbidden accesses add P. A completed or failed walk sets A in
+ * each entry that it got past, a write that passes D in the leaf; a permission fault may set A or not (APM2 5.4.2).
+ *
+ * Without PSE, PS of a PDE is ignored. MOV to CR3 is #GP(0) if a present PDPTE has one of bits 2:1, 8:5, 52 or 63;
+ * PWT, PCD and bit 9 do not matter, nor any with P=0. A PDPTE changed in memory is not looked at, the use of an
+ * absent one is #PF without P. Setting CR0.PG with a bad one is #GP.
+ *
+ * It runs on the bare machine and under hv (workloads/tests/paging-modes), where the checks that name PDPTEs do not
+ * count under nested paging, which reads them in each walk (APM2 15.25.10).
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables as memory (APM2 5.3 to 5.5): what a hypervisor that shadows them could get wrong and a processor does
- * not.
+ * Page tables as memory (APM2 5.3 to 5.5): their owner writes them by any instruction, maps them where it likes,
+ * and uses their frames again. Does the next walk find what was written?
  *
- *   - a write to a live table takes effect after INVLPG, whatever instruction makes it, whatever its size, also across
- *     the border of two tables, and also when it is made through another mapping of the table than the identity one;
- *   - a table can map itself, one frame can be a table of two levels, and one table can be reached with two rights;
- *   - A and D are set by accesses alone, again and again after they were cleared, in every mapping for itself;
- *   - a frame that was memory becomes a table and the other way round, with all its mappings;
- *   - address spaces are made by copying, share pages until one is written, and are given back.
+ * A hypervisor that shadows them could get wrong what a processor does not: it sees a write only because it has
+ * taken the frame's writable mappings away, carries it out itself, and keeps A and D in two places.
+ *
+ * The window at 200_0000_0000h has a PML4E of its own and one page table; page n of sixteen holds 1000h + n, so
+ * that a read tells which was mapped. Faults come back as values.
+ *
+ * First, seventeen ways to write a live entry, in bytes, by PUSH, by LOCK CMPXCHG8B; each takes effect after
+ * INVLPG. So does a write across two entries; one of zeros crosses the border of two tables. Then the root as its
+ * own entry: through it a table is read and written, and four times round is the root. One frame is directory and
+ * page table at once. One table lies under a read-only directory entry and a writable one: a write through the
+ * first is #PF with P and W and leaves D clear, through the second it sets D. A and D are set by accesses alone,
+ * again after each clearing, in every mapping for itself. A frame is memory and table in turn, with a writable
+ * mapping all along. Address spaces are made by copying, share 32 pages until one is written, and are given back.
+ * Last, a word in each 2M of memory keeps its value.
+ *
+ * It runs on the bare machine and under hv in both paging modes, once with memory on demand and the smallest pool
+ * of shadow pages, which has to reclaim some (workloads/tests/paging-modes). Two vCPUs: paging-vcpus.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two vCPUs of a guest of hv on one set of page tables:
+ * Two vCPUs of a guest of hv on one set of page tables: does each use what the other writes there (APM2 5.5), and
+ * does nothing get lost that both, and the processor's A and D (APM2 5.4.2), write at once?
  *
- *   - an entry that one changes is what the other uses after its own INVLPG, each time;
- *   - locked additions of both to one word of a live page table are all there at the end, and so are those of the
- *     processor, which sets A and D in the same table meanwhile;
- *   - a frame that becomes a table while the other writes to it as memory holds what was written last.
+ * A hypervisor that shadows the tables carries out the guest's writes and sets A and D itself. If one of these is
+ * not a single locked operation, it undoes what the other vCPU did in between.
+ *
+ * vCPU 1 is started by vcpu_op in 64-bit mode with vCPU 0's CR3; a word in memory tells it the phase, and who waits
+ * yields. The window at 200_0000_0000h has one page table, which both write.
+ *
+ * First, an entry that one changes is what the other uses after its own INVLPG, each time: 64 times vCPU 0 leads
+ * the entry to the other of two pages, and vCPU 1 reads until it finds the new page's number. An entry that is not
+ * followed is a run without an end, not a failed check. Then both make 500 locked additions of 2 to one entry of
+ * the live table, whose P stays 0; with every 64th each clears A and D of another entry, its own, by a locked AND,
+ * and writes through it. At the end 2000 are there, and A and D of both entries. Last, vCPU 1 writes to the upper
+ * half of a frame while vCPU 0 makes it a table and memory again, twenty times: each time its first entry maps the
+ * page that it names, and when vCPU 1 has stopped the frame keeps 256 new words. What vCPU 1 wrote is not compared.
+ *
+ * It wants hv and vcpus=2, and fails at once otherwise. workloads/tests/paging-modes runs it with nested and with
+ * shadow paging, on both engines.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Long-mode paging (APM2 5.3 and 5.4), seen from supervisor code.
+ * Long-mode paging (APM2 5.3 to 5.5), seen from supervisor code: what an access through 4K, 2M and 1G pages raises,
+ * with which error code and CR2, and which accessed and dirty bits it leaves.
+ *
+ * A kernel relies on this: it keeps data of its own in entries with P=0, shares pages by CR0.WP, and reclaims
+ * memory by A and D. Two rules are about translations that are cached already: the first write sets D although a
+ * read has filled the TLB, and rights that were raised count without INVLPG.
  *
  * A window at 200_0000_0000h, far from the identity mapping, is mapped to pages of this program in one way after
- * another. For each way the test checks what an access raises, the error code and CR2, and which accessed and
- * dirty bits it leaves. Claims:
+ * another. What a read, a write or a call into it raised comes back as a value; then the entries are looked at as
+ * memory. EFER.NXE is 1 throughout.
  *
- *   - not-present pages fault with P=0, the rest of the error code says what the access was;
- *   - a read sets A at every level and D nowhere, a write sets D in the last level only; an entry with P=0 is
- *     never written;
- *   - read-only pages stop supervisor writes exactly when CR0.WP=1;
- *   - NX stops fetches only (EFER.NXE=1), reserved bits fault with RSVD=1;
- *   - 2M and 1G pages translate and check their own reserved bits;
- *   - after INVLPG a changed translation is used; raised rights need no INVLPG.
+ * In their order: not-present pages fault with P=0, the rest of the error code says what the access was, CR2 holds
+ * the byte's address, and the entry is not written. A read sets A in the PTE and above it (PDE and PML4E are looked
+ * at) and not D; a write sets D in the PTE and not in the PDE. Read-only pages stop supervisor writes exactly when
+ * CR0.WP=1, with P and W and without D. NX stops a fetch, with P and I/D, and lets a read pass. Bit 51 of a PTE and
+ * bit 13 of a 2M entry are reserved: P and RSVD. A 2M page translates 21 bits of offset, a 1G page 30. After INVLPG
+ * a changed translation is used; raised rights need none. A non-canonical address is #GP(0).
+ *
+ * It runs on the bare machine, and under hv with nested and shadow paging (workloads/tests/paging-modes). Without
+ * 1G pages that check is skipped. CPL 3: paging-cube.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

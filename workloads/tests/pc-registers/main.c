@@ -1,8 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a PC's serial port, 8254, 8259s, clock and IOAPIC answer to a driver that probes them, as their data sheets have
- * it (PC16550D, 8254, 8259A, MC146818A, 82093AA). Runs on the bare machine and as a guest of hv, whose devices are
- * virtual: both must look the same. Interrupts stay disabled but for one check.
+ * What a PC's serial port, 8254, 8259s, clock and IOAPIC answer to a driver that probes them, as their data sheets
+ * have it (PC16550D, 8254, 8259A, MC146818A, 82093AA).
+ *
+ * A driver decides by such answers which chip it has and how deep its FIFO is, and relies on the order in which
+ * sources ask. What few drivers touch is easily wrong: both peers of doc/conformance.md fail some of these checks.
+ * The program runs on the bare machine and as a guest of hv, whose devices are virtual: both must look the same.
+ *
+ * It polls, with interrupts disabled but for the last part. The serial port is looped back, so nothing leaves it:
+ * its answers are kept until it is a console again, and compared then.
+ *
+ * PC16550D: divisor latch, LCR and modem lines; the FIFO at a trigger level of 14 (time-out below it, data at it,
+ * overrun at the 17th byte, told once); sources by urgency, what takes each away, and FCR, whose other bits count
+ * only with bit 0. 8254: channel 2 in mode 0, one byte of the count at a time, its gate, output and read-back
+ * command. 8259A: requests that are masked are in IRR and no poll finds them; rotation, normal and specific end of
+ * interrupt, master and slave in service together, special mask mode. MC146818A: binary and BCD, 24 and 12 hours,
+ * the battery. 82093AA: an entry keeps what it is given, the last one is 23; a level from the clock sets remote
+ * IRR, comes again after EOI while the line is up, and leaves remote IRR clear when it is down.
+ *
+ * How the same devices interrupt by edges, and through the 8259s, is asked in devices.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

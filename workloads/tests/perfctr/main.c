@@ -1,8 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Performance counters (BKDG10 3.14): PERF_CTL0-3 select events, RDPMC reads the counts. Known pieces of code show
- * retired instructions (0C0h), cycles (076h), data TLB misses (046h) and table-walk references (07Dh), and that EN,
- * USR and OS decide. The fourth counter is the last.
+ * Performance counters (BKDG10 3.14): PERF_CTL0-3 select events, PERF_CTR0-3 count them, and RDPMC reads the
+ * counts. Does a known piece of code give the known number?
+ *
+ * What is measured with these counters is only as good as their counts, and walkers and TLBs are judged by them: so
+ * the program asks for exact numbers where the rule is exact. A simulator that runs kernels may have no counters:
+ * one peer of doc/conformance.md stops here.
+ *
+ * It runs in long mode at CPL 0. Each counter is stopped, cleared and started with its event; the code to be
+ * measured stands between two RDPMC, and their difference is compared. For the TLB one page beyond the 4 GiB of
+ * large pages is mapped by a 4K entry: among the misses of 4K pages no other access counts.
+ *
+ * From the first RDPMC over a MOV and ten NOPs to the second there are 12 retired instructions (0C0h). With EN = 0,
+ * or with USR alone at CPL 0, there are none: EN, USR and OS decide. Cycles (076h) are at least one for each
+ * instruction, a rule of this model and not of the manual. A counter keeps 48 bits of what is written. After INVLPG
+ * a load from the page misses both levels of the data TLB (046h) once, and its walk makes at least four table-walk
+ * references (07Dh), one for each level: INVLPG has dropped the upper levels too. The next load does not miss. The
+ * fourth counter is the last: RDPMC of a fifth is #GP(0).
+ *
+ * Code at CPL 3, CR4.PCE, edge detection, the count mask and the interrupt at an overflow are not asked here.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several exceptions of one instruction: which comes (APM2 8.5; the orders of the pseudo-code of APM3). Before the
- * instruction counts, its fetch does: an instruction breakpoint, then the limit of CS, then the page fault of any of
- * its bytes. Then #UD, #NM, and an instruction longer than 15 bytes. Then what it does: CPL and operands that need no
- * memory, #MF of an earlier instruction, then each access in its turn, of which segment limit and canonical form come
- * before alignment and alignment before the page (the manual leaves this last order open; native processors do so);
- * last what was read. Every row has at least two reasons to fault.
+ * Several exceptions of one instruction: which comes (APM2 8.5; the orders of the pseudo-code of APM3).
+ *
+ * A kernel sees one reason alone, so that a wrong order sends it the wrong way: to its pager, say, instead of its
+ * FPU switch. An interpreter that checks where it is convenient errs: QEMU has #NM before #UD and #MF after #PF,
+ * Bochs #GP of the limit of CS before a breakpoint (doc/conformance.md).
+ *
+ * A row is a fragment in 64-bit or compatibility mode, at a CPL, with bits of CR0, CR4, EFER, MXCSR and DR7, and
+ * operands that are absent, read-only, misaligned, beyond a limit or not canonical. Vector, error code, rIP, rSP
+ * and, of #PF, CR2 must be those of the reason that comes first. Nearly every row has two reasons to fault or is
+ * the counterpart of one that has.
+ *
+ * Before the instruction counts, its fetch does: an instruction breakpoint (not with RF), the limit of CS, then the
+ * page fault of any of its bytes; a sixteenth byte is #GP and not fetched, and the hole of non-canonical addresses
+ * is #GP(0). Then #UD and #NM. Then what it does: #MF of an earlier instruction; CPL and operands that need no
+ * memory, where #UD by SVME, SCE, DE or the mode comes before #GP; the I/O bitmap; then each access in its turn, of
+ * which segment limit and canonical form come before alignment and alignment before the page (the manual leaves
+ * this last order open; native processors do so); last what was read: #XF, #DE, #BR, reserved bits. An LDT, and at
+ * the end the I/O bitmap, in an absent page is a supervisor's read, error code 0.
+ *
+ * It runs on the bare machine. Priorities between instructions: `gif`, `debug-shadows`.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,10 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Segmentation of 32-bit protected mode (APM2 4.8 and 4.12), without paging. A test segment takes the fifth
- * place of the GDT in one form after another; the accesses at its edges must pass or raise what the manual
- * says: #GP(0) outside a data segment's limit, #SS(0) outside the stack's, for every access size up to the last
- * byte; expand-down segments allow what expand-up ones forbid; read-only and execute-only types; null selectors.
- * Then INTO and BOUND, which 64-bit code does not have.
+ * Segmentation of 32-bit protected mode without paging (APM2 4.7.2, 4.7.3, 4.12.1, 4.13.1): what the limit and the
+ * type of a loaded segment allow. Then INTO and BOUND, which 64-bit code does not have.
+ *
+ * Flat code never meets a limit, so that an emulator may add the base, leave the limit out and run most programs;
+ * it fails here, as QEMU does (doc/conformance.md).
+ *
+ * All runs at CPL 0. A test segment takes the fifth place of the GDT in one form after another; each check loads it
+ * into ES, or into SS with base 0 so that the stack stays where it is, and makes one access. The handlers of
+ * exceptions.h say what was raised, with its error code.
+ *
+ * The accesses at the edges must pass or raise what the manual says. An expand-up segment of 4 KiB allows a byte,
+ * word and doubleword up to its last byte; #GP(0) comes as soon as one byte of the operand is outside, and when it
+ * wraps around 4 GiB. With the same limit an expand-down segment allows what the other forbids: offsets from 1000h
+ * on. A read-only segment and readable code may be read and not written; an execute-only one cannot even be loaded
+ * (#GP of the selector); a null selector can, and #GP(0) comes with its use. Outside the stack segment's limit it
+ * is #SS(0). INTO with OF = 1 is #OF; BOUND lets both bounds pass and raises #BR beyond either.
+ *
+ * It runs alone, and as a guest of hv with nested and shadow paging. DPL, RPL and CPL: `descriptors`. Not asked:
+ * 16-bit expand-down segments, whose upper bound is FFFFh, and operands of more than 4 bytes.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,10 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bits of control registers and MSRs that must be zero, and MSRs that do not exist (APM2 3.1, BKDG10 chapter 3).
- * Each bit of CR0, CR4, CR8, EFER, DR6, DR7 and RFLAGS that Family 10h reserves is written alone: #GP(0) where the
- * manual says MBZ, otherwise ignored. Combinations: PG without PE, NW without CD, LME changed under paging, PAE off
- * in long mode. MSRs outside the model's table are #GP(0) for reading and writing; SYSCALL's and the bases' must be
- * canonical.
+ * Bits of control registers, debug registers and MSRs that must be zero, and registers that do not exist (APM2 3.1,
+ * BKDG10 chapter 3): which writes are #GP(0), which bits are ignored, and which registers are #UD.
+ *
+ * A kernel may find out by trying what a processor has; one that accepts what Family 10h does not know is another
+ * model. QEMU stops in this program. Bochs by its default setting accepts MSRs that do not exist, and does not
+ * ignore DR7's bits as it should.
+ *
+ * The program runs in long mode at CPL 0. exception_try does each access and says what it raised; in CRn and EFER a
+ * bit is added to what the register has, and often the register is read again.
+ *
+ * CR4: each of 63:11 is #GP, and CR4 stays. CR0: each of 63:32 is #GP; bits 28, 17 and 6 are ignored, ET stays 1;
+ * PG without PE and NW without CD are #GP, and so is PAE off in long mode. CR8: 10h is #GP. CR1, CR5, CR7, CR9 and
+ * DR8 are #UD. DR6 and DR7: each of 63:32 is #GP; DR6 reads FFFF0FF0h after 0, DR7 ignores 15, 14, 12 and 11 and
+ * reads 400h. EFER: each of 63:15 and bit 9 are #GP, and so is LME cleared under paging; LMA is read-only.
+ *
+ * MSRs: fourteen numbers outside the model's table, at the ends of the three MSR ranges and such as other
+ * processors use, are #GP for reading and writing. LSTAR, CSTAR and the bases of FS, GS and KernelGS must be
+ * canonical: 1 << 47 is #GP and changes nothing. A type 2 in PAT and an APIC_BASE above 48 bits are #GP.
+ *
+ * RFLAGS, CR3, and the reserved bits of EFER below 9 are not asked.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

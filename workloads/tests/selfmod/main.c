@@ -1,10 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Self-modifying code on one core (APM2 7.6.1): a store to code is seen by the next instruction that is fetched
- * from there, without a serialising instruction. The next instruction, a later one of the same straight line, the
- * instruction's own bytes, code behind a branch, code on the next page and across a page boundary, through another
- * linear address of the same page, by REP STOS, inside a loop, and a page-table change with INVLPG that puts other
- * code under the same address.
+ * from there, without a serialising instruction.
+ *
+ * Loaders, debuggers and compilers at run time rely on it. A simulator that keeps decoded code has to see each such
+ * store at once, even in the middle of a straight run, and by physical address; the fast engine keeps decoded
+ * blocks, the reference engine none, and both run this program.
+ *
+ * The program runs in long mode at CPL 0. Code lies in its own text and in three pages of data; most of it is one
+ * MOV or ADD whose immediate is changed, so that the value in EAX says which bytes were executed.
+ *
+ * First, in one straight line: the instruction right behind the store, a later one of the same line, and one behind
+ * a jump, have been changed when they run. A loop of ten turns increments the immediate of the next instruction and
+ * adds it: each turn sees its own store, and the sum is 55. A store writes its own immediate, first with the value
+ * it had; a second store then changes it, and the next turn stores the new value.
+ *
+ * Then by calls: an instruction across a page boundary, changed in its second page and in its first; code of
+ * another page, changed by REP STOS; a page with two linear addresses, changed through each and called through the
+ * other; and another page put under the same address, with INVLPG.
+ *
+ * A store that changes the very instruction that makes it is not asked. Code that another core changes is in smp.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SKINIT (APM2 15.27), which revision C brought; on revision B it is #UD. A secure loader of a few instructions notes
- * what it finds and comes back to 64-bit mode: EAX is its block, EDX the signature, ESP the block's end, all other
- * registers 0; flat CS and SS, real-mode data segments; paging off, EFER 0; GIF 0, so that an NMI waits for STGI;
- * VM_CR has DPD, R_INIT and DIS_A20M set, Lock and SVMDIS as before; DR7 and DR6 as after INIT. The northbridges
- * protect the 64 KiB from devices (F3xF4 function 4, where there is a DEV) until software says otherwise. The second
- * core was put in INIT first: its STARTUP begins with GIF 0 and the same three bits of VM_CR; after an INIT without
- * SKINIT it does not. SKINIT outside CPL 0 is not tried here; sim/cpu/svm/instructions_test does.
+ * SKINIT (APM2 15.27), which revision C brought: the state in which a secure loader starts, what keeps devices off
+ * it, and how the other core joins. On revision B it is #UD, the only check there.
+ *
+ * What ran before must not be able to tamper with the loader: registers, paging, breakpoints, interrupts, devices
+ * and the other core each have their checks here.
+ *
+ * The block is at 16 MiB. A loader of a few instructions in it notes what it finds, through SS, for DS is a
+ * real-mode segment, and comes back to 64-bit mode with GIF still 0. Before it EAX has low bits set, EBX, EBP and
+ * DR7 are filled, and EFER.SVME is 0.
+ *
+ * First the second core comes up by INIT and STARTUP without SKINIT: VM_CR has none of DPD, R_INIT and DIS_A20M. It
+ * is then put in INIT. DEV control (F3xF4 function 4) is 2. After the launch EAX is the block, its bits 15:0 clear,
+ * EDX the signature, ESP the block's end, all other registers 0, RFLAGS 2; CR0 has PE and ET and no paging, CR3,
+ * CR4 and EFER are 0; CS is 0008h, SS 0010h, DS 0; VM_CR has those three bits set, Lock and SVMDIS as before; DR7
+ * and DR6 are as after INIT. An NMI waits for STGI. DEV control has SLDEV and IoDis: the northbridge protects the
+ * 64 KiB until software says otherwise. At its STARTUP the second core begins with GIF 0 and the same three bits,
+ * and takes its NMI at STGI, which SKINIT's CPUID bit allows without EFER.SVME.
+ *
+ * It is run on 10h-b3, 10h-c2 and 10h-d0. Revision D has no DEV: there its two checks hold unseen. Devices
+ * themselves are northbridge_test's; sim/cpu/svm/instructions_test tries CPL above 0, the measurement by the TPM,
+ * and a launch while another core runs.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System-management mode (APM2 chapter 10; BKDG10 2.4.2): the core sends itself SMIs. A handler of a few bytes in
- * 16-bit code, at SMM_BASE + 8000h, counts them and returns. Claims: RSM is #UD outside SMM; an SMI comes back to
- * where it was taken with every register as it was; the save map holds the state of 64-bit code; SMM_BASE moves by
- * the map; an I/O trap tells of its instruction; TSEG is no memory outside SMM; SmmLock closes the registers.
+ * System-management mode (APM2 chapter 10; BKDG10 2.4.2): what an SMI saves and RSM brings back, how SMM_BASE moves,
+ * what an I/O trap tells, what TSEG hides, and what SmmLock closes.
+ *
+ * Firmware relies on each: it gives every core an SMM_BASE of its own, keeps its handlers in TSEG, and locks it all
+ * before an operating system starts. Peers take no SMI from the local APIC: few of these checks hold there.
+ *
+ * A 64-bit program on the bare machine sends its core SMIs by the local APIC. A handler of a few bytes in 16-bit
+ * code with flat data segments, at SMM_BASE + 8000h, counts them, stores the next SMM_BASE in the map at FF00h and
+ * returns. The program reads the map afterwards, where it lies in plain memory.
+ *
+ * RSM is #UD outside SMM. SMM_BASE is 30000h after reset; an SMI comes back to where it was taken, with CR0 and CR3
+ * as they were; the map has revision 30064h and the state of 64-bit code: EFER, CR3, CR0. What the handler writes to
+ * FF00h takes effect at RSM, and the next SMI runs and saves there. A trapped OUT to port 80h raises an SMI behind
+ * it, with FEC0h (port, 8 bits, valid, OUT), FEC4h (trap 0) and FEA0h (its rIP); an IN does not, nor anything once
+ * the trap is disabled. TSEG of 128 KiB reads as ones outside SMM and takes no store; behind its end memory goes on,
+ * and without TValid it is memory again, untouched. SmmLock cannot be cleared: SMM_BASE and SMMMask then ignore
+ * writes, a write of SMM_CTL is #GP(0), and SMIs go on.
+ *
+ * Not here: ASEG, auto-halt and I/O restart, what SMM_CTL does, an SMI from a guest (svm-smm).
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

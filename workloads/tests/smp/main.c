@@ -1,10 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two cores (APM2 16.5, 14.1.3, 7.6.1). A core in the state that firmware leaves waits for a STARTUP message, which
- * begins at page vv: CS = vv00h, rIP = 0, in real mode; a STARTUP without an INIT before it does nothing. Fixed
- * interrupts reach it by physical and logical destination and by shorthand and end its HLT; NMI reaches it with
- * IF=0. Locked additions of both cores are all there. Code that one core changes while the other runs it is run
- * as it was or as it is, never torn.
+ * Two cores: how the second one starts, what reaches it, and what both see of the memory and the code that they
+ * share (APM2 16.5, 14.1.3, 7.6.1).
+ *
+ * A kernel for several processors stands on this. A simulator that runs its cores in turns and keeps instructions
+ * decoded may lose an addition with LOCK, or go on running code as it was before another core changed it.
+ *
+ * The second core gets an INIT and one STARTUP message, notes what it finds in real mode, enters long mode and
+ * then, with IF clear, calls what this core hands it. Its handlers count interrupts and NMIs. Every wait has an
+ * end: a core that does not answer is a failed check.
+ *
+ * It waits for STARTUP, which with vector vv begins at page vv: CS = vv00h, rIP = 0, real mode without paging,
+ * DS = 0, the signature in EDX. A STARTUP without an INIT before it does nothing, and INIT with STARTUP starts the
+ * core once more. A fixed interrupt by physical id, and one by the shorthand for all others, ends its HLT; NMI
+ * reaches it with IF = 0, a fixed interrupt waits for IF = 1; none of them comes here. 2000 locked increments by
+ * each core make 4000. Last, this core changes the immediate of a MOV that the other runs in a loop, 199 times, by
+ * one aligned doubleword: the other must come to run each new value, and never a mixture of two.
+ *
+ * After the STARTUP alone the check is that the core does its next work, not that it did not begin anew. Logical
+ * destinations and the other message types are in apic-messages. With one core there is one skipped check.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Intercepts of events (APM2 15.12 to 15.14; exit codes 040h-063h and 07Fh): exceptions, INTR, NMI, INIT, shutdown.
+ * Intercepts of events (APM2 15.12 to 15.14; exit codes 040h-063h, 07Eh, 07Fh): exceptions, INTR, NMI, INIT,
+ * shutdown, the x87 freeze. What does the VMCB hold when one is taken, and what does the guest get if not?
  *
- * An intercepted exception exits before anything of its delivery: EXITINFO1 is its error code, EXITINFO2 of #PF the
- * address, CR2 and the stack stay as they were, saved rIP is the faulting instruction, of a single-step #DB the
- * next one, of INT3, INTO and BOUND the instruction itself. With every other intercept set the guest's own handler
- * gets it. Software interrupts never match. An intercepted INTR, NMI or INIT stays pending; one that is not goes
- * to the guest. INIT, with VM_CR.R_INIT set, becomes #SX (vector 30, error code 1).
+ * A hypervisor that shadows page tables lives by the #PF exit, and must find the guest as before it. Peers take INT3
+ * for INT n, deliver an intercepted #DF, or raise no #XF.
  *
- * An intercepted #MF or #XF leaves its cause where the guest's handler would look: FSW and the x87 pointers, MXCSR
- * and the operands. With CR0.NE=0 a pending x87 exception is no #MF: the processor would freeze at the next waiting
- * x87 instruction, and the FERR_FREEZE intercept (07Eh) exits there (APM2 15.14.4).
+ * A row is one instruction of a 64-bit guest or a 32-bit one without paging. It runs with the intercept of its
+ * exception, then with all others but SMI's (and, for #DF, #GP's). Each vector of the guest leads to a VMMCALL:
+ * delivery is an exit, too.
  *
- * Not here: #MC (svm-mc), the freeze itself (it ends by an interrupt only), and
- * what a shutdown that is not intercepted does: it stops the machine.
+ * Intercepted, an exception exits before its delivery: EXITINFO1 is its error code, EXITINFO2 of #PF the address,
+ * EXITINTINFO 0, CR2 and the stack as they were. Saved rIP is the faulting instruction, of a single-step #DB the
+ * next one, of INT3, INTO and BOUND the instruction itself, of #DF undefined. Otherwise the guest's handler gets it,
+ * with error code and rIP. #MF and #XF leave their cause where that looks: FSW and the x87 pointers, MXCSR and the
+ * operands; masked, neither exits. INT n and ICEBP never match. An intercepted INTR or NMI stays pending; others go
+ * to the guest. A triple fault is shutdown, a double fault is not. With CR0.NE=0 a pending x87 exception is no #MF:
+ * the next waiting x87 instruction would freeze the processor, and FERR_FREEZE exits there (APM2 15.14.2). INIT is
+ * as NMI, but by VM_CR.R_INIT it becomes #SX (vector 30, error code 1).
+ *
+ * IGNNE and INIT are skipped without their MSR bits. Not here: #MC (svm-mc), the freeze itself (an interrupt ends
+ * it), and a shutdown that is not intercepted: it stops the machine.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

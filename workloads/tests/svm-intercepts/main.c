@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The intercepts of single instructions (APM2 15.8 to 15.11, appendix C; exit codes 000h-03Fh and 065h-08Ch but
- * IOIO, MSR, TASK_SWITCH and SHUTDOWN, which have tests of their own). A row is one instruction in a guest of 64-bit
- * code. It runs twice:
+ * The intercepts of single instructions (APM2 15.9, appendix C): each exits with its own code when its bit is set,
+ * and runs when it is clear. The exit codes are 000h-03Fh and 065h-08Ch but IOIO, MSR, TASK_SWITCH, SHUTDOWN and
+ * FERR_FREEZE (svm-events), which have tests of their own.
  *
- * - with its intercept alone: the guest exits with the row's code; saved rIP is the instruction itself; the save
- *   area and the general registers are, byte for byte, what they were before it;
- * - with every intercept of Family 10h but its own: it does not exit, and it does its work.
+ * A hypervisor emulates by code and rIP. Peers have given INVD the code of WBINVD, missed an LMSW that changes
+ * nothing, and let VMLOAD exit unasked (doc/conformance.md).
  *
- * Two orders of checks are visible at CPL 0: RSM and VMMCALL are intercepted before their #UD, a MOV from a control
- * register that does not exist is #UD whatever its bit says. SMI: not here; FERR_FREEZE: svm-events.
+ * A row is one instruction in a guest of 64-bit code at CPL 0, with a VMMCALL behind it. It runs twice. With its
+ * intercept alone (and those of VMRUN, VMMCALL and shutdown) the guest exits with the row's code; saved rIP is the
+ * instruction itself, the save area and the general registers are, byte for byte, what they were before it,
+ * EXITINTINFO is 0. With every intercept of Family 10h but its own (LMSW has two), SMI and the exceptions, it does
+ * not exit, and does its work where that can be seen.
+ *
+ * Among the rows, CLTS and a MOV to CR0 that changes TS alone do not meet the selective intercept (065h), LMSW does
+ * whatever it writes. RSM is intercepted before its #UD. Then rules beyond a row: of the two intercepts of CR0
+ * writes the plain one wins; a MOV from CR1, which does not exist, is #UD whatever its bit says; VMRUN refuses a
+ * guest whose VMRUN intercept is clear; VMMCALL is intercepted before its #UD; SKINIT exits, or is #UD where CPUID
+ * lacks it; MWAIT behind MONITOR exits with 08Ch before 08Bh is looked at, and a store to the line disarms it.
+ *
+ * It is run on 10h-b3 and, for SKINIT, on 10h-c2. EXITINFO, nRIP, CPL above 0 and other absent registers are not
+ * asked.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The IOIO intercept (APM2 15.10, exit code 07Bh). Every form of IN, OUT, INS and OUTS in 16-, 32- and 64-bit code
- * with the IOPM's bit set: EXITINFO1 tells direction, string, REP, size, address size and port, EXITINFO2 the next
- * rIP, saved rIP is the instruction, and nothing has happened yet. With the bit clear, or with the bit set and
- * IOIO_PROT clear, it does not exit, and the registers of a string move on.
+ * The IOIO intercept (APM2 15.10, exit code 07Bh): which accesses to ports exit, and what EXITINFO1 and EXITINFO2
+ * say of them.
  *
- * An access is checked byte by byte: each of its ports' bits alone makes it exit; at FFFFh it runs on into the map's
- * third page and never wraps to port 0. At CPL above IOPL the TSS's own map comes first: #GP, no exit.
+ * A hypervisor that emulates devices works from these fields: hv decodes no more of the instruction than the
+ * segment prefix of OUTS.
+ *
+ * The guest is one instruction at CPL 0 with a VMMCALL behind it, in 16-, 32- and 64-bit code: IN and OUT of 8, 16
+ * and 32 bits by DX and of 8 bits by immediate, INS and OUTS of every size with and without REP, an INS and a REP
+ * OUTS with the other address size. The port is CFCh, where nothing happens while CF8h's enable bit is 0, or 84h.
+ *
+ * Each form runs three times. With IOIO_PROT and the port's IOPM bit set it exits: EXITINFO1 is compared in 31:16
+ * (port) and 9:0 (0 IN, 2 string, 3 REP, 6:4 size, 9:7 address size), EXITINFO2 is the next rIP, saved rIP is the
+ * instruction, and no register has changed. With the bits clear, and with the bits set and IOIO_PROT clear, it does
+ * not exit, and the index and count of a string move on.
+ *
+ * An access is checked byte by byte: each of its ports' bits alone makes it exit, the bits beside them do not; a
+ * doubleword at FFFFh runs on into bits 10000h to 10002h, in the map's third page, and never wraps to port 0. Last,
+ * at CPL 3 in 32-bit code: above IOPL, where the TSS's map does not reach the port, it is #GP before the intercept;
+ * with IOPL=3 it exits.
+ *
+ * EXITINFO1 12:10, the segment, came after Family 10h and is left out, as are segment prefixes. Virtual-8086 mode
+ * and faults of a string's memory are not asked.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

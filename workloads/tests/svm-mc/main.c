@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Machine checks of a guest (APM2 15.12; exit code 052h). A link CRC error that the host makes under GIF = 0 waits
- * until VMRUN sets GIF, and comes at the guest's first boundary:
+ * Machine checks of a guest: #MC that is intercepted (exit code 052h), taken by the guest, fatal to it, injected,
+ * or only called by INT 18 (APM2 15.12, 15.17, 15.20).
  *
- * - intercepted it exits with 052h; MCG_STATUS and the bank are written before, the guest is as it was;
- * - with every intercept but its own the guest's handler gets it, through vector 18 without an error code;
- * - a guest with CR4.MCE = 0 shuts down, and so does one that takes a second #MC while MCIP is set;
- * - EVENTINJ of vector 18 needs no error: no bank and not MCG_STATUS changes;
- * - INT 18 is no machine check and does not match the intercept.
+ * An #MC comes when the hardware finds an error, also while a guest runs, and the host must learn of it from an
+ * exit with the banks already written, or the guest by its own vector 18. A hypervisor that passes an error on to a
+ * guest injects it, and that must not look like an error of the machine.
+ *
+ * The host makes a link CRC error by the northbridge (BKDG10 F3x44) under GIF = 0, where it waits; VMRUN sets GIF,
+ * and it comes at the boundary before the guest's first instruction. The guest is 64-bit code at CPL 0; each vector
+ * of its IDT leads to a VMMCALL of its own, so the exit's rIP tells which vector it took.
+ *
+ * Intercepted, it exits with 052h: rIP and RSP are the guest's own, EXITINFO1 and EXITINFO2 are 0, and MC4_STATUS
+ * and MCG_STATUS (MCIP alone, because of PCC) are written before. With every intercept but its own and SMI's the
+ * guest takes vector 18, without an error code, and the banks are written too. A guest with CR4.MCE = 0 shuts down
+ * (07Fh), with MCG_STATUS left 0; so does one that gets a second #MC while MCIP is set. EVENTINJ of vector 18 needs
+ * no error: it is not intercepted, and changes neither MC4_STATUS nor MCG_STATUS. INT 18 is no machine check and
+ * does not match the intercept.
+ *
+ * Intercept and CR4.MCE = 0 together are not asked, nor an #MC that interrupts a delivery. Without SVM there is one
+ * skipped check. What the banks hold on the bare machine is asked in mce.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/machine_check.h"

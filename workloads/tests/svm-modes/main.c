@@ -1,9 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests in every mode under a 64-bit host (APM2 15.5, 15.18): real mode, "big real", paged real mode (PG without
- * PE, which only VMRUN can start), virtual-8086 mode, 16- and 32-bit protected mode, PAE, compatibility mode, and a
- * guest that goes from real to long mode by itself. Paged real mode walks page tables, delivers through the IVT, and
- * an intercepted #PF shows a protected-mode error code. Segments keep the hidden state that the VMCB gives them.
+ * Guests in every mode under a 64-bit host (APM2 15.5, 15.19): VMRUN starts each from the VMCB alone, and the guest
+ * then does what its mode demands.
+ *
+ * Firmware and boot code begin in real mode; under shadow paging hv runs them in paged real mode, PG without PE,
+ * which only VMRUN can start. A peer of doc/conformance.md does not check real-mode limits.
+ *
+ * A guest is a few instructions and a VMMCALL, without nested paging. Each vector of its IVT or IDT leads to a
+ * VMMCALL of its own, so the exit's rIP tells the vector taken, and the frame is at its rSP.
+ *
+ * Real mode: INT goes through the IVT with IP, CS and FLAGS in 16 bits each; a hidden base of the VMCB holds until
+ * a selector is loaded, then it is selector * 16; a limit of 4 GiB ("big real") reaches above 1 MiB, one of 64 KiB
+ * is #GP; an IVT too short for #UD, #GP and #DF is shutdown. Paged real mode walks page tables and delivers through
+ * the IVT; an intercepted #PF has the protected-mode error code and the address in EXITINFO; with EFER.LME it is
+ * refused. Virtual-8086 mode: HLT is #GP, delivered at CPL 0 with ten doublewords, INT with IOPL below 3 is #GP
+ * unless intercepted, VMMCALL exits. An absent page of 32-bit paging is the guest's #PF, PAE's PDPTEs are loaded by
+ * VMRUN, CS.L=0 with EFER.LMA is compatibility mode. Last, a guest climbs from real mode through protected to long
+ * mode by itself.
+ *
+ * One check goes beyond the manual, which leaves paged real mode without a #PF intercept undefined: here the #PF
+ * goes through the IVT. Only the climb passes through 16-bit protected mode (svm-ioio runs code there); nested
+ * paging is svm-npf-cube's.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

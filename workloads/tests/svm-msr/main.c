@@ -1,9 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MSRs and SVM. The MSR intercept (APM2 15.11, exit code 07Ch): two bits of the MSRPM for each MSR of three ranges,
- * everything else exits while MSR_PROT is set; the intercept comes after CPL's #GP and before that of an MSR that
- * does not exist. TSC_OFFSET (RDTSC, RDTSCP, RDMSR of TSC). G_PAT with nested paging is the guest's own PAT; without
- * it guest and host share one. VM_CR, VM_HSAVE_PA and SVM_KEY (APM2 15.30): lock, disable and key.
+ * MSRs and SVM: the MSR intercept (APM2 15.11, exit code 07Ch), TSC_OFFSET, the guest's PAT (APM2 15.25.4), and
+ * VM_CR, VM_HSAVE_PA and SVM_KEY (APM2 15.30, 15.31).
+ *
+ * Each is a place where a guest may reach what is the host's: hv lets it have PAT only under nested paging, since
+ * without it the register would be hv's own. In both peers of doc/conformance.md an MSR that does not exist is no
+ * #GP.
+ *
+ * The guest is one RDMSR, WRMSR or RDTSC in 64-bit code with a VMMCALL behind it; #GP is intercepted, so that a
+ * refused access is told from an intercepted one. The last part writes MSRs in the host itself and catches what
+ * they raise.
+ *
+ * Two bits of the MSRPM stand for each MSR of three ranges (from 0, C0000000h and C0010000h, 2000h each). In the
+ * ranges, at their edges above all, the read bit alone stops RDMSR (EXITINFO1 0) and the write bit alone WRMSR (1);
+ * with all other bits set neither exits; outside the ranges both do while MSR_PROT is set. The intercept comes
+ * after CPL's #GP and before that of an MSR that does not exist. RDTSC and RDMSR of TSC give TSC plus TSC_OFFSET,
+ * which may be negative. With nested paging G_PAT is the guest's own PAT, and an illegal type #GP; without it guest
+ * and host share one, and G_PAT is not written back. VM_HSAVE_PA takes only pages below the physical limit. VM_CR
+ * refuses reserved bits, and SVMDIS while EFER.SVME is set. SVM_KEY reads 0; a locked VM_CR keeps Lock and SVMDIS,
+ * EFER.SVME cannot be set, and only the key set before opens it.
+ *
+ * Where firmware has locked VM_CR, the lock is one skipped check; --no-svm-lock runs it, and vm-cr asks more.
+ * RDTSCP is not asked, nor VM_HSAVE_PA's reserved range.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The paging permission cube under nested paging (APM2 15.25). First the nested tables alone: page size 4K, 2M, 1G;
- * the level whose entry is special; its P, R/W, U/S, NX and a reserved bit; a guest's read, write, fetch, and the
- * walk of a guest's own table, from CPL 0 and 3; the host's EFER.NXE. Nested walks are a user's whatever the guest's
- * CPL, and a guest's table is read as by a write. EXITINFO1 bit for bit with 32 (final) or 33 (guest table),
- * EXITINFO2 the gPA; nested A and D bits.
+ * The paging permission cube under nested paging (APM2 15.25.5 to 15.25.7): first the nested tables alone, then
+ * guest AND nested permissions, for a host in long mode.
  *
- * Then guest AND nested permissions: every guest entry with every nested entry, for guests in long mode, PAE (4K,
- * 2M) and 32-bit paging (4K, 4M), and without paging. The guest's own #PF, with its error code, comes before the
- * final nested walk.
+ * The two walks have different rules: nested walks are a user's whatever the guest's CPL, a guest's table is read
+ * as by a write, and the host's EFER.NXE, not the guest's, rules nested NX. QEMU reports RSVD without P, Bochs I/D
+ * with the host's NXE=0, and A set with P=0 (doc/conformance.md).
+ *
+ * The page is seen at gPA 80_0000_0000h, behind a nested PML4E of its own, as 4K, 2M or 1G; one nested entry is
+ * special by its P, R/W, U/S, NX and a reserved bit, at each level in turn. A 64-bit guest reads, writes, fetches,
+ * or has its own page table there, at CPL 0 and 3, with the host's NXE 0 and 1: 512 outcomes and their nested A and
+ * D bits for each of nine pairs of page size and level. A permitted access ends in VMMCALL. Any other has to be
+ * VMEXIT_NPF with EXITINFO1 bit for bit, 32 (final) or 33 (guest table) included, and the gPA in EXITINFO2. A is
+ * set at every level that a completed or failed walk got past, D in the leaf for a write or a guest's table;
+ * permission faults may set A or not.
+ *
+ * Then every guest leaf entry (P, R/W, U/S, NX) with every nested one, read, write and fetch, CPL and the guest's
+ * WP, for guests in long mode, PAE (4K, 2M), 32-bit paging (4K, 4M), and without paging. The guest's own #PF, which
+ * is intercepted, comes with its error code and address before the final nested walk. Guests' A and D are not
+ * looked at.
+ *
+ * Without SVM or nested paging one check is skipped. Other hosts: svm-npf-hosts.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nested tables of hosts outside long mode (APM2 15.25.3): their format is that of the host's own paging when it
- * executes VMRUN: 32-bit with CR4.PSE (4K, 4M), without it, or PAE (4K, 2M, NX if the host's EFER.NXE). First the cube
- * of svm-npf-cube: the level whose entry is special, its P, R/W, U/S, NX and reserved bits, a guest's read, write,
- * fetch and the walk of its own table, from CPL 0 and 3; EXITINFO1 and 2 bit for bit, nested A and D. Then guest AND
- * nested permissions for guests without paging, with 32-bit paging, PAE, and in long mode, which a host of 32 bits may
- * run. A gPA beyond 4 GiB, which such tables cannot name, is not present (an assumption).
+ * executes VMRUN: 32-bit with CR4.PSE (4K, 4M), without it, or PAE (4K, 2M, NX if the host's EFER.NXE).
  *
- * Without paging in the host there is no nested paging, and a #VMEXIT reads a PAE host's PDPTEs anew.
+ * A hypervisor of 32 bits has one of these formats. Under QEMU nested permissions do not count here, Bochs shows
+ * I/D without the host's NXE and sets A with P=0 (doc/conformance.md).
+ *
+ * The program is the host, in 32-bit code, and changes its own paging between rounds. Nested tables map low memory
+ * one to one, and the page under test at gPA C000_0000h. The root of PAE's is aligned to 32 bytes and no more.
+ *
+ * For each format first the cube of svm-npf-cube: the level whose entry is special, its P, R/W, U/S, NX and
+ * reserved bits, a guest's read, write, fetch and the walk of its own table, from CPL 0 and 3; EXITINFO1 and 2 bit
+ * for bit, nested A and D. Reserved are bit 21 of a 4M PDE; with PAE bit 52, or 13 of a 2M page that is read; in a
+ * PDPTE also R/W, U/S and NX, since it has no permissions, nor A and D. Then guest AND nested permissions for
+ * guests without paging, with 32-bit paging, PAE, and in long mode, which a host of 32 bits may run. A gPA beyond 4
+ * GiB, which such tables cannot name, is not present (an assumption).
+ *
+ * A #VMEXIT reads a PAE host's PDPTEs anew (APM2 15.6): one changed in memory counts after the exit. Without PSE a
+ * nested PDE's PS is ignored. Without paging in the host there is no nested paging: NP_ENABLE is VMEXIT_INVALID,
+ * and without it the guest runs.
+ *
+ * Without SVM or nested paging one check is skipped. Hosts in long mode: svm-npf, svm-npf-cube.
  */
 #include "hv/svm/vmcb.h"
 #include "workloads/lib/check.h"

@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested page faults (APM2 15.25.6; the values measured on real parts). A 64-bit guest reads, writes or fetches from
- * a page; one entry of the nested tables is changed. EXITINFO1: 0 P, 1 W, 2 U (always), 3 RSVD, 4 I/D, 32 final
- * address, 33 guest table; EXITINFO2 the gPA. A guest's table is reached by a user's write, whatever the guest does.
- * Reserved bits count only in entries with P=1. The host's EFER.NXE rules nested NX. The guest's own #PF comes
- * before the final #NPF, the guest's A bits are set by then, CR2 is not touched by #NPF. Nested A and D bits: D for
- * a guest's write and for every use of a page as a guest's table.
+ * Nested page faults (APM2 15.25.6; the values measured on real parts). A 64-bit guest reads, writes or fetches
+ * from a page; one entry of the nested tables is changed. When does VMEXIT_NPF come, and what does it say?
+ *
+ * A hypervisor goes by this when it backs memory on demand. QEMU reports reserved bits without P, Bochs I/D with
+ * the host's EFER.NXE=0 (doc/conformance.md).
+ *
+ * Host and guest are in long mode on the same page tables. Nested tables map 1 GiB one to one, by 4K pages where
+ * the guest's data, code and page table of both lie. The guest makes one access, and VMMCALL if nothing stops it.
+ *
+ * The rows compare EXITINFO1 (0 P, 1 W, 2 U, always, 3 RSVD, 4 I/D, 32 final address, 33 guest table), the gPA in
+ * EXITINFO2, and CR2, which #NPF does not touch. A guest's table is reached by a user's write, whatever the guest
+ * does. Reserved bits count only in entries with P=1. The host's EFER.NXE rules nested NX: with 0, NX is a reserved
+ * bit and a fetch has no I/D. A bad nested PDPE or PML4E shows when the guest's PML4E of its code is read.
+ *
+ * Then what passes, NX on a guest's table included. Nested A and D: D for a guest's write and for every use of a
+ * page as a guest's table; at the final #NPF the guest's A is set, the absent nested entry untouched. The guest's
+ * own #PF comes before the final #NPF; its WP=0 passes its own entry only; EXITINTINFO tells of an interrupt whose
+ * delivery faulted. Without paging the linear address is the gPA, and a PAE guest's bad PDPTE is #PF at its use
+ * alone (APM2 15.25.10).
+ *
+ * Without nested paging one check is skipped. Every combination: svm-npf-cube; other hosts: svm-npf-hosts.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

@@ -1,10 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SMI in a guest (APM2 15.22, 10.3). An SMI that is not intercepted leaves guest mode without a #VMEXIT: the handler
- * runs as on the bare machine, no intercept of the guest's takes it, RDTSC has no offset, and RSM goes on in the
- * guest, whose registers, intercepts, offset, virtual interrupt and nested tables are as before. The save map says that
- * a guest was left, where its VMCB is, and with nested paging what the host's paging was. An intercepted one exits with
- * code 062h and stays pending for the host. A virtual interrupt, a HLT's wake-up and an NMI come behind it.
+ * SMI in a guest (APM2 15.22, 10.3): does SMM that is entered from guest mode run outside of it, does RSM find the
+ * way back, and what does the intercept (exit code 062h) do instead?
+ *
+ * The handler is firmware's and knows nothing of guests. If an intercept took one of its instructions, or nested
+ * tables its memory, the hypervisor would get exits that it cannot explain.
+ *
+ * A handler of 16-bit code at 38000h executes CPUID, RDTSC, OUT and a read of CR0, counts, and returns. The guest is
+ * 64-bit, with every intercept but those of SMI, HLT and RDTSC, and a TSC_OFFSET. An SMI that the host sends itself
+ * under GIF=0 waits until VMRUN sets GIF.
+ *
+ * Not intercepted, it leaves guest mode without a #VMEXIT: the handler runs once, as on the bare machine, no
+ * intercept takes it, its RDTSC has no offset, and RSM goes on in the guest, with registers, intercepts and offset
+ * as before. The save map says that a guest was left (FED8h, bit 1), where its VMCB is (FEE0h), and its rIP. One
+ * that the guest sends itself comes behind the store. Intercepted it exits at the same rIP and stays pending: the
+ * handler runs at the host's STGI. A virtual interrupt, and HLT with its wake-up, come behind an SMI. With nested
+ * paging (where CPUID has it; FED8h, bit 2) the handler sees the host's memory and the guest then its own; the map
+ * has the host's EFER, CR4, CR3 and CR0. After an SMI an intercepted NMI exits behind RSM, at the guest's rIP; it
+ * stays pending, so this comes last.
+ *
+ * Not asked here: SMIs of I/O traps in a guest, SmmLock, an SMI that finds the guest halted, a handler that changes
+ * the map.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

@@ -1,9 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ASIDs and flushes (APM2 15.15, 15.16). Guests of two ASIDs read one linear address through page tables that the
- * host changes behind their backs. What software must see after a flush is architectural; that a translation stays
- * until then is what the modelled TLB does (this small loop evicts nothing): those checks say "kept", and a simulator
- * that flushes more than it must fails them without being wrong.
+ * ASIDs and flushes (APM2 15.16): which translations are gone after VMRUN with TLB_CONTROL, INVLPGA, and a guest's
+ * or the host's own MOV CR3, a guest's INVLPG or change of CR4.PGE, and whose stay.
+ *
+ * A hypervisor gives guests ASIDs to spare flushes, so it has to know what a flush reaches: VMRUN and #VMEXIT by
+ * themselves flush nothing, and a flush too few shows a guest memory that is no longer its own.
+ *
+ * Guests of ASIDs 1 and 2, without nested paging, run on the host's own tables, whose entries the host changes
+ * behind their backs. Two windows, the second with G=1, both show page 0 or page 1, each of which holds its number:
+ * what a guest saw is two digits.
+ *
+ * What software must see after a flush is architectural; that a translation stays until then is what the modelled
+ * TLB does (this small loop evicts nothing): those checks say "kept", and a simulator that flushes more than it
+ * must fails them without being wrong (doc/conformance.md).
+ *
+ * First TLB_CONTROL: 1 flushes all ASIDs and global entries, with 0 each ASID keeps its own, and the 0 is there
+ * still after VMRUN, which does not write it. INVLPGA drops one page of one ASID, global or not. In a guest MOV CR3
+ * drops what is not global, INVLPG a global page too, a change of CR4.PGE everything, each in its own ASID only; an
+ * INVLPG or MOV CR3 that exits drops nothing. The host's translations live through VMRUN, the guests' through the
+ * host's MOV CR3; TLB_CONTROL 1 and INVLPGA of ASID 0 drop the host's. Last, rights that were raised, and a page
+ * that has become present, need no flush (APM2 5.5.2).
+ *
+ * Without SVM one check is skipped. Not asked: nested translations, a second core.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

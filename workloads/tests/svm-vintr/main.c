@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Virtual interrupts, V_INTR_MASKING, windows and GIF (APM2 15.17, 15.21).
+ * Virtual interrupts, V_INTR_MASKING, interrupt windows and GIF (APM2 15.17, 15.21): at which instruction is V_IRQ
+ * taken, or exits with VMEXIT_VINTR, and what holds a physical interrupt while a guest runs?
  *
- * V_IRQ is taken, or exits with VMEXIT_VINTR, when the guest's IF is 1, no shadow is in force, GIF is 1, and
- * V_INTR_PRIO is above V_TPR (an equal one stays masked) or V_IGN_TPR is set. The window opens at the instruction
- * boundary that the manual names: after the instruction behind STI and MOV SS, at once after POPF, IRET and MOV CR8.
- * A physical interrupt comes first. With V_INTR_MASKING the host's IF gates physical interrupts and the guest's the
- * virtual ones; without it the guest's IF gates both, and CR8 reaches the APIC. HLT is woken by what would be taken.
- * With GIF=0 INTR, NMI and INIT stay pending until STGI; single step does not care.
+ * By V_IRQ and this exit a hypervisor gives its guests their interrupts; by V_IRQ with a priority hv lets them write
+ * CR8 without an exit. Peers are wrong for some priority at each V_TPR, or ignore the VMCB's shadow.
+ *
+ * Each check runs a 64-bit guest of a few instructions and compares exit code and saved rIP, so that the boundary is
+ * exact. An interrupt that is delivered ends in the VMMCALL of its vector. Physical ones are the local APIC's, to
+ * itself or of its timer.
+ *
+ * V_IRQ counts when the guest's IF is 1, no shadow is in force, GIF is 1, and V_INTR_PRIO is above V_TPR (an equal
+ * one stays masked) or V_IGN_TPR is set: all 16 by 16 values are tried, with and without the intercept. The window
+ * opens after the instruction behind STI, MOV SS and a VMRUN with shadow, at once after POPF, IRET, a MOV CR8 that
+ * lowers V_TPR, and STGI; a second STI starts no shadow. Delivery clears V_IRQ and nothing else. HLT is woken by
+ * what would be taken. With V_INTR_MASKING the host's IF gates physical interrupts and the guest's the virtual ones;
+ * without it the guest's IF gates both, and CR8 reaches the APIC's TPR, too. A physical interrupt comes first. In
+ * the host, with GIF=0, INTR, NMI and INIT stay pending until STGI; single step does not care. INIT (here #SX) comes
+ * before an NMI.
+ *
+ * More of GIF is in gif, EXITINTINFO of a virtual interrupt in svm-inject. V_TPR[7:4], and V_IRQ without
+ * V_INTR_MASKING, are not asked here.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

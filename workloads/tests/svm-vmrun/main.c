@@ -1,9 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * VMRUN's own faults, its consistency checks (APM2 15.5.1; a row for each), what it takes although it looks odd,
- * and the state that a world switch moves. Each refused guest exits with a 64-bit -1, its save area untouched,
- * EVENTINJ.V cleared, the host going on behind VMRUN with GIF=0. Each row starts from a guest that is accepted, in
- * long mode or, where the rule says so, without it.
+ * and the state that a world switch moves.
+ *
+ * A missing check lets an illegal guest run, one too many stops a good one. Peers have let CR0.NW without CD pass,
+ * written 32 bits of ones as EXITCODE, and written a refused guest's save area (doc/conformance.md).
+ *
+ * Each row starts from a guest that is accepted, in 64-bit code (for PDPTEs: in PAE paging without long mode), and
+ * breaks one rule. Refused means: EXITCODE is a 64-bit -1, the save area is untouched (but what the library's
+ * VMSAVE writes), EVENTINJ.V is cleared, and the host goes on behind VMRUN with GIF=0, which is not looked at.
+ *
+ * After the rows, every reserved bit of CR0, CR3, CR4, DR6, DR7 and EFER is tried alone, with physical addresses of
+ * 48 bits; every type and vector of EVENTINJ (types 0, 2 and 4 take any, 3 those below 32 but NMI, #OF and #BR),
+ * and what is taken is delivered; every value of every byte of G_PAT, where CPUID announces nested paging. Ten
+ * oddities are accepted, among them low reserved bits of CR3, EFER.LMA=0 and a base that is not canonical, which is
+ * sign-extended from bit 47. Then come #GP(0) and #UD of VMRUN and VMLOAD; TF, RF and DR7, of the guest from its
+ * first instruction, the host's TF after the exit; CR0, CR3, CR4 and EFER, which are the host's again, while DR7 is
+ * 400h and CR2 stays the guest's; an rIP that is not canonical or beyond the limit, #GP in the guest; the VMCB's
+ * interrupt shadow, for one instruction.
+ *
+ * CPL above 0, VMSAVE's faults and an ASID beyond the last are not asked; a host without paging is svm-npf-hosts'.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

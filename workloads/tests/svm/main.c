@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The basics of SVM (APM2 chapter 15), with this program as the hypervisor and a few instructions of switch.S as
- * its guest. The guest shares the host's page tables, has its own stack, and runs in 64-bit mode at CPL 0.
+ * The basics of SVM (APM2 chapter 15) in one small program that is its own hypervisor: VMRUN starts a guest,
+ * intercepts bring it back with EXITCODE, EXITINFO and saved rIP, and an illegal state is refused (APM2 15.5.1,
+ * 15.9 to 15.12, 15.20, 15.21, 15.25.6).
  *
- * For each intercept: the instruction exits with its code, EXITINFO and RIP when the bit is set, and does not
- * exit when it is clear (the guest then reaches its VMMCALL, which always exits). VMRUN refuses what the
- * consistency checks forbid with VMEXIT_INVALID. Exceptions are intercepted before CR2 is written. EVENTINJ
- * delivers an exception to the guest's own handler. With nested paging, a gPA that is not mapped exits with
- * VMEXIT_NPF and that address.
+ * Every hypervisor relies on this much. Its subjects are only begun here; svm-intercepts, svm-ioio, svm-msr,
+ * svm-events, svm-vmrun, svm-inject, svm-vintr and svm-npf take it further.
+ *
+ * The guest is a few instructions of switch.S in 64-bit mode at CPL 0, entered with IF=0. CR0, CR3, CR4 and EFER
+ * are the host's, so it shares the host's page tables; the stack is its own, the IDT empty. VMRUN, VMMCALL and
+ * shutdown are intercepted. That an instruction does not exit is seen by the VMMCALL behind it.
+ *
+ * VMMCALL and an intercepted CPUID exit with rIP at themselves, HLT with its code. OUT and IN exit for the IOPM bit
+ * of any port that they touch, RDMSR and WRMSR of EFER for the read and the write bit in byte 820h of the MSRPM, a
+ * read of CR0 with code 000h and a write of CR3 with 013h. An intercepted #UD or #PF exits before its delivery, the
+ * #PF with the address in EXITINFO2 and CR2 not written. Seven illegal states are VMEXIT_INVALID. An injected #UD
+ * is not intercepted but delivered: with the empty IDT that ends in shutdown, or in an intercepted #GP with the #UD
+ * in EXITINTINFO. A virtual interrupt exits one instruction after STI and waits while IF=0. With nested paging a
+ * gPA that is not mapped exits with VMEXIT_NPF and that address; a 2 MiB page without write permission, which holds
+ * the guest's own tables too, stops it.
+ *
+ * That last part runs where CPUID announces nested paging. Without SVM the program is one skipped check.
  */
 #include "hv/svm/vmcb.h"
 #include "workloads/lib/check.h"

@@ -1,11 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VM_CR and SVM_KEY (APM2 15.30.1, 15.31) on the bare machine, in both states that firmware may leave. Locked
- * (BKDG10 2.14.1, what firmware does by default): SVM is enabled and stays so, Lock and SVMDIS are read-only without
- * a fault, no key opens a lock that was closed without one. Unlocked: SVMDIS makes EFER.SVME #GP and the SVM
- * instructions #UD and leaves CPUID alone; Lock is set once; only the key that was set before opens it. DPD, R_INIT
- * and DIS_A20M can be written in both. INIT keeps Lock, keeps SVMDIS under Lock, and clears all else; with R_INIT a
- * running core gets #SX(1) instead (APM2 15.28), a core that has no R_INIT is reset.
+ * VM_CR and SVM_KEY (APM2 15.30.1, 15.31) on the bare machine, in both states that firmware may leave: what
+ * disables SVM, what enables it again, and what INIT does to both.
+ *
+ * A hypervisor reads VM_CR before it sets EFER.SVME, for SVMDIS does not show in CPUID; hv does not start where it
+ * is set. R_INIT lets it see an INIT that would otherwise take the core away from it.
+ *
+ * There is no guest. What a write raises is caught, then VM_CR is read back. For INIT the second core sets its own
+ * VM_CR, is sent INIT and STARTUP, and tells what is left.
+ *
+ * In both states VM_CR 31:5 must be zero, else #GP; DPD, R_INIT and DIS_A20M can be written; SVM_KEY reads 0; while
+ * EFER.SVME is set, CLGI and STGI work and SVMDIS cannot be set (#GP), and without it CLGI is #UD. With R_INIT a
+ * running core gets #SX(1) instead of INIT (APM2 15.28); a core that has no R_INIT is reset. INIT keeps Lock, keeps
+ * SVMDIS under Lock, and clears all else.
+ *
+ * Locked (BKDG10 2.14.1, what firmware does by default): SVM is enabled and stays so, Lock and SVMDIS are read-only
+ * without a fault, no key opens a lock that was closed without one. Unlocked: SVMDIS makes setting EFER.SVME #GP,
+ * leaves CPUID alone, and can be cleared again until Lock is set; Lock then keeps itself and SVMDIS, while DPD,
+ * R_INIT and DIS_A20M are written; a wrong key is ignored without a fault, and only the key that was set before
+ * opens it.
+ *
+ * The program takes the part of the state that it finds; it is run as firmware leaves it and with --no-svm-lock, on
+ * two cores. Without SVM it is one skipped check. VM_CR 63:32 are not asked.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

@@ -1,8 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vCPU's x87, MMX and SSE registers are its own, whether or not it has set CR4.OSFXSR: run as two guests on one core
- * (seed=1, seed=2; workloads/tests/x87-guests). They begin as FNINIT and reset leave them, not as another guest left
- * them, and over many slices keep what this one put in.
+ * A vCPU's x87, MMX and SSE registers are its own, whether or not it has set CR4.OSFXSR: they begin as FNINIT and
+ * reset leave them, not as another guest left them, and keep over many slices what this guest put in.
+ *
+ * VMRUN and #VMEXIT exchange none of these registers, so hv has to, for each vCPU that comes to a core. It does so
+ * by FXSAVE and FXRSTOR (image: APM2 11.4.4), where the host's OSFXSR, not the guest's, decides whether XMM is
+ * included. A hypervisor that forgets them shows one guest the data of another.
+ *
+ * The program is run as two guests on one core (seed=1, seed=2; workloads/tests/x87-guests), which also checks that
+ * they took turns. The values that it loads are made of the seed, so that each guest's differ from the other's. One
+ * that must stay is looked at 400 times, with a loop of waiting before each.
+ *
+ * With OSFXSR clear: FNSTENV finds control word 037Fh, status 0 and all tags empty, and the eight MMX registers are
+ * 0. Then they are loaded, and stay. With OSFXSR set: XMM0, 7, 8 and 15 are 0 at first; they are loaded and stay,
+ * and so do the MMX registers all that time.
+ *
+ * There is one skipped check if hv is not below: alone on the machine there is no other guest. MXCSR, the other XMM
+ * registers and the exponents of the x87 registers are not looked at.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
