@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Interrupt shadows against debug traps and interrupts in 32-bit code, where POP SS exists (APM2 8.5, 8.2.2, 13.1):
- * which shadow holds off what, for how long, and how that which was held comes.
+ * which shadow holds off what, how long, and how what was held comes.
  *
  * A load of SS is followed by one of rSP, and nothing may come between. QEMU lets STI hold traps and MOV SS no data
  * breakpoints; Bochs is wrong about a trap held over INT n.

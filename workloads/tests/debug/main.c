@@ -17,13 +17,13 @@
  * Instruction breakpoints are faults: rIP is their own, and RF is 0 in the saved RFLAGS. Data breakpoints are
  * traps: rIP is the next instruction. A write breakpoint does not see a read, one for reads and writes does; any
  * byte of the access hits it, the byte below does not; lengths 2 and 8 align the address down. The last one watches
- * the word that MOV SS reads, but the store of SS before it hits it as well: that #DB comes is asked alone.
+ * the word that MOV SS reads, but the store before it hits it as well: only that #DB comes is asked.
  *
- * With DR7.GD an access to a debug register is #DB before it, with BD in DR6; GD is clear then, or the next write
- * of DR7 would fault. ICEBP is a trap of vector 1 and leaves DR6. A new breakpoint replaces DR6's B bits; BS stays
+ * With DR7.GD an access to a debug register is #DB before it, with BD in DR6; GD is clear then, or the next DR7
+ * write would fault. ICEBP is a trap of vector 1 and leaves DR6. A new breakpoint replaces DR6's B bits; BS stays
  * until software clears it.
  *
- * RF set, POP SS, and traps that a shadow holds are in debug-shadows.
+ * RF set, POP SS and held traps are in debug-shadows.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

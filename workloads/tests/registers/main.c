@@ -7,8 +7,8 @@
  * model. QEMU stops in this program. Bochs by its default setting accepts MSRs that do not exist, and does not
  * ignore DR7's bits as it should.
  *
- * The program runs in long mode at CPL 0. exception_try does each access and says what it raised; in CRn and EFER a
- * bit is added to what the register has, and often the register is read again.
+ * The program runs in long mode at CPL 0. exception_try does each access and says what it raised; in CR0, CR4 and
+ * EFER bits are changed of what the register has, and where a write is ignored or refused some are read again.
  *
  * CR4: each of 63:11 is #GP, and CR4 stays. CR0: each of 63:32 is #GP; bits 28, 17 and 6 are ignored, ET stays 1;
  * PG without PE and NW without CD are #GP, and so is PAE off in long mode. CR8: 10h is #GP. CR1, CR5, CR7, CR9 and
@@ -19,7 +19,7 @@
  * processors use, are #GP for reading and writing. LSTAR, CSTAR and the bases of FS, GS and KernelGS must be
  * canonical: 1 << 47 is #GP and changes nothing. A type 2 in PAT and an APIC_BASE above 48 bits are #GP.
  *
- * RFLAGS, CR3, and the reserved bits of EFER below 9 are not asked.
+ * RFLAGS, CR3 and EFER 7:1 are not asked.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

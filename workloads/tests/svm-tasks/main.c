@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The task-switch intercept (APM2 15.14.1, exit code 07Dh): a guest's hardware task switch exits after the checks
- * of the incoming TSS and before anything is committed, and says how the switch came about.
+ * The task-switch intercept (APM2 15.14.1, exit code 07Dh): a guest's task switch exits after the checks of the
+ * incoming TSS, before anything is committed, and says enough to do the switch in software.
  *
- * hv does so under shadow paging, where a switch would load CR3 (hv/vm/task_switch.c). QEMU exits when the switch
+ * Under shadow paging, where a switch would load CR3, hv does so (hv/vm/task_switch.c). QEMU exits when the switch
  * has begun; Bochs is wrong in EXITINTINFO of INT n.
  *
  * Guests run in 32- and 16-bit protected mode, with two TSSs of that width and task gates in GDT and IDT. Each
  * cause runs with the intercept, then with all others but those of exceptions, SMI, IRET and INT n.
  *
- * The causes are JMP and CALL to a TSS and through a task gate, IRET with NT, and by way of the IDT INT n, #UD, #NP
- * and an injected external interrupt. With the intercept EXITINFO1 is the new TSS's selector, EXITINFO2 says how
- * (36 IRET, 38 JMP, neither: CALL or a gate), 44 and 31:0 the error code, 48 the RF that would be saved: 1 for the
- * two faults. EXITINTINFO is what was being delivered, of type 4, 3 or 0, with #NP's error code, and 0 for JMP,
- * CALL and IRET. Saved rIP is the instruction's own; TR, busy bits, CR0.TS, the back link and a saved field of the
- * old TSS are untouched.
+ * The causes are JMP and CALL to a TSS and through a task gate, IRET with NT, and by the IDT INT n, #UD, #NP and an
+ * injected interrupt. With the intercept EXITINFO1 is the new TSS's selector, EXITINFO2 says how (36 IRET, 38 JMP,
+ * neither: CALL or a gate), 44 and 31:0 the error code, 48 the RF that would be saved: 1 for the two faults.
+ * EXITINTINFO is what was being delivered, of type 4, 3 or 0, with #NP's error code, and 0 for JMP, CALL and IRET.
+ * Saved rIP is the instruction's own; TR, busy bits, CR0.TS, the back link and a saved field of the old TSS are
+ * untouched.
  *
- * Without it the new task runs, up to a VMMCALL: TR is its, the old TSS has the old rIP (the next one's but for
- * faults and the interrupt), CR0.TS is set, and busy bits, back link and NT are as the cause demands.
+ * Without the intercept the new task runs, up to a VMMCALL: TR is its, the old TSS has the old rIP (the next one's
+ * but for faults and the interrupt), CR0.TS is set, and busy bits, back link and NT are as the cause demands.
  *
  * Last, an absent TSS is #NP, a busy one #GP, a short one #TS, in the guest and with no exit. LDTR and CR3 are not
  * looked at; the loaded state is in tasks. Without SVM one check is skipped.

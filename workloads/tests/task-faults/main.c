@@ -3,23 +3,23 @@
  * The faults of hardware task switches (APM2 12.3 and 8.2, tables of #TS, #NP, #SS, #GP): vector and error code,
  * and whether it is the old task's, with nothing done, or the new one's, with the switch done.
  *
- * Under shadow paging hv draws this line itself. QEMU leaves EXT out; Bochs checks SS before CS. Every row spoils a
- * switch of tasks and looks at the first event.
+ * Under shadow paging hv draws this line itself (hv/vm/task_switch.c). QEMU leaves EXT out; Bochs checks SS before
+ * CS. Every row spoils a switch and sees the first event.
  *
  * What is found before the commit is the old task's fault: rIP is the instruction's own; TR, busy bits, back link
- * and old TSS are as they were. A selector null, local or beyond the GDT; a descriptor that is no TSS, busy (for
- * IRET: not busy), absent or a byte too short; CPL or RPL over DPL; an absent gate: #GP for JMP, CALL and gates,
- * #TS for IRET; #NP if absent, which is seen after the type; #TS for the limit; EXT for #UD, not for INT n. Then
- * #PF with CR2: the new TSS not mapped, the back link or the old TSS in a read-only page.
+ * and old TSS are as they were. Directly and through a task gate: a selector null, local or beyond the GDT; a
+ * descriptor that is no TSS, busy (for IRET: not busy), absent or a byte too short; CPL or RPL over DPL; an absent
+ * gate: #GP for JMP, CALL and gates, #TS for IRET; #NP if absent (after the type); #TS for the limit; EXT for #UD,
+ * not for INT n. Then #PF with CR2: the new TSS not mapped, the back link or the old TSS in a read-only page.
  *
  * What is found while the new state is loaded is the new task's fault: LDT, CS, SS, the data segments, rIP, by JMP
- * and CALL in turn. The handlers of these are tasks themselves, so that nothing of the new one is needed: their
- * back link names it, its TSS has its rIP, EBX and the bad selector, and the error code is on their stack. #TS, but
- * #NP or #SS for an absent segment (not LDT), #GP(0) for rIP. Last, a reserved bit in a PDPTE of the new CR3 is
- * #GP(0) of the new task.
+ * and CALL in turn. Their handlers are tasks themselves, so that nothing of the new one is needed: their back link
+ * names it, its TSS has its rIP, EBX and the bad selector, and the error code is on their stack. #TS, but #NP or
+ * #SS for an absent segment (not LDT), #GP(0) for rIP. Last, a reserved bit in a PDPTE of the new CR3 is #GP(0) of
+ * the new task.
  *
- * On hv workloads/tests/paging-modes runs it too, and leaves PDPTEs out: nested paging reads them in each walk
- * (APM2 15.25.10). Not here: pages of the GDT, faults of a new task that an event started.
+ * workloads/tests/paging-modes runs it on hv, without the PDPTEs if paging is nested (APM2 15.25.10). Not here:
+ * pages of the GDT, faults of a new task that an event started.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

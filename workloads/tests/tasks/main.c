@@ -3,22 +3,22 @@
  * Hardware task switches on the bare machine (APM2 12.3, 12.2.4 to 12.2.6): what the old TSS gets, what the new
  * task has, and what becomes of busy bits, back link, NT, CR0.TS and DR7.
  *
- * Under shadow paging hv carries task switches out itself (hv/vm/task_switch.c), and must say the same here
- * (workloads/tests/paging-modes). QEMU leaves DR7's local enables and saves no RF.
+ * Under shadow paging hv carries task switches out itself (hv/vm/task_switch.c), and is held to the same
+ * (workloads/tests/paging-modes). QEMU leaves DR7's local enables, and saves no RF for faults.
  *
- * The old TSS is filled with a pattern, the new one with a state whose code is INT 70h: what its handler finds is
- * compared, and both TSSs and their descriptors.
+ * In 32-bit protected mode the old TSS is filled with a pattern, the new one with a state whose code is INT 70h.
+ * What its handler finds is compared, then TSSs and descriptors.
  *
  * Nine causes, each between tasks of 16 and of 32 bits: JMP and CALL to the TSS and through a task gate, INT n,
- * #UD, #NP, an external interrupt, IRET with NT. The new task has the registers, selectors, LDTR and flags of its
- * TSS, and NT if it is nested. The old TSS has the old task's: the next rIP, for faults and the interrupt that of
- * the instruction that did not run; RF for faults alone; no NT after IRET. Nothing else of it is written. JMP and
- * IRET leave it available, CALL and events leave it busy, with the back link in the new TSS. CR0.TS is set; L0-L3
- * and LE of DR7 are cleared, G0-G3 and GE stay. #NP's error code is on the new stack in the width of the new TSS.
+ * #UD, #NP, an external interrupt, IRET with NT. The new task has its TSS's registers, selectors, LDTR and flags,
+ * and NT if nested. The old TSS has the old task's: the next rIP, for faults and the interrupt that of the
+ * instruction that did not run; RF for faults alone; no NT after IRET. Nothing else of it is written. JMP and IRET
+ * leave it available, CALL and events leave it busy, with the back link in the new TSS. CR0.TS is set; L0-L3 and LE
+ * of DR7 are cleared, G0-G3 and GE stay. #NP's error code is on the new stack in the width of the new TSS.
  *
- * Then single cases: T raises #DB with DR6.BT before the first instruction; CPL 3 may switch through a gate of DPL
- * 3; a TSS may bring CPL 3 or virtual-8086 mode. With paging, PAE too, CR3 comes from a 32-bit TSS; it is not
- * saved, and a 16-bit TSS leaves it.
+ * Then: T raises #DB with DR6.BT before the first instruction; CPL 3 may switch through a gate of DPL 3; a TSS may
+ * bring CPL 3 or virtual-8086 mode. With paging, PAE too, CR3 comes from a 32-bit TSS; it is not saved, and a
+ * 16-bit TSS leaves it.
  *
  * Not looked at: the new SS, and a 16-bit task's FS, GS and upper halves of registers. Faults: task-faults; the
  * intercept: svm-tasks.

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Virtual-8086 mode (APM2 8.9.5, 8.10.1, 10.1.4), its extensions (CR4.VME, APM2 8.10) and protected-mode virtual
- * interrupts (CR4.PVI): what each instruction that minds IF does, what is refused, and how an event leaves the
- * mode.
+ * interrupts (CR4.PVI): what instructions that mind IF do, what is refused, how an event leaves the mode.
  *
  * A monitor relies on #GP(0) where it must act for its program, and on VIF where it need not. QEMU has neither VME
  * nor PVI.
@@ -14,12 +13,12 @@
  * VME their 16-bit forms work on VIF: PUSHF shows IOPL 3 and VIF as IF, a TF or an IF=1 under VIP is #GP(0), and so
  * are the 32-bit forms. With VME INT n goes by the redirection bitmap of the TSS: bit 0 to the program's own vector
  * table, bit 1 to the monitor (#GP(0) below IOPL 3, else the IDT). INT3 and INTO are no INT n. System instructions
- * are #GP(0), but SMSW and SGDT run; those that protected mode alone knows are #UD. I/O goes by the I/O permission
- * bitmap whatever IOPL is.
+ * are #GP(0), but SMSW and SGDT run; those of protected mode alone are #UD. I/O goes by the I/O permission bitmap
+ * whatever IOPL is.
  *
- * An event leaves nine doublewords on ESP0 and null data segments. INT n to the IDT needs a gate of DPL 3 and a
- * non-conforming handler of DPL 0, else it is #GP of the one at fault. PVI, at CPL 3 below IOPL 3: CLI and STI work
- * on VIF, STI under VIP is #GP, PUSHF shows IF, POPF changes neither; elsewhere PVI makes no difference.
+ * An event leaves 9 doublewords on ESP0 and null data segments. INT n to the IDT needs a gate of DPL 3 and a
+ * non-conforming handler of DPL 0, else #GP names the one at fault. PVI, at CPL 3 below IOPL 3: CLI and STI work on
+ * VIF, STI under VIP is #GP, PUSHF shows IF, POPF changes neither; elsewhere PVI makes no difference.
  *
  * Not tried: IOPL 1, and at IOPL 3 with VME IRET and the 32-bit forms. workloads/tests/paging-modes runs it on hv.
  */
