@@ -37,7 +37,7 @@ allow() { # allow FILE TEXT WHY
     result $? "allowed: $1, $3"
 }
 
-echo 1..15
+echo 1..18
 "$top/tools/check-style" "$top" >&2
 result $? "the tree keeps to the style"
 plant sim/a.c 2 "$licence$long\n" 121
@@ -51,6 +51,11 @@ plant sim/a.c 2 "${licence}int a; \n" 'a blank'
 plant sim/a.c 2 "${licence}int a;" 'no newline'
 plant sim/a.def 1 'int a;\n' 'no line SPDX'
 plant tools/a.sh 1 '\n' 'no line SPDX'
+ten='one two three four five six seven eight nine ten'
+page="/*\n * $ten $ten\n * $ten $ten\n * $ten $ten\n * $ten $ten\n"
+plant workloads/tests/a/main.c 2 "${licence}int a;\n" '.*a page of prose'
+plant workloads/tests/a/main.c 2 "$licence$page */\n" '.*a page of prose'
+allow workloads/tests/a/main.c "$licence$page * $ten $ten\n */\n" 'a page'
 allow sim/sources.am "$licence\\ta.c\n" 'a tab'
 allow sim/a.c "$licence${long%0}\n" '120 bytes'
 allow scenarios/a.lua "$licence-- $long\n" 'a long title'
