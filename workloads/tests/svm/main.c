@@ -8,17 +8,17 @@
  * svm-events, svm-vmrun, svm-inject, svm-vintr and svm-npf take it further.
  *
  * The guest is a few instructions of switch.S in 64-bit mode at CPL 0, entered with IF=0. CR0, CR3, CR4 and EFER
- * are the host's, so it shares the host's page tables; the stack is its own, the IDT empty. VMRUN, VMMCALL and
- * shutdown are intercepted. That an instruction does not exit is seen by the VMMCALL behind it.
+ * are the host's, so it shares the host's page tables; its IDT is empty. VMRUN, VMMCALL and shutdown are
+ * intercepted. That an instruction does not exit is seen by the VMMCALL behind it.
  *
  * VMMCALL and an intercepted CPUID exit with rIP at themselves, HLT with its code. OUT and IN exit for the IOPM bit
  * of any port that they touch, RDMSR and WRMSR of EFER for the read and the write bit in byte 820h of the MSRPM, a
- * read of CR0 with code 000h and a write of CR3 with 013h. An intercepted #UD or #PF exits before its delivery, the
- * #PF with the address in EXITINFO2 and CR2 not written. Seven illegal states are VMEXIT_INVALID. An injected #UD
- * is not intercepted but delivered: with the empty IDT that ends in shutdown, or in an intercepted #GP with the #UD
- * in EXITINTINFO. A virtual interrupt exits one instruction after STI and waits while IF=0. With nested paging a
- * gPA that is not mapped exits with VMEXIT_NPF and that address; a 2 MiB page without write permission, which holds
- * the guest's own tables too, stops it.
+ * read of CR0 with code 000h and a write of CR3 with 013h; with all these bits clear but others set none exits. An
+ * intercepted #UD or #PF exits before its delivery, the #PF with the address in EXITINFO2 and CR2 not written.
+ * Seven illegal states are VMEXIT_INVALID. An injected #UD is not intercepted but delivered: with the empty IDT
+ * that ends in shutdown, or in an intercepted #GP with the #UD in EXITINTINFO. A virtual interrupt exits one
+ * instruction after STI and waits while IF=0. With nested paging a gPA that is not mapped exits with VMEXIT_NPF and
+ * that address; a mapped one is written, but not in a 2 MiB page without write permission.
  *
  * That last part runs where CPUID announces nested paging. Without SVM the program is one skipped check.
  */
@@ -33,22 +33,22 @@
 #define CPUID_ECX_SVM (1u << 2)
 #define CPUID_EDX_NP (1u << 0)
 #define WINDOW 0x20000000000ull /* guest_read and guest_write go there */
+#define STORED 0x600DF00D       /* by guest_write */
+#define TARGET 0x1000000u       /* 16 MiB: a 2 MiB page that holds neither the program nor its tables */
 #define CR0_CD (1u << 30)
 #define CR0_NW (1u << 29)
 #define RFLAGS_FIXED 2
 #define RFLAGS_IF 0x200
 
 void svm_enter(uint64_t vmcb);
-extern char guest_vmmcall[], guest_cpuid[], guest_hlt[], guest_ud2[], guest_int80[], after_int80[], guest_out[],
-    after_out[], guest_in[], after_in[], guest_rdmsr[], guest_wrmsr[], guest_read[], guest_write[], guest_read_cr0[],
-    guest_write_cr3[], guest_sti_wait[];
+extern char guest_vmmcall[], guest_cpuid[], guest_hlt[], guest_ud2[], guest_out[], after_out[], guest_in[], after_in[],
+    guest_rdmsr[], guest_wrmsr[], guest_read[], guest_write[], guest_read_cr0[], guest_write_cr3[], guest_sti_wait[];
 
 static struct vmcb vmcb __attribute__((aligned(4096)));
 static uint8_t host_save[4096] __attribute__((aligned(4096)));
 static uint8_t iopm[0x3000] __attribute__((aligned(4096))), msrpm[0x2000] __attribute__((aligned(4096)));
 static uint8_t guest_stack[4096] __attribute__((aligned(4096)));
 static uint64_t nested[3][512] __attribute__((aligned(4096)));
-static uint32_t target[1024] __attribute__((aligned(4096)));
 
 static struct vmcb_segment flat(uint16_t selector, uint16_t attributes)
 {
@@ -99,6 +99,13 @@ static void vmmcall_and_cpuid(void)
     prepare(guest_hlt);
     vmcb.intercept_1 |= INTERCEPT_HLT;
     check_equal(run(), VMEXIT_HLT, "an intercepted HLT exits");
+    prepare(guest_hlt);
+    vmcb.intercept_1 |= INTERCEPT_VINTR;
+    vmcb.rflags |= RFLAGS_IF;
+    vmcb.interrupt_shadow = 1; /* until HLT has run: then the virtual interrupt is due */
+    vmcb.v_intr = V_INTR_MASKING | V_IRQ | V_INTR_PRIO;
+    check_equal(run(), VMEXIT_VINTR, "one that is not waits for its interrupt");
+    check_equal(vmcb.rip, (uintptr_t)guest_hlt + 1, "behind itself");
 }
 
 static void io(void)
@@ -144,6 +151,11 @@ static void msrs(void)
     vmcb.intercept_1 |= INTERCEPT_MSR_PROT;
     check_equal(run(), VMEXIT_MSR, "but stops WRMSR");
     check_equal(vmcb.exitinfo1, 1, "EXITINFO1: 1 for WRMSR");
+    msrpm[0x820] = 1;
+    prepare(guest_wrmsr);
+    vmcb.intercept_1 |= INTERCEPT_MSR_PROT;
+    vmcb.rax = (uint32_t)msr_read(MSR_EFER);
+    check_equal(run(), VMEXIT_VMMCALL, "which the read bit does not stop");
     msrpm[0x820] = 0;
 }
 
@@ -158,6 +170,9 @@ static void control_registers(void)
     prepare(guest_write_cr3);
     vmcb.intercept_cr_write = 1 << 3;
     check_equal(run(), VMEXIT_CR3_WRITE, "an intercepted write of CR3 exits with code 013h");
+    prepare(guest_write_cr3);
+    vmcb.intercept_cr_write = 0xFFFF & ~(1 << 3);
+    check_equal(run(), VMEXIT_VMMCALL, "intercepts of other registers do not stop it");
 }
 
 static void exceptions(void)
@@ -166,6 +181,10 @@ static void exceptions(void)
     vmcb.intercept_exceptions = 1u << EXC_UD;
     check_equal(run(), VMEXIT_EXCEPTION + EXC_UD, "an intercepted #UD exits with 040h + 6");
     check_equal(vmcb.rip, (uintptr_t)guest_ud2, "at the faulting instruction");
+    prepare(guest_ud2);
+    vmcb.intercept_exceptions = ~(1u << EXC_UD);
+    check_equal(run(), VMEXIT_EXCEPTION + EXC_GP, "one that is not goes to the IDT, which is empty: #GP");
+    check_equal(vmcb.exitintinfo, EVENT_V | EVENT_TYPE_EXCEPTION << 8 | EXC_UD, "while the #UD was being delivered");
     prepare(guest_read);
     vmcb.intercept_exceptions = 1u << EXC_PF;
     vmcb.cr2 = 0x5555;
@@ -213,7 +232,6 @@ static void injection(void)
     vmcb.intercept_exceptions = 1u << EXC_UD;
     vmcb.eventinj = EVENT_V | EVENT_TYPE_EXCEPTION << 8 | EXC_UD;
     /* The guest has no IDT (limit 0): delivering the #UD raises #GP, then #DF, then shutdown. */
-    vmcb.idtr.limit = 0;
     check_equal(run(), VMEXIT_SHUTDOWN, "an injected exception is not intercepted but delivered");
     prepare(guest_vmmcall);
     vmcb.eventinj = EVENT_V | EVENT_TYPE_EXCEPTION << 8 | EXC_UD;
@@ -239,7 +257,7 @@ static void virtual_interrupts(void)
     check_equal(run(), VMEXIT_VMMCALL, "with IF=0 it waits");
 }
 
-/* Everything below 4 GiB one to one; the window's gPA, 1 TiB and up, is not mapped. */
+/* The first GiB one to one; above it nothing is mapped. */
 static void build_nested(void)
 {
     nested[0][0] = (uintptr_t)nested[1] | PTE_P | PTE_RW | PTE_US;
@@ -248,8 +266,17 @@ static void build_nested(void)
         nested[2][i] = (uint64_t)i << 21 | PTE_P | PTE_RW | PTE_US | PTE_PS;
 }
 
+static uint64_t write_nested(void)
+{
+    prepare(guest_write);
+    vmcb.np_enable = 1;
+    vmcb.n_cr3 = (uintptr_t)nested[0];
+    return run();
+}
+
 static void nested_paging(void)
 {
+    volatile uint32_t *target = (volatile uint32_t *)TARGET;
     uint64_t *entry = paging_entry(WINDOW, 1);
     uint64_t gpa = 0x8000000000ull; /* 512 GiB: the next nested PML4 entry */
 
@@ -261,19 +288,17 @@ static void nested_paging(void)
     check_equal(run(), VMEXIT_NPF, "a guest-physical address that is not mapped exits with VMEXIT_NPF");
     check_equal(vmcb.exitinfo2, gpa, "EXITINFO2 is the address");
     check_equal(vmcb.exitinfo1, NPF_FINAL | PF_U, "EXITINFO1: final address, not present, a user read");
-    *entry = (uintptr_t)target | PTE_P | PTE_RW;
-    prepare(guest_write);
-    vmcb.np_enable = 1;
-    vmcb.n_cr3 = (uintptr_t)nested[0];
-    vmcb.tlb_control = 1;
-    check_equal(run(), VMEXIT_VMMCALL, "a mapped one is reached");
-    nested[2][(uintptr_t)target >> 21] &= ~PTE_RW;
-    prepare(guest_write);
-    vmcb.np_enable = 1;
-    vmcb.n_cr3 = (uintptr_t)nested[0];
-    run();
-    check_equal(vmcb.exitcode, VMEXIT_NPF, "a nested page without write permission stops the guest");
-    check((vmcb.exitinfo1 & (NPF_P | NPF_W | PF_U)) == (NPF_P | NPF_W | PF_U), "EXITINFO1: present, a user write");
+    *entry = TARGET | PTE_P | PTE_RW;
+    *target = 0;
+    check_equal(write_nested(), VMEXIT_VMMCALL, "a mapped one does not");
+    check_equal(*target, STORED, "and is reached");
+    nested[2][TARGET >> 21] &= ~PTE_RW;
+    *target = 0;
+    check_equal(write_nested(), VMEXIT_NPF, "a nested page without write permission stops a store");
+    check_equal(vmcb.exitinfo1, NPF_FINAL | NPF_P | NPF_W | PF_U, "EXITINFO1: final address, present, a user write");
+    check_equal(vmcb.exitinfo2, TARGET, "EXITINFO2 is the address");
+    check_equal(vmcb.rip, (uintptr_t)guest_write + 10, "RIP is the store's");
+    check_equal(*target, 0, "which did not write");
 }
 
 void guest_main(void)

@@ -22,7 +22,7 @@ svm_enter:
         ret
 
 /* The guest's instructions, one exit each; its registers are the host's at VMRUN, but RAX, RSP. */
-        .globl guest_vmmcall, guest_cpuid, guest_hlt, guest_ud2, guest_int80, after_int80
+        .globl guest_vmmcall, guest_cpuid, guest_hlt, guest_ud2
         .globl guest_out, after_out, guest_in, after_in, guest_rdmsr, guest_wrmsr, guest_read, guest_write
         .globl guest_read_cr0, guest_write_cr3, guest_sti_wait
 guest_vmmcall:
@@ -35,10 +35,6 @@ guest_hlt:
         vmmcall
 guest_ud2:
         ud2
-guest_int80:
-        int $0x80
-after_int80:
-        vmmcall
 guest_out:
         movl $0x1234, %edx
         outw %ax, %dx
@@ -50,11 +46,12 @@ after_in:
         vmmcall
 guest_rdmsr:
         movl $0xC0000080, %ecx
-1:      rdmsr
+        rdmsr
         vmmcall
 guest_wrmsr:
         movl $0xC0000080, %ecx
-1:      wrmsr
+        xorl %edx, %edx
+        wrmsr
         vmmcall
 guest_read:
         movabsq $0x20000000000, %rdx
@@ -62,7 +59,7 @@ guest_read:
         vmmcall
 guest_write:
         movabsq $0x20000000000, %rdx
-        movl %ecx, (%rdx)
+        movl $0x600DF00D, (%rdx)
         vmmcall
 guest_read_cr0:
         movq %cr0, %rdx
