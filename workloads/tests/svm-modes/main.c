@@ -7,20 +7,20 @@
  * which only VMRUN can start. A peer of doc/conformance.md does not check real-mode limits.
  *
  * A guest is a few instructions and a VMMCALL, without nested paging. Each vector of its IVT or IDT leads to a
- * VMMCALL of its own, so the exit's rIP tells the vector taken, and the frame is at its rSP.
+ * VMMCALL of its own, so the exit's rIP tells the vector taken, and the frame is at its rSP. In real mode the VMCB
+ * says CPL 3, in virtual-8086 mode 0: VMRUN must not care.
  *
  * Real mode: INT goes through the IVT with IP, CS and FLAGS in 16 bits each; a hidden base of the VMCB holds until
  * a selector is loaded, then it is selector * 16; a limit of 4 GiB ("big real") reaches above 1 MiB, one of 64 KiB
  * is #GP; an IVT too short for #UD, #GP and #DF is shutdown. Paged real mode walks page tables and delivers through
  * the IVT; an intercepted #PF has the protected-mode error code and the address in EXITINFO; with EFER.LME it is
  * refused. Virtual-8086 mode: HLT is #GP, delivered at CPL 0 with ten doublewords, INT with IOPL below 3 is #GP
- * unless intercepted, VMMCALL exits. An absent page of 32-bit paging is the guest's #PF, PAE's PDPTEs are loaded by
- * VMRUN, CS.L=0 with EFER.LMA is compatibility mode. Last, a guest climbs from real mode through protected to long
- * mode by itself.
+ * unless intercepted, VMMCALL exits. In 16-bit protected mode operands and SP have 16 bits and selectors are of the
+ * GDT. An absent page of 32-bit paging is the guest's #PF, PAE's PDPTEs are loaded by VMRUN, CS.L=0 with EFER.LMA
+ * is compatibility mode. Last, a guest climbs from real mode through protected to long mode.
  *
- * One check goes beyond the manual, which leaves paged real mode without a #PF intercept undefined: here the #PF
- * goes through the IVT. Only the climb passes through 16-bit protected mode (svm-ioio runs code there); nested
- * paging is svm-npf-cube's.
+ * In paged real mode #PF is intercepted, for the manual leaves it undefined otherwise (APM2 15.19). Nested paging
+ * is svm-npf-cube's.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
@@ -37,8 +37,10 @@
 
 SVM_CODE(16, real, "movw $0x1234, %ax\nint $0x21")
 SVM_CODE(16, shift, "movw %cs, %ax\nmovw (%bx), %dx\nmovw %bx, %es\nmovw %es, %cx")
-SVM_CODE(16, big, "movl (%ebx), %edx")
-SVM_CODE(16, ud2, "ud2") SVM_CODE(16, priv, "hlt") SVM_CODE(16, int_v86, "int $0x21")
+/* A NOP before what faults: its IP is then not 0, as an error code would be. */
+SVM_CODE(16, big, "nop\nmovl (%ebx), %edx") SVM_CODE(16, store, "nop\nmovl %edx, (%ebx)")
+SVM_CODE(16, ud2, "ud2") SVM_CODE(16, priv, "nop\nhlt") SVM_CODE(16, int_v86, "int $0x21")
+SVM_CODE(16, prot16, "movw $0x1234, %ax\nmovw %cx, %es\npushw %ax\nint $0x21")
 SVM_CODE(32, compat, "movl $0x87654321, %eax\nmovl %eax, %ecx\nincl %ecx")
 SVM_CODE(32, load, "movl (%edx), %ecx")
 /* real -> protected -> long mode; EBX: CR3, EDX: a far pointer to the 64-bit code, EDI: the GDT's pointer */
@@ -70,11 +72,12 @@ static void expect(uint64_t rip, const char *what)
 static void real_mode(void)
 {
     prepare_real(at_real, next_real);
+    svm_vmcb.cpl = 3;
     expect(SVM_REAL_STUBS + 16 * 0x21, "real mode: INT goes through the IVT");
     check((uint16_t)svm_vmcb.rax == 0x1234 && FRAME(0) == next_real - at_real && FRAME(1) == SVM_REAL_CODE >> 4 &&
           FRAME(2) == 2, "IP, CS, FLAGS are on the stack, 16 bits each");
     check_equal(svm_vmcb.rsp, SVM_REAL_STACK - 6, "and nothing else");
-    check_equal(svm_vmcb.cpl, 0, "CPL is 0 in real mode");
+    check_equal(svm_vmcb.cpl, 0, "CPL is 0 in real mode, whatever the VMCB said");
     prepare_real(at_shift, next_shift);
     svm_vmcb.ds.base = 0x5000;
     *(uint16_t *)0x5100 = 0xBEEF;
@@ -91,7 +94,7 @@ static void real_mode(void)
     prepare_real(at_big, next_big);
     svm_registers.rbx = 0x10000;
     expect(SVM_REAL_STUBS + 16 * EXC_GP, "an ordinary limit of 64 KiB: #GP without error code");
-    check_equal(FRAME(0), 0, "whose frame begins with IP");
+    check(FRAME(0) == 1 && svm_vmcb.rsp == SVM_REAL_STACK - 6, "whose frame begins with IP and has three words");
     prepare_real(at_big, next_big);
     svm_registers.rbx = 0x10000;
     svm_intercept_exceptions(1u << EXC_GP);
@@ -117,7 +120,7 @@ static void paged_real_mode(void)
     expect(SVM_REAL_STUBS + 16 * 0x21, "paged real mode: PG without PE runs");
     check((svm_vmcb.cr0 & (CR0_PG | CR0_PE)) == CR0_PG, "and CR0 is saved so");
     check(page_directory[0] & 0x20, "the page tables are used: A is set");
-    prepare_real(at_big, next_big);
+    prepare_real(at_store, next_store);
     svm_vmcb.cr0 |= CR0_PG;
     svm_vmcb.cr3 = (uintptr_t)page_directory;
     svm_vmcb.cr4 = CR4_PSE;
@@ -125,12 +128,9 @@ static void paged_real_mode(void)
     svm_vmcb.ds.limit = 0xFFFFFFFF;
     svm_registers.rbx = HOLE + 4;
     svm_intercept_exceptions(1u << EXC_PF);
-    check(svm_run() == VMEXIT_EXCEPTION + EXC_PF && svm_vmcb.exitinfo1 == 0 && svm_vmcb.exitinfo2 == HOLE + 4,
-          "#PF there: EXITINFO1 is a protected-mode error code");
-    svm_intercept_exceptions(0);
-    svm_vmcb.rip = 0;
-    expect(SVM_REAL_STUBS + 16 * EXC_PF, "not intercepted it goes through the IVT");
-    check(svm_vmcb.cr2 == HOLE + 4 && FRAME(0) == 0, "with CR2, without an error code");
+    check(svm_run() == VMEXIT_EXCEPTION + EXC_PF && svm_vmcb.rip == 1, "#PF there exits at the store");
+    check_equal(svm_vmcb.exitinfo1, 2, "EXITINFO1 is the error code of protected mode: not present, a write");
+    check_equal(svm_vmcb.exitinfo2, HOLE + 4, "EXITINFO2 is the address");
     prepare_real(at_climb, next_climb);
     svm_vmcb.cr0 |= CR0_PG;
     svm_vmcb.efer |= 0x100;
@@ -143,7 +143,7 @@ static void prepare_v86(const char *at, const char *next)
     prepare_real(at, next);
     svm_vmcb.cr0 |= CR0_PE;
     svm_vmcb.rflags |= RFLAGS_VM;
-    svm_vmcb.cpl = 3;
+    svm_vmcb.cpl = 0; /* VMRUN makes it 3 */
     svm_vmcb.cs.attributes = svm_vmcb.ds.attributes = svm_vmcb.es.attributes = svm_vmcb.ss.attributes = 0xF3;
     svm_vmcb.idtr = (struct vmcb_segment){ .limit = sizeof(svm_idt32) - 1, .base = (uintptr_t)svm_idt32 };
 }
@@ -157,7 +157,7 @@ static void virtual_8086(void)
     prepare_v86(at_priv, next_priv);
     svm_vmcb.tr.base = (uintptr_t)tss;
     expect(svm_vector(EXC_GP), "virtual-8086 mode: HLT is #GP");
-    check(((const uint32_t *)svm_vmcb.rsp)[0] == 0 && ((const uint32_t *)svm_vmcb.rsp)[1] == 0 &&
+    check(((const uint32_t *)svm_vmcb.rsp)[0] == 0 && ((const uint32_t *)svm_vmcb.rsp)[1] == 1 &&
           ((const uint32_t *)svm_vmcb.rsp)[3] & RFLAGS_VM && svm_vmcb.cpl == 0 && !(svm_vmcb.rflags & RFLAGS_VM),
           "delivered in protected mode at CPL 0, VM is in the saved EFLAGS");
     check_equal(svm_vmcb.rsp, SVM_STACK_TOP - 40, "GS, FS, DS, ES are on the stack, too");
@@ -173,6 +173,26 @@ static void virtual_8086(void)
     expect((uintptr_t)(next_shift - at_shift), "VMMCALL exits from virtual-8086 mode at CPL 3");
     check(svm_vmcb.es.base == 0x2000 && svm_vmcb.es.limit == 0xFFFF && svm_vmcb.cpl == 3 &&
           svm_vmcb.rflags & RFLAGS_VM, "segments loaded there are those of virtual-8086 mode");
+}
+
+/* A stack segment of 16 bits: ESP 31:16 would be beyond its limit. */
+static void protected_16(void)
+{
+    const uint32_t *frame;
+
+    svm_prepare16(at_prot16);
+    svm_vmcb.ss = (struct vmcb_segment){ SVM_DATA16, SEGMENT_DATA16, 0xFFFF, SVM_STACK_TOP - 0x400 };
+    svm_vmcb.rsp = 0xABCD0400;
+    svm_vmcb.rax = 0x56780000;
+    svm_registers.rcx = SVM_DATA16;
+    expect(svm_vector(0x21), "16-bit protected mode: INT goes through the IDT");
+    check_equal((uint32_t)svm_vmcb.rax, 0x56781234, "operands have 16 bits");
+    check(svm_vmcb.es.selector == SVM_DATA16 && svm_vmcb.es.base == 0 && svm_vmcb.es.limit == 0xFFFF,
+          "a selector is of the GDT");
+    check_equal(svm_vmcb.rsp & 0xFFFF, 0x400 - 2 - 12, "SP is the stack pointer; a 32-bit gate stores doublewords");
+    frame = (const uint32_t *)(svm_vmcb.ss.base + (svm_vmcb.rsp & 0xFFFF));
+    check(frame[0] == (uintptr_t)next_prot16 && frame[1] == SVM_CODE16 && frame[2] == 2 &&
+          *(const uint16_t *)&frame[3] == 0x1234, "EIP, CS, EFLAGS, and what was pushed before");
 }
 
 static void protected_modes(void)
@@ -221,6 +241,7 @@ void guest_main(void)
     real_mode();
     paged_real_mode();
     virtual_8086();
+    protected_16();
     protected_modes();
     climbs();
     check_end();

@@ -4,8 +4,8 @@
  * intercepts bring it back with EXITCODE, EXITINFO and saved rIP, and an illegal state is refused (APM2 15.5.1,
  * 15.9 to 15.12, 15.20, 15.21, 15.25.6).
  *
- * Every hypervisor relies on this much. Its subjects are only begun here; svm-intercepts, svm-ioio, svm-msr,
- * svm-events, svm-vmrun, svm-inject, svm-vintr and svm-npf take it further.
+ * These are only begun here; svm-intercepts, svm-ioio, svm-msr, svm-events, svm-vmrun, svm-inject, svm-vintr and
+ * svm-npf take it further.
  *
  * The guest is a few instructions of switch.S in 64-bit mode at CPL 0, entered with IF=0. CR0, CR3, CR4 and EFER
  * are the host's, so it shares the host's page tables; its IDT is empty. VMRUN, VMMCALL and shutdown are
