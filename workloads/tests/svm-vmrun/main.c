@@ -7,20 +7,22 @@
  * written 32 bits of ones as EXITCODE, and written a refused guest's save area (doc/conformance.md).
  *
  * Each row starts from a guest that is accepted, in 64-bit code (for PDPTEs: in PAE paging without long mode), and
- * breaks one rule. Refused means: EXITCODE is a 64-bit -1, the save area is untouched (but what the library's
- * VMSAVE writes), EVENTINJ.V is cleared, and the host goes on behind VMRUN with GIF=0, which is not looked at.
+ * breaks one rule. Refused means: EXITCODE is a 64-bit -1, the save area is untouched, EVENTINJ.V and EXITINTINFO.V
+ * are clear, and the host goes on behind VMRUN with GIF=0, seen by an NMI. The MSRPM's limit is as measured on real
+ * parts, a page lower than the rule says.
  *
- * After the rows, every reserved bit of CR0, CR3, CR4, DR6, DR7 and EFER is tried alone, with physical addresses of
- * 48 bits; every type and vector of EVENTINJ (types 0, 2 and 4 take any, 3 those below 32 but NMI, #OF and #BR),
- * and what is taken is delivered; every value of every byte of G_PAT, where CPUID announces nested paging. Ten
- * oddities are accepted, among them low reserved bits of CR3, EFER.LMA=0 and a base that is not canonical, which is
- * sign-extended from bit 47. Then come #GP(0) and #UD of VMRUN and VMLOAD; TF, RF and DR7, of the guest from its
- * first instruction, the host's TF after the exit; CR0, CR3, CR4 and EFER, which are the host's again, while DR7 is
- * 400h and CR2 stays the guest's; an rIP that is not canonical or beyond the limit, #GP in the guest; the VMCB's
- * interrupt shadow, for one instruction.
+ * After the rows, every reserved bit of CR0, CR3, CR4, DR6, DR7 and EFER is tried alone; every type and vector of
+ * EVENTINJ (types 0, 2 and 4 take any, 3 those below 32 but NMI, #OF and #BR), and what is taken is delivered;
+ * every value of every byte of G_PAT, where CPUID announces nested paging. Twelve oddities are accepted, among them
+ * low reserved bits of CR3, EFER.LMA=0 and a base that is not canonical, which is sign-extended from bit 47. Then
+ * come #GP(0) and #UD of VMRUN, VMLOAD and VMSAVE, CPL 3; TF, RF and DR7, of the guest from its first instruction,
+ * the host's TF after the exit; CR0, CR3, CR4 and EFER, which are the host's again, while DR7 is 400h, DR6 and CR2
+ * stay the guest's; an rIP that is not canonical or beyond the limit, #GP in the guest; the VMCB's interrupt
+ * shadow.
  *
- * CPL above 0, VMSAVE's faults and an ASID beyond the last are not asked; a host without paging is svm-npf-hosts'.
+ * An ASID beyond the last is not asked; a host without paging is svm-npf-hosts'.
  */
+#include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
 #include "workloads/lib/svm64.h"
@@ -39,10 +41,14 @@
 #define SAVE_AREA 0x400
 #define SAVE_BYTES 0x300
 #define SPA_LIMIT 0x1000000000000ull
+#define EXC_NMI 2
 #define EVENT(type, vector) (EVENT_V | (uint64_t)(type) << 8 | (vector))
 
 SVM_CODE64(nop, "nop\nnop")
 SVM_CODE(32, nop32, "nop\nnop")
+SVM_CODE(32, dr6, "movl %dr6, %ecx")
+SVM_CODE(32, vmrun, "vmrun %eax") SVM_CODE(32, vmload, "vmload %eax") SVM_CODE(32, vmsave, "vmsave %eax")
+SVM_CODE(32, stgi, "stgi") SVM_CODE(32, clgi, "clgi") SVM_CODE(32, invlpga, "invlpga %eax, %ecx")
 
 struct row {
     const char *what;
@@ -72,6 +78,8 @@ static void no_vmrun_intercept(void) { svm_vmcb.intercept_2 &= ~INTERCEPT_VMRUN;
 static void asid_0(void) { svm_vmcb.asid = 0; }
 static void iopm_end(void) { svm_vmcb.iopm_base_pa = SPA_LIMIT - 0x2000; }
 static void msrpm_end(void) { svm_vmcb.msrpm_base_pa = SPA_LIMIT - 0x1000; }
+/* Its last byte is the last that there is: the rule lets it pass, real parts do not. */
+static void msrpm_before(void) { svm_vmcb.msrpm_base_pa = SPA_LIMIT - 0x2000; }
 static void type_1(void) { svm_vmcb.eventinj = EVENT(1, 0x41); }
 static void type_5(void) { svm_vmcb.eventinj = EVENT(5, 0x41); }
 static void type_6(void) { svm_vmcb.eventinj = EVENT(6, 0x41); }
@@ -108,12 +116,16 @@ static const struct row refused[] = {
     { "EFER bit 63", efer_63 }, { "LME and PG without PAE", no_pae }, { "LME and PG without PE", no_pe },
     { "CS.L and CS.D in long mode", l_and_d }, { "a clear VMRUN intercept", no_vmrun_intercept },
     { "ASID 0", asid_0 }, { "an IOPM that reaches the physical limit", iopm_end },
-    { "an MSRPM that reaches the physical limit", msrpm_end }, { "EVENTINJ type 1", type_1 },
+    { "an MSRPM that reaches the physical limit", msrpm_end },
+    { "an MSRPM two pages below it", msrpm_before }, { "EVENTINJ type 1", type_1 },
     { "EVENTINJ type 5", type_5 }, { "EVENTINJ type 6", type_6 }, { "EVENTINJ type 7", type_7 },
     { "EVENTINJ of exception 2", exception_2 }, { "EVENTINJ of exception 32", exception_32 },
-    { "EVENTINJ of #BR in 64-bit mode", bound_in_64 }, { "G_PAT with type 2", pat_2 },
-    { "G_PAT with a reserved bit", pat_high }, { "N_CR3 bit 48", n_cr3_high },
+    { "EVENTINJ of #BR in 64-bit mode", bound_in_64 },
     { "a PDPTE with a reserved low bit", bad_pdpte }, { "a PDPTE with bit 48", bad_pdpte_high },
+};
+/* Where CPUID announces nested paging. */
+static const struct row refused_nested[] = {
+    { "G_PAT with type 2", pat_2 }, { "G_PAT with a reserved bit", pat_high }, { "N_CR3 bit 48", n_cr3_high },
 };
 
 /* All of the save area but what svm_run's VMSAVE writes: FS, GS, LDTR, TR, STAR to SYSENTER_EIP. */
@@ -146,6 +158,7 @@ static void refuse(const struct row *row)
         guest_print("# got %llx at %llx", (unsigned long long)code, (unsigned long long)svm_vmcb.rip);
     check_format(same_state(before, save) && !(svm_vmcb.eventinj & EVENT_V),
                  "%s: state is left alone, EVENTINJ.V is clear", row->what);
+    check_format(!(svm_vmcb.exitintinfo & EVENT_V), "%s: EXITINTINFO.V is clear", row->what);
 }
 
 /* ---- Every bit, every value ------------------------------------------------------------------------------------- */
@@ -238,6 +251,8 @@ static void asid_63(void) { svm_vmcb.asid = 63; }
 static void not_valid(void) { svm_vmcb.eventinj = 7u << 8 | 2; }
 static void base_not_canonical(void) { svm_vmcb.gdtr.base |= 1ull << 62; }
 static void iopm_below(void) { svm_vmcb.iopm_base_pa = 0x700FFF; }
+static void iopm_last(void) { svm_vmcb.iopm_base_pa = SPA_LIMIT - 0x3000; }
+static void msrpm_last(void) { svm_vmcb.msrpm_base_pa = SPA_LIMIT - 0x3000; }
 static void pat_ignored(void) { svm_vmcb.g_pat = 0x02; }
 static void n_cr3_ignored(void) { svm_vmcb.n_cr3 = ~0ull; }
 
@@ -245,7 +260,8 @@ static const struct row accepted[] = {
     { "CR3 with its low reserved bits", cr3_low }, { "EFER.LMA=0 with LME and PG", no_lma },
     { "CR0.CD and NW", cd_and_nw }, { "CR0.CD alone", cd_only }, { "ASID 63", asid_63 },
     { "a bad EVENTINJ with V=0", not_valid }, { "a base that is not canonical", base_not_canonical },
-    { "an IOPM address with low bits", iopm_below }, { "any G_PAT without nested paging", pat_ignored },
+    { "an IOPM address with low bits", iopm_below }, { "an IOPM that ends at the physical limit", iopm_last },
+    { "an MSRPM three pages below it", msrpm_last }, { "any G_PAT without nested paging", pat_ignored },
     { "any N_CR3 without nested paging", n_cr3_ignored },
 };
 
@@ -283,17 +299,53 @@ static void vmload_at(void *address)
     __asm__ volatile("vmload %%rax" : : "a"(address) : "memory");
 }
 
+static void vmsave_at(void *address)
+{
+    __asm__ volatile("vmsave %%rax" : : "a"(address) : "memory");
+}
+
 static void faults(void)
 {
+    static const struct {
+        const char *what;
+        void (*at)(void *address);
+    } rows[] = { { "VMRUN", vmrun_at }, { "VMLOAD", vmload_at }, { "VMSAVE", vmsave_at } };
     uint8_t *vmcb = (uint8_t *)&svm_vmcb;
 
-    check_raised(exception_try(vmrun_at, vmcb + 8), EXC_GP, 0, "VMRUN of an address that is no page's: #GP(0)");
-    check_raised(exception_try(vmrun_at, (void *)SPA_LIMIT), EXC_GP, 0, "above the physical limit: #GP(0)");
-    check_raised(exception_try(vmload_at, vmcb + 16), EXC_GP, 0, "VMLOAD likewise: #GP(0)");
-    msr_write(MSR_EFER, msr_read(MSR_EFER) & ~(uint64_t)EFER_SVME);
-    check_raised(exception_try(vmrun_at, vmcb), EXC_UD, 0, "VMRUN with EFER.SVME=0: #UD");
-    check_raised(exception_try(vmload_at, vmcb), EXC_UD, 0, "VMLOAD too");
-    msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct exception e = exception_try(rows[i].at, vmcb + (8u << i));
+
+        check_format(e.vector == EXC_GP && e.error_code == 0, "%s of an address that is no page's: #GP(0)",
+                     rows[i].what);
+        e = exception_try(rows[i].at, (void *)SPA_LIMIT);
+        check_format(e.vector == EXC_GP && e.error_code == 0, "%s above the physical limit: #GP(0)", rows[i].what);
+        msr_write(MSR_EFER, msr_read(MSR_EFER) & ~(uint64_t)EFER_SVME);
+        e = exception_try(rows[i].at, vmcb);
+        check_format(e.vector == EXC_UD, "%s with EFER.SVME=0: #UD", rows[i].what);
+        msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
+    }
+}
+
+/* In a guest with all intercepts: CPL comes first (APM2 15.9). 32-bit without paging has no U/S to mind. */
+static void user_faults(void)
+{
+    static const struct {
+        const char *what, *at;
+    } rows[] = {
+        { "VMRUN", at_vmrun }, { "VMLOAD", at_vmload }, { "VMSAVE", at_vmsave }, { "STGI", at_stgi },
+        { "CLGI", at_clgi }, { "INVLPGA", at_invlpga },
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        svm_prepare32(rows[i].at);
+        svm_intercept_all();
+        svm_vmcb.rax = (uintptr_t)&svm_vmcb;
+        svm_vmcb.cpl = 3;
+        svm_vmcb.cs.attributes |= 0x60;
+        svm_vmcb.ss.attributes |= 0x60;
+        check_format(svm_run() == VMEXIT_EXCEPTION + EXC_GP && svm_vmcb.exitinfo1 == 0 &&
+                     svm_vmcb.rip == (uintptr_t)rows[i].at, "%s at CPL 3: #GP(0) before the intercept", rows[i].what);
+    }
 }
 
 /* ---- The world switch ------------------------------------------------------------------------------------------- */
@@ -316,7 +368,7 @@ static void debug(void)
           "a guest that starts with TF traps after its first instruction");
     svm_prepare(at_nop);
     __asm__ volatile("mov %0, %%dr0" : : "r"(at_nop));
-    svm_vmcb.dr7 = 0x401 | 1;
+    svm_vmcb.dr7 = 0x401;
     check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(EXC_DB) && svm_frame(0) == (uintptr_t)at_nop,
           "DR7 of the VMCB is the guest's: a breakpoint at its first instruction");
     svm_prepare(at_nop);
@@ -339,12 +391,21 @@ static uint64_t dr7_read(void)
     return value;
 }
 
+static uint64_t dr6_read(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("mov %%dr6, %0" : "=r"(value));
+    return value;
+}
+
 static void host_state(void)
 {
     uint64_t cr3 = cr3_read(), cr4 = cr4_read(), cr0 = cr0_read(), efer = msr_read(MSR_EFER);
 
-    svm_prepare32(at_nop32);
+    svm_prepare32(at_dr6);
     svm_vmcb.dr6 = 0xFFFF0FF1;
+    __asm__ volatile("mov %0, %%dr6" : : "r"(0xFFFF0FF2ull));
     svm_vmcb.cr2 = 0x77777000;
     svm_vmcb.cr4 = 0x10;
     __asm__ volatile("mov %0, %%dr7" : : "r"(0x500ull));
@@ -352,6 +413,8 @@ static void host_state(void)
     check(cr3_read() == cr3 && cr4_read() == cr4 && cr0_read() == cr0 && msr_read(MSR_EFER) == efer,
           "CR0, CR3, CR4 and EFER are the host's again");
     check_equal(dr7_read(), 0x400, "the host's breakpoints are off after an exit");
+    check_equal(svm_registers.rcx, 0xFFFF0FF1, "DR6 was the guest's");
+    check_equal(dr6_read(), 0xFFFF0FF1, "and stays so");
     check(cr2_read() == 0x77777000, "CR2 stays the guest's");
     check(svm_vmcb.cr0 == 0x11 && svm_vmcb.cr4 == 0x10 && svm_vmcb.cr3 == 0, "the guest's are saved");
 }
@@ -378,22 +441,53 @@ static void shadow(void)
     check_equal(svm_vmcb.interrupt_shadow & 1, 0, "and no more");
 }
 
+/* VMRUN with GIF=1, refused: the #VMEXIT clears it (APM2 15.6, 15.17), so that an NMI waits for STGI. */
+static volatile unsigned reached;
+
+static void refused_then_nmi(void *unused)
+{
+    (void)unused;
+    vmrun_at(&svm_vmcb);
+    apic_send_self(APIC_ICR_NMI);
+    for (unsigned i = 0; i < 10000; i++)
+        cpu_pause();
+    reached = 1;
+    __asm__ volatile("stgi\nnop\nnop" : : : "memory");
+    reached = 2;
+}
+
+static void gif(void)
+{
+    apic_enable();
+    svm_prepare(at_nop);
+    asid_0();
+    check_raised(exception_try(refused_then_nmi, NULL), EXC_NMI, 0, "an NMI after a refused VMRUN comes");
+    check(svm_vmcb.exitcode == VMEXIT_INVALID && reached == 1, "but only at STGI: GIF is 0");
+}
+
 void guest_main(void)
 {
+    bool nested_paging;
+
     svm_begin();
+    nested_paging = cpuid(0x8000000A, 0).edx & 1;
     for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         refuse(&refused[i]);
+    for (unsigned i = 0; nested_paging && i < sizeof(refused_nested) / sizeof(refused_nested[0]); i++)
+        refuse(&refused_nested[i]);
     every_bit();
     every_event();
-    if (cpuid(0x8000000A, 0).edx & 1)
+    if (nested_paging)
         every_pat();
     for (unsigned i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++)
         accept(&accepted[i]);
     canonicalised();
     faults();
+    user_faults();
     debug();
     host_state();
     bad_rip();
     shadow();
+    gif();
     check_end();
 }
