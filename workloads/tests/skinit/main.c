@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SKINIT (APM2 15.27), which revision C brought: the state in which a secure loader starts, what keeps devices off
- * it, and how the other core joins. On revision B it is #UD, the only check there.
+ * SKINIT (APM2 15.27), from revision C on: the state in which a secure loader starts, what keeps devices off it,
+ * and how the other core joins. On revision B it is #UD.
  *
  * What ran before must not be able to tamper with the loader: registers, paging, breakpoints, interrupts, devices
  * and the other core each have their checks here.
  *
- * The block is at 16 MiB. A loader of a few instructions in it notes what it finds, through SS, for DS is a
- * real-mode segment, and comes back to 64-bit mode with GIF still 0. Before it EAX has low bits set, EBX, EBP and
- * DR7 are filled, and EFER.SVME is 0.
+ * The block is at 16 MiB. A loader of a few instructions in it notes what it finds, through SS, for DS ends at 64
+ * KiB, and comes back to 64-bit mode with GIF still 0. Before it EAX has low bits set, EBX, EBP and DR7 are filled,
+ * and EFER.SVME is 0.
  *
  * First the second core comes up by INIT and STARTUP without SKINIT: VM_CR has none of DPD, R_INIT and DIS_A20M. It
  * is then put in INIT. DEV control (F3xF4 function 4) is 2. After the launch EAX is the block, its bits 15:0 clear,
  * EDX the signature, ESP the block's end, all other registers 0, RFLAGS 2; CR0 has PE and ET and no paging, CR3,
- * CR4 and EFER are 0; CS is 0008h, SS 0010h, DS 0; VM_CR has those three bits set, Lock and SVMDIS as before; DR7
- * and DR6 are as after INIT. An NMI waits for STGI. DEV control has SLDEV and IoDis: the northbridge protects the
- * 64 KiB until software says otherwise. At its STARTUP the second core begins with GIF 0 and the same three bits,
- * and takes its NMI at STGI, which SKINIT's CPUID bit allows without EFER.SVME.
+ * CR4 and EFER are 0; CS is 0008h, SS 0010h, DS a real-mode segment at 0; VM_CR has those three bits set, Lock and
+ * SVMDIS as before; DR7 and DR6 are as after INIT. An NMI waits for STGI. DEV control has SLDEV and IoDis: the
+ * northbridge protects the 64 KiB until software says otherwise. At its STARTUP the second core begins with GIF 0
+ * and the same three bits, and takes its NMI at STGI, which SKINIT's CPUID bit allows without EFER.SVME.
  *
- * It is run on 10h-b3, 10h-c2 and 10h-d0. Revision D has no DEV: there its two checks hold unseen. Devices
+ * It is run on 10h-b3, 10h-c2 and 10h-d0. Revision D has no DEV: there its two checks are skipped. Devices
  * themselves are northbridge_test's; sim/cpu/svm/instructions_test tries CPL above 0, the measurement by the TPM,
  * and a launch while another core runs.
  */
@@ -36,16 +36,21 @@
 #define DEV_CONTROL 0x400u
 #define SLDEV_IODIS 0x24u
 #define EXC_NMI 2
+#define MARK_AT 0x8F00          /* below 64 KiB, behind the second core's trampoline; the loader says it, too */
+#define MARK 0x5A17D5C3u
 
 /* What the loader noted, in the order of its stores. */
 extern volatile struct found {
     uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp, eflags, cr0, cr3, cr4, cs, ss, ds, efer, vm_cr, dr7, dr6;
+    uint32_t ds_mark, ds_end;
 } found;
 volatile struct found found;
 extern uint64_t resume_rsp;
 uint64_t resume_rsp;
 void launch(uint32_t block);
-extern const uint8_t loader[], loader_end[];
+extern const uint8_t loader[], loader_beyond[], loader_end[];
+extern uint64_t launch_idt[];
+uint64_t launch_idt[EXC_GP + 1];
 
 /* launch: keep what the compiler wants kept, go; the loader ends at `resume`, in 64-bit mode. */
 __asm__(".text\n.globl launch\nlaunch:\n"
@@ -55,8 +60,8 @@ __asm__(".text\n.globl launch\nlaunch:\n"
         "skinit %eax\n"
         "resume: movq resume_rsp, %rsp\n"
         "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\nret\n"
-        /* The loader; only SS reaches beyond 64 KiB. */
-        ".code32\n.globl loader, loader_end\nloader:\n"
+        /* The loader; only SS reaches beyond 64 KiB: #GP of DS ends at loader_beyond, not in the block. */
+        ".code32\n.globl loader, loader_beyond, loader_end\nloader:\n"
         "movl %eax, %ss:found\nmovl %ebx, %ss:found+4\nmovl %ecx, %ss:found+8\nmovl %edx, %ss:found+12\n"
         "movl %esi, %ss:found+16\nmovl %edi, %ss:found+20\nmovl %ebp, %ss:found+24\nmovl %esp, %ss:found+28\n"
         "pushfl\npopl %ss:found+32\n"
@@ -67,19 +72,28 @@ __asm__(".text\n.globl launch\nlaunch:\n"
         "movl $0xC0000080, %ecx\nrdmsr\nmovl %eax, %ss:found+60\n"
         "movl $0xC0010114, %ecx\nrdmsr\nmovl %eax, %ss:found+64\n"
         "movl %dr7, %eax\nmovl %eax, %ss:found+68\nmovl %dr6, %eax\nmovl %eax, %ss:found+72\n"
-        "lgdt %ss:launch_gdt_pointer\nmovl $0x10, %eax\nmovl %eax, %ds\n"
+        "lgdt %ss:launch_gdt_pointer\nlidt %ss:launch_idt_pointer\n"
+        "movl %ds:0x8F00, %eax\nmovl %eax, %ss:found+76\n"
+        "movb %ds:0xFFFF, %al\nmovl $1, %ss:found+80\nmovb %ds:0x10000, %al\nmovl $2, %ss:found+80\n"
+        "loader_beyond: movl $0x10, %eax\nmovl %eax, %ds\n"
         "movl %ss:resume_rsp, %esp\nmovl $resume, %ebp\nmovl $guest_enter_long_mode, %eax\njmp *%eax\n"
         "loader_end:\n.code64\n"
-        ".data\nlaunch_gdt_pointer: .word 31\n.long guest_gdt\n.text\n");
+        ".data\nlaunch_gdt_pointer: .word 31\n.long guest_gdt\n"
+        "launch_idt_pointer: .word 14 * 8 - 1\n.long launch_idt\n.text\n");
 
 /* ---- PCI configuration ------------------------------------------------------------------------------------------ */
 
-static uint32_t dev_control(void)
+static void check_dev_control(uint32_t want, const char *what)
 {
+    port_write32(0xCF8, 0x8000C3F0);
+    if (port_read32(0xCFC) != 0x0010000F) {
+        check_skip(what, "this processor has no DEV");
+        return;
+    }
     port_write32(0xCF8, 0x8000C3F4);
     port_write32(0xCFC, DEV_CONTROL);
     port_write32(0xCF8, 0x8000C3F8);
-    return port_read32(0xCFC);
+    check_equal(port_read32(0xCFC), want, what);
 }
 
 /* ---- The second core -------------------------------------------------------------------------------------------- */
@@ -129,6 +143,9 @@ static void prepare_block(void)
     ((uint16_t *)block)[0] = ENTRY;
     ((uint16_t *)block)[1] = 0x200;
     memcpy(block + ENTRY, loader, (size_t)(loader_end - loader));
+    launch_idt[EXC_GP] = ((uintptr_t)loader_beyond & 0xFFFF) | 0x8E0000080000 |
+                         ((uintptr_t)loader_beyond & 0xFFFF0000) << 32; /* through the GDT's 32-bit code */
+    *(volatile uint32_t *)MARK_AT = MARK;
 }
 
 static void do_launch(void *unused)
@@ -162,7 +179,9 @@ static void secure_loader(void)
     check_equal(found.cr0 & 0x8000003F, 0x11, "CR0: PE and ET, paging off");
     check(!(found.cr3 | found.cr4 | found.efer), "CR3, CR4 and EFER are 0");
     check_equal(found.cs << 16 | found.ss, 0x080010, "CS is 0008h, SS 0010h");
-    check_equal(found.ds, 0, "DS is a real-mode segment at 0");
+    check_equal(found.ds, 0, "DS is a real-mode segment: selector 0");
+    check_equal(found.ds_mark, MARK, "its base is 0");
+    check_equal(found.ds_end, 1, "its limit is FFFFh: a byte beyond is #GP");
     check_equal(found.vm_cr, vm_cr | VM_CR_SECURE, "VM_CR: DPD, R_INIT and DIS_A20M are set, the rest stays");
     check(found.dr7 == 0x400 && found.dr6 == 0xFFFF0FF0, "no breakpoint is left");
     check_raised(exception_try(raise_nmi, NULL), EXC_NMI, 0, "an NMI comes");
@@ -171,8 +190,6 @@ static void secure_loader(void)
 
 void guest_main(void)
 {
-    bool has_dev;
-
     exceptions_init();
     apic_enable();
     prepare_block();
@@ -180,17 +197,15 @@ void guest_main(void)
         check_raised(exception_try(do_launch, NULL), EXC_UD, 0, "SKINIT without its CPUID bit is #UD");
         check_end();
     }
-    port_write32(0xCF8, 0x8000C3F0);
-    has_dev = port_read32(0xCFC) == 0x0010000F;
     smp_prepare();
     check(smp_start(1), "the second core runs");
     smp_run(look, NULL);
     check(smp_wait() && !(other_vm_cr & VM_CR_SECURE), "after INIT and SIPI alone VM_CR has none of the three bits");
     apic_send(1, APIC_ICR_INIT | APIC_ICR_ASSERT);
     pause_a_while();
-    check(!has_dev || dev_control() == 2, "DEV control is 2 after reset");
+    check_dev_control(2, "DEV control is 2 after reset");
     secure_loader();
-    check(!has_dev || dev_control() == (2 | SLDEV_IODIS), "SLDEV and IoDis are set in the northbridge");
+    check_dev_control(2 | SLDEV_IODIS, "SLDEV and IoDis are set in the northbridge");
     other_core();
     check_end();
 }
