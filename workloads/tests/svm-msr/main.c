@@ -14,14 +14,14 @@
  * Two bits of the MSRPM stand for each MSR of three ranges (from 0, C0000000h and C0010000h, 2000h each). In the
  * ranges, at their edges above all, the read bit alone stops RDMSR (EXITINFO1 0) and the write bit alone WRMSR (1);
  * with all other bits set neither exits; outside the ranges both do while MSR_PROT is set. The intercept comes
- * after CPL's #GP and before that of an MSR that does not exist. RDTSC and RDMSR of TSC give TSC plus TSC_OFFSET,
- * which may be negative. With nested paging G_PAT is the guest's own PAT, and an illegal type #GP; without it guest
- * and host share one, and G_PAT is not written back. VM_HSAVE_PA takes only pages below the physical limit. VM_CR
- * refuses reserved bits, and SVMDIS while EFER.SVME is set. SVM_KEY reads 0; a locked VM_CR keeps Lock and SVMDIS,
- * EFER.SVME cannot be set, and only the key set before opens it.
+ * after CPL's #GP and before that of an MSR that does not exist. RDTSC, RDTSCP and RDMSR of TSC give TSC plus
+ * TSC_OFFSET, which may be negative. With nested paging G_PAT is the guest's own PAT, and an illegal type #GP;
+ * without it guest and host share one, and G_PAT is not written back. VM_HSAVE_PA takes only pages below the
+ * physical limit and outside HyperTransport's range. VM_CR refuses reserved bits, and SVMDIS while EFER.SVME is
+ * set. SVM_KEY reads 0; a locked VM_CR keeps Lock and SVMDIS, EFER.SVME cannot be set, and only the key set before
+ * opens it.
  *
  * Where firmware has locked VM_CR, the lock is one skipped check; --no-svm-lock runs it, and vm-cr asks more.
- * RDTSCP is not asked, nor VM_HSAVE_PA's reserved range.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
@@ -35,13 +35,15 @@
 #define MSR_VM_HSAVE_PA 0xC0010117
 #define MSR_SVM_KEY 0xC0010118
 #define EFER_SVME 0x1000u
+#define CPUID_EDX_RDTSCP (1u << 27)
+#define CPUID_EDX_NP 1u
 #define VM_CR_LOCK 8u
 #define VM_CR_SVMDIS 0x10u
 #define PAT_RESET 0x0007040600070406ull
 #define PAT_OTHER 0x0007040600070401ull
 #define GP_EXIT (VMEXIT_EXCEPTION + EXC_GP)
 
-SVM_CODE64(rdmsr, "rdmsr") SVM_CODE64(wrmsr, "wrmsr") SVM_CODE64(rdtsc, "rdtsc")
+SVM_CODE64(rdmsr, "rdmsr") SVM_CODE64(wrmsr, "wrmsr") SVM_CODE64(rdtsc, "rdtsc") SVM_CODE64(rdtscp, "rdtscp")
 
 static uint64_t nested[3][512] __attribute__((aligned(4096)));
 
@@ -106,7 +108,6 @@ static void orders(void)
     check_equal(svm_run(), VMEXIT_MSR, "an MSR that does not exist: the intercept comes first");
     prepare(at_rdmsr, MSR_STAR);
     svm_vmcb.cpl = 3;
-    svm_vmcb.cs.attributes |= 0x60;
     svm_vmcb.ss.attributes |= 0x60;
     svm_vmcb.efer = EFER_SVME; /* 32-bit without paging: no U/S to mind */
     svm_vmcb.cs.attributes = SEGMENT_CODE32 | 0x60;
@@ -144,6 +145,13 @@ static void tsc(void)
     check(seen - ahead > before && seen - ahead < after, "RDTSC in the guest: TSC plus TSC_OFFSET");
     seen = guest_tsc(at_rdmsr, ahead);
     check(seen - ahead > after && seen - ahead < msr_read(MSR_TSC), "RDMSR of TSC too");
+    if (cpuid(0x80000001, 0).edx & CPUID_EDX_RDTSCP) {
+        before = msr_read(MSR_TSC);
+        seen = guest_tsc(at_rdtscp, ahead);
+        check(seen - ahead > before && seen - ahead < msr_read(MSR_TSC), "and RDTSCP");
+    } else {
+        check_skip("RDTSCP", "this processor has none");
+    }
     before = msr_read(MSR_TSC);
     seen = guest_tsc(at_rdtsc, (uint64_t)-1000000000000ll);
     check(seen + 1000000000000ull > before && seen + 1000000000000ull < msr_read(MSR_TSC),
@@ -163,13 +171,12 @@ static void write_pat(uint64_t value, bool np)
     svm_run();
 }
 
-static void pat(void)
+static void nested_pat(void)
 {
     nested[0][0] = (uintptr_t)nested[1] | 7;
     nested[1][0] = (uintptr_t)nested[2] | 7;
     for (unsigned i = 0; i < 512; i++)
         nested[2][i] = (uint64_t)i << 21 | 0x87;
-    check_equal(msr_read(MSR_PAT), PAT_RESET, "the host's PAT at first");
     write_pat(PAT_OTHER, true);
     check(svm_vmcb.exitcode == VMEXIT_VMMCALL && svm_vmcb.g_pat == PAT_OTHER, "nested: a write goes to G_PAT");
     check_equal(msr_read(MSR_PAT), PAT_RESET, "the host's stays");
@@ -181,6 +188,15 @@ static void pat(void)
     check(svm_registers.rdx == 0x01010101 && (uint32_t)svm_vmcb.rax == 0x01010101, "a read comes from it");
     write_pat((PAT_RESET & ~0xFFull) | 2, true);
     check_equal(svm_vmcb.exitcode, GP_EXIT, "an illegal type is #GP in the guest");
+}
+
+static void pat(void)
+{
+    check_equal(msr_read(MSR_PAT), PAT_RESET, "the host's PAT at first");
+    if (cpuid(0x8000000A, 0).edx & CPUID_EDX_NP)
+        nested_pat();
+    else
+        check_skip("the guest's own PAT", "this processor has no nested paging");
     write_pat(PAT_OTHER, false);
     check_equal(msr_read(MSR_PAT), PAT_OTHER, "not nested: a write reaches the host's PAT");
     check_equal(svm_vmcb.g_pat, PAT_RESET, "G_PAT is not written back");
@@ -208,12 +224,27 @@ static void expect_write(uint32_t msr, uint64_t value, unsigned vector, const ch
     check_raised(exception_try(do_write, &write), vector, 0, what);
 }
 
-static void registers(void)
+/* HyperTransport's reserved range is none for the save area (BKDG10 MSRC001_0117). */
+static void save_area(void)
 {
-    uint64_t save = msr_read(MSR_VM_HSAVE_PA), efer = msr_read(MSR_EFER), cr = msr_read(MSR_VM_CR);
+    uint64_t save = msr_read(MSR_VM_HSAVE_PA);
 
     expect_write(MSR_VM_HSAVE_PA, save | 8, EXC_GP, "VM_HSAVE_PA of an address that is no page's: #GP");
     expect_write(MSR_VM_HSAVE_PA, 1ull << 48, EXC_GP, "above the physical limit: #GP");
+    expect_write(MSR_VM_HSAVE_PA, 0xFD00000000, EXC_GP, "of the reserved range's first page: #GP");
+    expect_write(MSR_VM_HSAVE_PA, 0xFFFFFFF000, EXC_GP, "of its last: #GP");
+    check_equal(msr_read(MSR_VM_HSAVE_PA), save, "which leave it as it was");
+    expect_write(MSR_VM_HSAVE_PA, 0xFCFFFFF000, EXC_NONE, "of the page below that range: taken");
+    expect_write(MSR_VM_HSAVE_PA, 0x10000000000, EXC_NONE, "of the page above it");
+    check_equal(msr_read(MSR_VM_HSAVE_PA), 0x10000000000, "as is read back");
+    msr_write(MSR_VM_HSAVE_PA, save);
+}
+
+static void registers(void)
+{
+    uint64_t efer = msr_read(MSR_EFER), cr = msr_read(MSR_VM_CR);
+
+    save_area();
     expect_write(MSR_VM_CR, cr | 1u << 5, EXC_GP, "a reserved bit of VM_CR: #GP");
     expect_write(MSR_VM_CR, cr | VM_CR_SVMDIS, EXC_GP, "VM_CR.SVMDIS while EFER.SVME is set: #GP");
     check_equal(msr_read(MSR_SVM_KEY), 0, "SVM_KEY reads 0");
