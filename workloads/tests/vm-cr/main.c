@@ -11,14 +11,14 @@
  *
  * In both states VM_CR 31:5 must be zero, else #GP; DPD, R_INIT and DIS_A20M can be written; SVM_KEY reads 0; while
  * EFER.SVME is set, CLGI and STGI work and SVMDIS cannot be set (#GP), and without it CLGI is #UD. With R_INIT a
- * running core gets #SX(1) instead of INIT (APM2 15.28); a core that has no R_INIT is reset. INIT keeps Lock, keeps
- * SVMDIS under Lock, and clears all else.
+ * running core gets #SX(1) instead of INIT (APM2 15.28); a core that has no R_INIT is reset. INIT keeps Lock and
+ * the key, keeps SVMDIS under Lock, and clears all else.
  *
  * Locked (BKDG10 2.14.1, what firmware does by default): SVM is enabled and stays so, Lock and SVMDIS are read-only
  * without a fault, no key opens a lock that was closed without one. Unlocked: SVMDIS makes setting EFER.SVME #GP,
- * leaves CPUID alone, and can be cleared again until Lock is set; Lock then keeps itself and SVMDIS, while DPD,
- * R_INIT and DIS_A20M are written; a wrong key is ignored without a fault, and only the key that was set before
- * opens it.
+ * so that SVM's instructions are #UD, leaves CPUID alone, and can be cleared again until Lock is set; Lock then
+ * keeps itself and SVMDIS, while DPD, R_INIT and DIS_A20M are written; a wrong key is ignored without a fault, and
+ * only the key that was set before opens it.
  *
  * The program takes the part of the state that it finds; it is run as firmware leaves it and with --no-svm-lock, on
  * two cores. Without SVM it is one skipped check. VM_CR 63:32 are not asked.
@@ -70,6 +70,41 @@ static void clgi_stgi(void *unused)
 {
     (void)unused;
     __asm__ volatile("clgi\nstgi");
+}
+
+static void vmrun(void *page)
+{
+    __asm__ volatile("vmrun %%rax" : : "a"(page) : "memory");
+}
+
+static void vmload(void *page)
+{
+    __asm__ volatile("vmload %%rax" : : "a"(page) : "memory");
+}
+
+static void vmsave(void *page)
+{
+    __asm__ volatile("vmsave %%rax" : : "a"(page) : "memory");
+}
+
+static void invlpga(void *page)
+{
+    __asm__ volatile("invlpga %%rax, %%ecx" : : "a"(page), "c"(1) : "memory");
+}
+
+/* STGI is not among them: it works without EFER.SVME where there is SKINIT. */
+static void expect_no_svm(void)
+{
+    static uint8_t page[4096] __attribute__((aligned(4096)));
+    static const struct {
+        const char *what;
+        void (*run)(void *page);
+    } rows[] = {
+        { "VMRUN", vmrun }, { "VMLOAD", vmload }, { "VMSAVE", vmsave }, { "CLGI", clgi_stgi }, { "INVLPGA", invlpga },
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        check_format(exception_try(rows[i].run, page).vector == EXC_UD, "%s is #UD", rows[i].what);
 }
 
 /* ---- Both states ------------------------------------------------------------------------------------------------ */
@@ -136,6 +171,8 @@ static void unlocked(void)
     msr_write(MSR_VM_CR, SVMDIS);
     check_raised(write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME), EXC_GP, 0, "SVMDIS: EFER.SVME cannot be set, #GP");
     check_equal(cpuid(0x80000001, 0).ecx, features, "CPUID does not tell");
+    check(!(msr_read(MSR_EFER) & EFER_SVME), "EFER.SVME stays 0");
+    expect_no_svm();
     msr_write(MSR_VM_CR, 0);
     check_raised(write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME), EXC_NONE, 0, "without Lock SVMDIS can be cleared");
     set_svme(false);
@@ -171,7 +208,7 @@ static void write_other(void *value)
     msr_write(MSR_VM_CR, (uintptr_t)value);
 }
 
-static void unlock_other(void *unused)
+static void key_other(void *unused)
 {
     (void)unused;
     msr_write(MSR_SVM_KEY, KEY);
@@ -198,9 +235,13 @@ static void init(bool open)
         return;
     }
     check_equal(after_init(SVMDIS | DPD | DIS_A20M), 0, "INIT clears SVMDIS, DPD and DIS_A20M without Lock");
-    smp_run(unlock_other, NULL);
+    smp_run(key_other, NULL);
     check(smp_wait(), "the second core sets a key");
     check_equal(after_init(LOCK | SVMDIS | DIS_A20M), LOCK | SVMDIS, "INIT keeps Lock, and SVMDIS with it");
+    smp_run(key_other, NULL);
+    check(smp_wait(), "the second core writes the key again");
+    smp_run(read_other, NULL);
+    check(smp_wait() && other_vm_cr == SVMDIS, "which opens the lock: INIT left it (APM2 table 14-1)");
 }
 
 void guest_main(void)
