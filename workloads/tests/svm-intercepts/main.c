@@ -2,25 +2,26 @@
 /*
  * The intercepts of single instructions (APM2 15.9, appendix C): each exits with its own code when its bit is set,
  * and runs when it is clear. The exit codes are 000h-03Fh and 065h-08Ch but IOIO, MSR, TASK_SWITCH, SHUTDOWN and
- * FERR_FREEZE (svm-events), which have tests of their own.
+ * FERR_FREEZE (tests of their own).
  *
  * A hypervisor emulates by code and rIP. Peers have given INVD the code of WBINVD, missed an LMSW that changes
  * nothing, and let VMLOAD exit unasked (doc/conformance.md).
  *
  * A row is one instruction in a guest of 64-bit code at CPL 0, with a VMMCALL behind it. It runs twice. With its
- * intercept alone (and those of VMRUN, VMMCALL and shutdown) the guest exits with the row's code; saved rIP is the
- * instruction itself, the save area and the general registers are, byte for byte, what they were before it,
- * EXITINTINFO is 0. With every intercept of Family 10h but its own (LMSW has two), SMI and the exceptions, it does
- * not exit, and does its work where that can be seen.
+ * intercept alone the guest exits with the row's code; saved rIP is the instruction itself, the save area and the
+ * general registers are what they were before it, EXITINTINFO is 0, and where CPUID has NRIPS nRIP is the next
+ * instruction. With every intercept of Family 10h but its own (LMSW has two), SMI and the exceptions, it does not
+ * exit, and does its work where that can be seen.
  *
- * Among the rows, CLTS and a MOV to CR0 that changes TS alone do not meet the selective intercept (065h), LMSW does
- * whatever it writes. RSM is intercepted before its #UD. Then rules beyond a row: of the two intercepts of CR0
- * writes the plain one wins; a MOV from CR1, which does not exist, is #UD whatever its bit says; VMRUN refuses a
- * guest whose VMRUN intercept is clear; VMMCALL is intercepted before its #UD; SKINIT exits, or is #UD where CPUID
- * lacks it; MWAIT behind MONITOR exits with 08Ch before 08Bh is looked at, and a store to the line disarms it.
+ * CLTS and a MOV to CR0 that changes TS alone do not meet the selective intercept (065h), LMSW does whatever it
+ * writes. RSM is intercepted before its #UD. Beyond rows: of the two intercepts of CR0 writes the plain one wins; a
+ * MOV from CR1, or from DR4 with CR4.DE, is #UD whatever its bit says, while without DE DR4 and DR5 exit by their
+ * own numbers; VMRUN refuses a guest whose VMRUN intercept is clear; VMMCALL is intercepted before its #UD; SKINIT
+ * exits, or is #UD where CPUID lacks it; MWAIT behind MONITOR exits with 08Ch before 08Bh is looked at, and a store
+ * to the line disarms it.
  *
- * It is run on 10h-b3 and, for SKINIT, on 10h-c2. EXITINFO, nRIP, CPL above 0 and other absent registers are not
- * asked.
+ * It is run on 10h-b3 and, for SKINIT and nRIP, on 10h-c2. EXITINFO is undefined for all of these; CPL above 0 is
+ * not asked.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
@@ -29,6 +30,9 @@
 #define MSR_TSC_AUX 0xC0000103
 #define CR0_TS 0x8u
 #define CR0_NE 0x20u
+#define CR4_DE 0x8u
+#define CPUID_EDX_NRIPS (1u << 3)
+#define STALE 0x5A5A5A5Aull
 #define CPUID_ECX_SKINIT (1u << 12)
 #define RFLAGS_CF 1
 #define SAVE_AREA 0x400
@@ -46,6 +50,8 @@ SVM_CODE64(read_dr3, "mov %dr3, %rdx") SVM_CODE64(read_dr6, "mov %dr6, %rdx") SV
 SVM_CODE64(write_dr0, "mov %rdx, %dr0") SVM_CODE64(write_dr1, "mov %rdx, %dr1")
 SVM_CODE64(write_dr2, "mov %rdx, %dr2") SVM_CODE64(write_dr3, "mov %rdx, %dr3")
 SVM_CODE64(write_dr6, "mov %rdx, %dr6") SVM_CODE64(write_dr7, "mov %rdx, %dr7")
+SVM_CODE64(read_dr4, "mov %dr4, %rdx") SVM_CODE64(read_dr5, "mov %dr5, %rdx")
+SVM_CODE64(write_dr4, "mov %rdx, %dr4") SVM_CODE64(write_dr5, "mov %rdx, %dr5")
 SVM_CODE64(sidt, "sidt (%rdx)") SVM_CODE64(sgdt, "sgdt (%rdx)") SVM_CODE64(sldt, "sldt %edx")
 SVM_CODE64(str, "str %edx") SVM_CODE64(lidt, "lidt (%rdx)") SVM_CODE64(lgdt, "lgdt (%rdx)")
 SVM_CODE64(lldt, "lldt %dx") SVM_CODE64(ltr, "ltr %dx") SVM_CODE64(rdtsc, "rdtsc") SVM_CODE64(rdpmc, "rdpmc")
@@ -55,7 +61,7 @@ SVM_CODE64(hlt, "hlt") SVM_CODE64(invlpg, "invlpg (%rdx)") SVM_CODE64(invlpga, "
 SVM_CODE64(vmrun, "vmrun %rax") SVM_CODE64(vmload, "vmload %rax") SVM_CODE64(vmsave, "vmsave %rax")
 SVM_CODE64(stgi, "stgi") SVM_CODE64(clgi, "clgi") SVM_CODE64(skinit, "skinit %eax") SVM_CODE64(rdtscp, "rdtscp")
 SVM_CODE64(icebp, ".byte 0xF1") SVM_CODE64(wbinvd, "wbinvd") SVM_CODE64(monitor, "monitor")
-SVM_CODE64(mwait, "mwait") SVM_CODE64(nop, "nop")
+SVM_CODE64(mwait, "mwait") SVM_CODE64(nop, "nop") SVM_CODE64(int3, "int3")
 SVM_CODE64(armed, "monitor\nat_armed_mwait: mwait")
 SVM_CODE64(disarmed, "monitor\nmovl $1, (%rax)\nmwait")
 extern const char at_armed_mwait[];
@@ -156,6 +162,7 @@ static void rdx_cr0_ne(void) { svm_registers.rdx = svm_vmcb.cr0 ^ CR0_NE; }
 static void rdx_cr0(void) { svm_registers.rdx = svm_vmcb.cr0; }
 static void rdx_cr3(void) { svm_registers.rdx = svm_vmcb.cr3 | 8; }
 static void rdx_cr4(void) { svm_registers.rdx = svm_vmcb.cr4 | 4; }
+static void no_de(void) { svm_vmcb.cr4 &= ~(uint64_t)CR4_DE; }
 static void set_ts(void) { svm_vmcb.cr0 |= CR0_TS; }
 static void set_v_tpr(void) { svm_vmcb.v_intr = V_INTR_MASKING | 5; }
 static void mask_v_intr(void) { svm_vmcb.v_intr = V_INTR_MASKING; }
@@ -226,12 +233,16 @@ static const struct row rows[] = {
     { "MOV from DR1", 0x021, CODE(read_dr1), .setup = set_dr, .worked = rdx_is_dr1 },
     { "MOV from DR2", 0x022, CODE(read_dr2), .setup = set_dr, .worked = rdx_is_dr2 },
     { "MOV from DR3", 0x023, CODE(read_dr3), .setup = set_dr, .worked = rdx_is_dr3 },
+    { "MOV from DR4", 0x024, CODE(read_dr4), .setup = no_de, .worked = rdx_is_dr6 },
+    { "MOV from DR5", 0x025, CODE(read_dr5), .setup = no_de, .worked = rdx_is_dr7 },
     { "MOV from DR6", 0x026, CODE(read_dr6), .worked = rdx_is_dr6 },
     { "MOV from DR7", 0x027, CODE(read_dr7), .worked = rdx_is_dr7 },
     { "MOV to DR0", 0x030, CODE(write_dr0), .rdx = 0x7770, .worked = dr0_is_rdx },
     { "MOV to DR1", 0x031, CODE(write_dr1), .rdx = 0x7771, .worked = dr1_is_rdx },
     { "MOV to DR2", 0x032, CODE(write_dr2), .rdx = 0x7772, .worked = dr2_is_rdx },
     { "MOV to DR3", 0x033, CODE(write_dr3), .rdx = 0x7773, .worked = dr3_is_rdx },
+    { "MOV to DR4", 0x034, CODE(write_dr4), .rdx = 0xFFFF0FF1, .setup = no_de, .worked = dr6_is_rdx },
+    { "MOV to DR5", 0x035, CODE(write_dr5), .rdx = 0x500, .setup = no_de, .worked = dr7_is_rdx },
     { "MOV to DR6", 0x036, CODE(write_dr6), .rdx = 0xFFFF0FF1, .worked = dr6_is_rdx },
     { "MOV to DR7", 0x037, CODE(write_dr7), .rdx = 0x500, .worked = dr7_is_rdx },
     { "MOV to CR0, selective", 0x065, .also = 0x010, ALONE(write_cr0), .setup = rdx_cr0_ne, .worked = cr0_is_rdx },
@@ -278,6 +289,11 @@ static void prepare(const struct row *row)
         row->setup();
 }
 
+static bool has_nrip(void)
+{
+    return cpuid(0x8000000A, 0).edx & CPUID_EDX_NRIPS;
+}
+
 static void exits(const struct row *row)
 {
     static uint8_t before[SAVE_BYTES];
@@ -291,6 +307,7 @@ static void exits(const struct row *row)
     memcpy(before, save, SAVE_BYTES);
     registers = svm_registers;
     svm_intercept(row->code, true);
+    svm_vmcb.nrip = STALE;
     code = svm_run();
     check_format(code == row->code, "%s exits with code %03x", row->what, row->code);
     if (code != row->code)
@@ -299,6 +316,8 @@ static void exits(const struct row *row)
                  "%s: saved rIP is its own, the save area is as before", row->what);
     check_format(memcmp(&registers, &svm_registers, sizeof(registers)) == 0 && svm_vmcb.exitintinfo == 0,
                  "%s: so are the registers; EXITINTINFO is 0", row->what);
+    if (has_nrip())
+        check_format(svm_vmcb.nrip == (uintptr_t)row->next, "%s: nRIP is the next instruction", row->what);
 }
 
 static void works(const struct row *row)
@@ -335,6 +354,11 @@ static void control_registers(void)
     svm_intercept(0x001, true);
     check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(EXC_UD),
           "CR1 does not exist: #UD before its read intercept");
+    svm_prepare(at_read_dr4);
+    svm_intercept(0x024, true);
+    svm_vmcb.cr4 |= CR4_DE;
+    check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(EXC_UD),
+          "nor does DR4 with CR4.DE: #UD before its read intercept");
 }
 
 static void own_instructions(void)
@@ -377,6 +401,33 @@ static void mwait_armed(void)
           "a store to the line disarms it: no exit, no wait");
 }
 
+/* APM2 15.7.1: besides instructions' exits, those of #BP, #OF and #BR have it; all others write 0. */
+static void next_rip(void)
+{
+    if (!has_nrip()) {
+        check_skip("nRIP", "this processor does not save it");
+        return;
+    }
+    svm_prepare(next_nop);
+    svm_vmcb.nrip = STALE;
+    svm_run();
+    check_equal(svm_vmcb.nrip, (uintptr_t)next_nop + 3, "VMMCALL: nRIP is the next instruction");
+    svm_prepare(at_int3);
+    svm_intercept_exceptions(1u << EXC_BP);
+    svm_vmcb.nrip = STALE;
+    check(svm_run() == VMEXIT_EXCEPTION + EXC_BP && svm_vmcb.rip == (uintptr_t)at_int3 &&
+          svm_vmcb.nrip == (uintptr_t)next_int3, "#BP of INT3: rIP is its own, nRIP the next");
+    svm_prepare(at_rsm);
+    svm_intercept_exceptions(1u << EXC_UD);
+    svm_vmcb.nrip = STALE;
+    check(svm_run() == VMEXIT_EXCEPTION + EXC_UD && svm_vmcb.nrip == 0, "#UD: nRIP is 0");
+    svm_prepare(at_hlt);
+    wake_hlt();
+    svm_intercept(VMEXIT_VINTR, true);
+    svm_vmcb.nrip = STALE;
+    check(svm_run() == VMEXIT_VINTR && svm_vmcb.nrip == 0, "a virtual interrupt: nRIP is 0");
+}
+
 void guest_main(void)
 {
     svm_begin();
@@ -387,5 +438,6 @@ void guest_main(void)
     control_registers();
     own_instructions();
     mwait_armed();
+    next_rip();
     check_end();
 }
