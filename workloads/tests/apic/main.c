@@ -17,8 +17,8 @@
  * and cluster logical destinations and shorthands that do or do not name this core, and a vector below 10h, which
  * sets ESR bit 5 and is not sent (16.4.6). The timer (16.4.1): each divider, timed by the TSC against division by 1
  * to within a half; one-shot, periodic, stopped by an initial count of 0, masked. Software disable by SVR (16.4.7)
- * masks the LVT, seen in the error entry, keeps IRR and refuses fixed interrupts. Global disable by APIC_BASE
- * (16.3.1) takes CPUID's bit and the registers away, enable brings them back, and the base can move.
+ * masks all six entries of the LVT, keeps IRR and refuses fixed interrupts. Global disable by APIC_BASE (16.3.1) takes
+ * CPUID's bit and the registers away, enable brings them back, and the base can move: the old one is left.
  *
  * What reaches another core is asked by apic-messages, apic-remote and smp.
  */
@@ -74,6 +74,10 @@ static void priorities(void)
     send_self(0x51);
     check_equal(take(), 0x51, "one of a higher class does not");
     check_equal(apic_read(APIC_PPR), 0x50, "PPR is the class in service");
+    apic_write(APIC_TPR, 0x4B);
+    check_equal(apic_read(APIC_PPR), 0x50, "its low bits are 0 then, not TPR's");
+    apic_write(APIC_TPR, 0x5B);
+    check_equal(apic_read(APIC_PPR), 0x5B, "and TPR's where both are of one class");
     check(apic_bit(APIC_ISR, 0x51) && !apic_bit(APIC_IRR, 0x51) && apic_bit(APIC_IRR, 0x41), "ISR and IRR say so");
     apic_write(APIC_TPR, 0);
     check_equal(take(), EXC_NONE, "a lower one waits for EOI");
@@ -214,19 +218,36 @@ static void timer(void)
 
 /* ---- Disable ---------------------------------------------------------------------------------------------------- */
 
+/* Of timer, thermal sensor, performance counters, LINT0, LINT1 and error. */
+static void unmask_entries(void)
+{
+    for (unsigned entry = APIC_LVT_TIMER; entry <= APIC_LVT_ERROR; entry += 0x10)
+        apic_write(entry, 0x47);
+}
+
+static unsigned masked_entries(void)
+{
+    unsigned masked = 0;
+
+    for (unsigned entry = APIC_LVT_TIMER; entry <= APIC_LVT_ERROR; entry += 0x10)
+        masked += (apic_read(entry) & APIC_LVT_MASKED) != 0;
+    return masked;
+}
+
 static void software_disable(void)
 {
     send_self(0x46);
-    apic_write(APIC_LVT_ERROR, 0x47);
+    unmask_entries();
+    check_equal(masked_entries(), 0, "six entries of the LVT are unmasked");
     apic_write(APIC_SVR, APIC_SPURIOUS);
-    check(apic_read(APIC_LVT_ERROR) & APIC_LVT_MASKED, "SVR disable masks the LVT");
-    apic_write(APIC_LVT_ERROR, 0x47);
-    check(apic_read(APIC_LVT_ERROR) & APIC_LVT_MASKED, "and keeps it masked");
+    check_equal(masked_entries(), 6, "SVR disable masks them all");
+    unmask_entries();
+    check_equal(masked_entries(), 6, "and keeps them masked");
     check(apic_bit(APIC_IRR, 0x46), "IRR is kept");
     send_self(0x48);
     check(!apic_bit(APIC_IRR, 0x48), "a fixed interrupt is refused");
     apic_enable();
-    check(apic_read(APIC_LVT_ERROR) & APIC_LVT_MASKED, "enabled again, the LVT stays masked until written");
+    check_equal(masked_entries(), 6, "enabled again, the LVT stays masked until written");
     check_equal(take(), 0x46, "what was pending comes");
     end();
 }
@@ -246,6 +267,7 @@ static void global_disable(void)
     end();
     msr_write(MSR_APIC_BASE, 0xD0000000 | APIC_BASE_ENABLE | APIC_BASE_BSC);
     check_equal(*(volatile uint32_t *)(0xD0000000ull + APIC_VERSION), 0x80050010, "APIC_BASE can move it");
+    check(apic_read(APIC_VERSION) != 0x80050010, "and it no longer answers where it was");
     msr_write(MSR_APIC_BASE, base);
 }
 
