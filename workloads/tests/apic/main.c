@@ -18,7 +18,7 @@
  * sets ESR bit 5 and is not sent (16.4.6). The timer (16.4.1): each divider, timed by the TSC against division by 1
  * to within a half; one-shot, periodic, stopped by an initial count of 0, masked. Software disable by SVR (16.4.7)
  * masks all six entries of the LVT, keeps IRR and refuses fixed interrupts. Global disable by APIC_BASE (16.3.1) takes
- * CPUID's bit and the registers away, enable brings them back, and the base can move: the old one is left.
+ * CPUID's bit and the registers away, enable brings them back, and the base can move.
  *
  * What reaches another core is asked by apic-messages, apic-remote and smp.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Machine check on the bare machine (APM2 chapter 9; fact sheet section 5): the rules of the registers, the
+ * Machine check on the bare machine (APM2 chapter 9; BKDG10 2.12): the rules of the registers, the
  * exception, and the northbridge's view of bank 4. Where words of memory have been made wrong, also what each kind
  * of access finds.
  *
@@ -20,7 +20,8 @@
  * With the option `planted` tests/system/mce.lua makes memory wrong, and there are other checks instead. A
  * corrected error raises nothing, gives the right data, and is logged at its word until a store makes the bits
  * right. An uncorrected one raises #MC on a load or a store (bank 3), a fetch (bank 1) and a table walk (bank 2):
- * the bank of the unit that asked and bank 4 both have it, and MCIP is alone.
+ * the bank of the unit that asked and bank 4 both have it, with the word's address where AddrV says so, and MCIP is
+ * alone.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/machine_check.h"
@@ -28,9 +29,10 @@
 
 #define MSR_MCG_CAP 0x179
 #define HWCR_MC_STATUS_WR_EN (1u << 18)
-#define MSR_MC4_MISC0 0x413
+#define MC_ADDRV (1ull << 58)
+#define WORD_OF(address) ((address) & ~7ull)
 #define FAR 0x20000000000ull    /* not mapped by start64.S */
-#define MC4_ECC_CORRECTED 0x9400400000080813ull   /* fact sheet 5.5, before syndrome and ErrCpu */
+#define MC4_ECC_CORRECTED 0x9400400000080813ull   /* BKDG10 MSR0000_0411, before syndrome and ErrCpu */
 #define MC4_ECC_UNCORRECTED 0xB600200000080813ull
 #define MC4_FIXED (~(0xFFull << 47 | 0xFFull << 24 | 0xFull << 32)) /* all but syndrome and ErrCpu */
 
@@ -96,7 +98,8 @@ static void exception(void)
     check_equal(msr_read(MSR_MC_STATUS(4)), MC4_CRC_ERROR & ~(1ull << 60), "and is logged with En clear");
     msr_write(MSR_MC_CTL(4), ~0ull);
     got = exception_try(make_error, 0);
-    check_equal(msr_read(MSR_MC_STATUS(4)), MC4_CRC_ERROR | 1ull << 62, "an enabled error overwrites it and sets Over");
+    check_raised(got, EXC_MC, 0, "an enabled error after it raises #MC");
+    check_equal(msr_read(MSR_MC_STATUS(4)), MC4_CRC_ERROR | 1ull << 62, "overwrites it and sets Over");
     machine_check_end();
 }
 
@@ -137,13 +140,16 @@ static void corrected(void)
     check_equal(msr_read(MSR_MC_STATUS(4)), 0, "a store made them right");
 }
 
-/* The bank of the unit that asked: UC, En, Val, AddrV as the signature has it. */
-static void uncorrected(void (*function)(void *argument), void *argument, unsigned bank, uint64_t status,
-                        const char *what)
+/* The bank of the unit that asked: UC, En, Val, AddrV as the signature has it. `word` is the lost one. */
+static void uncorrected(void (*function)(void *argument), void *argument, const void *word, unsigned bank,
+                        uint64_t status, const char *what)
 {
     check_raised(exception_try(function, argument), EXC_MC, 0, what);
     check_equal(msr_read(MSR_MC_STATUS(bank)), status, "the unit's bank");
+    if (status & MC_ADDRV)
+        check_equal(WORD_OF(msr_read(MSR_MC_ADDR(bank))), (uintptr_t)word, "its address is the word's");
     check_equal(msr_read(MSR_MC_STATUS(4)) & MC4_FIXED & ~0xF0ull, MC4_ECC_UNCORRECTED & ~0xF0ull, "and bank 4");
+    check_equal(WORD_OF(msr_read(MSR_MC_ADDR(4))), (uintptr_t)word, "with the word's address");
     check_equal(msr_read(MSR_MCG_STATUS), MCG_MCIP, "MCG_STATUS: a processor's uncorrected read has PCC");
     machine_check_end();
 }
@@ -157,18 +163,17 @@ void planted_ready(uintptr_t entry)
 
 static void planted(void)
 {
-    uint64_t *far = paging_entry(FAR, 1);
+    uint64_t *far = paging_entry(FAR, 1), *load = &planted_words[PLANTED_UE], *store = &planted_words[PLANTED_STORE];
 
     machine_check_begin();
     planted_words[PLANTED_CE] = 0x1122334455667788;
     *far = (uintptr_t)planted_words | PTE_P | PTE_RW;
-    check_equal(guest_options && *guest_options, 1, "a scenario looks on");
     planted_ready((uintptr_t)far);
     corrected();
-    uncorrected(read_word, &planted_words[PLANTED_UE], 3, 0xB400000000000833, "a load of a lost word raises #MC");
-    uncorrected(write_word, &planted_words[PLANTED_STORE], 3, 0xB400000000000843, "so does a store");
-    uncorrected(planted_code, 0, 1, 0xB000000000000853, "so does a fetch");
-    uncorrected(read_word, (void *)(FAR + 8 * PLANTED_CE), 2, 0xB400000000000813, "so does a table walk");
+    uncorrected(read_word, load, load, 3, 0xB400000000000833, "a load of a lost word raises #MC");
+    uncorrected(write_word, store, store, 3, 0xB400000000000843, "so does a store");
+    uncorrected(planted_code, NULL, (const void *)(uintptr_t)planted_code, 1, 0xB000000000000853, "so does a fetch");
+    uncorrected(read_word, (void *)(FAR + 8 * PLANTED_CE), far, 2, 0xB400000000000813, "so does a table walk");
 }
 
 void guest_main(void)

@@ -3,9 +3,9 @@
  * Machine checks of a guest: #MC that is intercepted (exit code 052h), taken by the guest, fatal to it, injected,
  * or only called by INT 18 (APM2 15.12, 15.17, 15.20).
  *
- * An #MC comes when the hardware finds an error, also while a guest runs, and the host must learn of it from an
- * exit with the banks already written, or the guest by its own vector 18. A hypervisor that passes an error on to a
- * guest injects it, and that must not look like an error of the machine.
+ * The host must learn of an error that comes while a guest runs from an exit with the banks already written, or the
+ * guest by its own vector 18. A hypervisor that passes an error on to a guest injects it, and that must not look like
+ * an error of the machine.
  *
  * The host makes a link CRC error by the northbridge (BKDG10 F3x44) under GIF = 0, where it waits; VMRUN sets GIF,
  * and it comes at the boundary before the guest's first instruction. The guest is 64-bit code at CPL 0; each vector
@@ -14,10 +14,10 @@
  * Intercepted, it exits with 052h: rIP and RSP are the guest's own, EXITINFO1 and EXITINFO2 are 0, and MC4_STATUS
  * and MCG_STATUS (MCIP alone, because of PCC) are written before. With every intercept but its own and SMI's the
  * guest takes vector 18, without an error code, and the banks are written too. A guest with CR4.MCE = 0 shuts down
- * (07Fh), with MCG_STATUS left 0; so does one that gets a second #MC while MCIP is set, which stays; both errors are in
- * bank 4. With the intercept and CR4.MCE = 0 some processors exit with 052h and some shut down (15.12.18): both are
- * right, as long as the guest does not see it. EVENTINJ of vector 18 needs no error: it is not intercepted. INT 18 is
- * no machine check and does not match the intercept. Neither changes a bank's status or MCG_STATUS.
+ * (07Fh), with MCG_STATUS left 0; so does one that gets a second #MC while MCIP is set, which stays; bank 4 has either
+ * error. With the intercept and CR4.MCE = 0 some processors exit with 052h and some shut down (15.12.18): either is
+ * right. EVENTINJ of vector 18 needs no error and is not intercepted. INT 18 is no machine check and does not match
+ * the intercept. Neither changes a bank's status or MCG_STATUS.
  *
  * An #MC that interrupts a delivery is not asked. Without SVM there is one skipped check. What the banks hold on the
  * bare machine is asked in mce.
