@@ -6,20 +6,20 @@
  * A simulator may run kernels and lack SMI, broadcast of NMI, ExtINT and arbitration (doc/conformance.md).
  *
  * The second core counts its NMIs and its interrupts, and takes the latter when told to. This core reads its IRR,
- * or catches the vector. One SMI handler counts for both. A core in INIT no longer advances a counter; STARTUP
- * restarts it.
+ * or catches the vector. Each core has its own SMM_BASE, whose handler counts its SMIs. A core in INIT no longer
+ * advances a counter; STARTUP restarts it.
  *
  * First this core alone: a level-triggered message sets TMR, an edge-triggered one clears it; SEOI ends the vector
  * that it names, not the highest; a vector whose bit of IER is clear waits, a lower one does not. Then fixed, SMI,
  * NMI, ExtINT and INIT by physical id, broadcast, flat logical destinations of one core, the other, both and none,
  * and the shorthand for all others; fixed also by those for self and all, fixed and NMI by clusters. ExtINT gets
- * the 8259s' spurious vector, a de-asserted INIT does nothing. Lowest priority goes to the core whose arbitration
+ * the 8259s' spurious vector, a de-asserted INIT stops nobody. Lowest priority goes to the core whose arbitration
  * priority is lower, ties to the higher id, but to one that has the vector pending (focus) unless SVR bit 9 is set.
  * Last LINT0, which the 8259s drive: masked, NMI, SMI, fixed by edge (its own vector, once), by level (remote IRR,
  * and again after EOI while the pin is high), and ExtINT, which comes whatever TPR says and leaves ISR alone.
  *
- * INIT is not sent to this core, ExtINT not by a shorthand; of SMIs the number is asked, not the core. With one
- * core the part for two is one skipped check, as are SEOI and IER where 400h does not have both.
+ * INIT is not sent to this core, ExtINT not by a shorthand. With one core the part for two is one skipped check, as
+ * are SEOI and IER where 400h does not have both.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
@@ -44,7 +44,9 @@
 #define APIC_EXT_CONTROL 0x410
 #define APIC_SEOI 0x420
 #define APIC_IER 0x480
-#define SMM_BASE 0x30000u
+#define SMM_BASE 0x30000u         /* of both cores at reset (APM2 10.3) */
+#define OTHER_SMM_BASE 0x40000u
+#define SMM_MAP_BASE 0xFF00u      /* where RSM finds the next SMM_BASE */
 #define MASTER_BASE 0x70
 #define SPURIOUS_IRQ7 (MASTER_BASE + 7)
 #define PIT_CONTROL 0x43
@@ -54,18 +56,21 @@
 #define WAIT 4000
 
 static uint8_t self, other;
-static volatile uint32_t smis;
-static uint32_t interrupts_before, nmis_before, smis_before;
+static volatile uint32_t smis, other_smis;
+static uint32_t interrupts_before, nmis_before, smis_before, other_smis_before;
 
-/* lock inc dword [smis]; rsm: 16-bit code with flat data segments, for both cores one after the other. */
-static void install_smm(void)
+/* inc dword [counter]; mov dword [base + FF00h],next; rsm: 16-bit code with flat data segments. */
+static void install_smm(uint32_t base, uint32_t next, volatile uint32_t *counter)
 {
-    uint8_t *code = (uint8_t *)(uintptr_t)(SMM_BASE + 0x8000);
-    uint32_t counter = (uint32_t)(uintptr_t)&smis;
+    uint8_t *code = (uint8_t *)(uintptr_t)(base + 0x8000);
+    uint32_t at = (uint32_t)(uintptr_t)counter, place = base + SMM_MAP_BASE;
 
-    memcpy(code, "\xF0\x67\x66\xFF\x05", 5);
-    memcpy(code + 5, &counter, 4);
-    memcpy(code + 9, "\x0F\xAA", 2);
+    memcpy(code, "\x67\x66\xFF\x05", 4);
+    memcpy(code + 4, &at, 4);
+    memcpy(code + 8, "\x67\x66\xC7\x05", 4);
+    memcpy(code + 12, &place, 4);
+    memcpy(code + 16, &next, 4);
+    memcpy(code + 20, "\x0F\xAA", 2);
 }
 
 static void wait(void)
@@ -100,6 +105,7 @@ static void note(void)
     interrupts_before = smp_interrupts;
     nmis_before = smp_nmis;
     smis_before = smis;
+    other_smis_before = other_smis;
 }
 
 enum { NEITHER, SELF, OTHER, BOTH };
@@ -162,12 +168,25 @@ static void fixed(const struct destination *d, uint32_t message, const char *typ
                  !(apic_read(APIC_ICR) & ICR_BUSY), "%s, %s", type, d->what);
 }
 
+/* Two cores in SMM at once must not save into one map: the other core's first SMI moves its SMM_BASE. */
+static void part_smm(void)
+{
+    static const struct destination it = { "the other's id", 0, 1, OTHER };
+
+    install_smm(SMM_BASE, OTHER_SMM_BASE, &other_smis);
+    install_smm(OTHER_SMM_BASE, OTHER_SMM_BASE, &other_smis);
+    note();
+    send(&it, ICR_SMI);
+    check(smis == smis_before && other_smis == other_smis_before + 1, "the other core's first SMI moves its SMM_BASE");
+    install_smm(SMM_BASE, SMM_BASE, &smis);
+}
+
 static void smi(const struct destination *d)
 {
     note();
     send(d, ICR_SMI);
-    check_format(smis == smis_before + (d->targets & 1) + (d->targets >> 1), "SMI, %s: %u", d->what,
-                 (d->targets & 1) + (d->targets >> 1));
+    check_format(smis == smis_before + (d->targets & SELF) && other_smis == other_smis_before + (d->targets >> 1),
+                 "SMI, %s", d->what);
 }
 
 /* Behind an exception handler that does not return NMIs are masked until the next IRET. */
@@ -225,21 +244,36 @@ static void beat(void *unused)
         beats++;
 }
 
-/* A core in INIT stands still until its STARTUP, which smp_start sends behind an INIT of its own. */
-static void init(const struct destination *d)
+/* Whether the other core, counting, stands still after the message. */
+static bool stands_after(const struct destination *d, uint32_t message)
 {
     uint32_t before;
     bool stands;
 
+    beats = 0;
     beating = true;
     smp_run(beat, NULL);
     wait();
-    send(d, APIC_ICR_INIT);
+    if (beats == 0)
+        guest_fail("the other core does not count");
+    if (message & ICR_LEVEL)
+        apic_send(other, message); /* de-asserted */
+    else
+        send(d, message);
+    wait();
     before = beats;
     wait();
     stands = beats == before;
     beating = false;
-    check_format(before != 0 && stands == (d->targets >> 1), "INIT, %s: the other %s", d->what,
+    return stands;
+}
+
+/* A core in INIT stands still until its STARTUP, which smp_start sends behind an INIT of its own. */
+static void init(const struct destination *d)
+{
+    bool stands = stands_after(d, APIC_ICR_INIT);
+
+    check_format(stands == (d->targets >> 1), "INIT, %s: the other %s", d->what,
                  d->targets >> 1 ? "stands still" : "goes on");
     if (stands)
         check(smp_start(other), "and STARTUP starts it");
@@ -267,6 +301,7 @@ static void messages(void)
     on_other(other_flat, NULL);
     EACH(anybody, fixed(d, ICR_FIXED, "fixed"))
     EACH(fixed_alone, fixed(d, ICR_FIXED, "fixed"))
+    part_smm();
     EACH(anybody, smi(d))
     EACH(anybody, nmi(d))
     EACH(anybody, if (!(d->icr & APIC_ICR_OTHERS)) extint(d))
@@ -279,10 +314,8 @@ static void messages(void)
     apic_write(APIC_DFR, 0xFFFFFFFF);
     set_logical(1);
     on_other(other_flat, NULL);
-    apic_send(other, APIC_ICR_INIT | ICR_LEVEL);
-    wait();
-    on_other(window, NULL);
-    check(true, "an INIT that is de-asserted does nothing");
+    check(!stands_after(NULL, APIC_ICR_INIT | ICR_LEVEL), "an INIT that is de-asserted stops nobody");
+    smp_wait();
 }
 
 /* ---- Lowest priority -------------------------------------------------------------------------------------------- */
@@ -472,7 +505,7 @@ void guest_main(void)
     apic_enable();
     port_write8(0x21, 0xFF);
     port_write8(0xA1, 0xFF);
-    install_smm();
+    install_smm(SMM_BASE, SMM_BASE, &smis);
     self = (uint8_t)(apic_read(APIC_ID) >> 24);
     other = self ^ 1;
     trigger_modes();
