@@ -8,17 +8,18 @@
  * leave it out: the peers of doc/conformance.md read nothing.
  *
  * Each check sends one message, waits while the status is 1, and compares status and 0C0h. The second core sets its
- * TPR, LDR and timer to values that this core does not have, and lets a vector wait in its IRR.
+ * TPR, LDR and timer to values that this core does not have, has one vector in service, by a handler without EOI, and
+ * lets another wait in its IRR.
  *
  * 0C0h is 0 before any read. This core can read its own registers, by physical and by logical destination. A
  * register that does not exist (offset 010h) and a core that does not (id 77h) are invalid reads, which leave 0C0h
- * and ESR as they were. Of the other core, while it runs: ID, version, TPR, timer entry, a word of IRR, EOI as 0,
- * LDR by logical destination, and a count that is lower at the next read. While it waits for STARTUP: its ID, and
- * the TPR that INIT cleared. Then an NMI to the waiting core, about which the manual says nothing: here it does not
- * wake the core, and is taken once when the core runs, through real mode's vector table.
+ * and ESR as they were. Of the other core, while it runs: ID, version, TPR, timer entry, a word of IRR and of ISR, EOI
+ * as 0, which ends nothing in service there, LDR by logical destination, and a count that is lower at the next read.
+ * While it waits for STARTUP: its ID, and the TPR that INIT cleared. Then an NMI to the waiting core, about which the
+ * manual says nothing: here it does not wake the core, and is taken once when the core runs, through real mode's vector
+ * table.
  *
- * A remote read has no effect on the register's own core; for EOI that is not looked at, as nothing is in service
- * there. With one core all that concerns the other is one skipped check.
+ * With one core all that concerns the other is one skipped check.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
@@ -36,6 +37,8 @@
 #define OTHER_BIT 2u
 #define THERE 0x40u
 #define VECTOR 0x51
+#define SERVED 0x61
+#define CODE64 0x18
 #define PATIENCE 100000u
 #define NMI_CODE 0x7000u           /* below SMP_PAGE, for real mode */
 #define NMI_COUNT 0x7100u
@@ -69,6 +72,34 @@ static void expect_invalid(uint8_t destination, unsigned reg, const char *what)
 
 /* ---- While the other core runs ---------------------------------------------------------------------------------- */
 
+static struct gate {
+    uint16_t offset_0, selector, attributes, offset_16;
+    uint32_t offset_32, reserved;
+} gates[SERVED + 1];
+
+struct idt_pointer {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+
+void remote_serve(void);
+__asm__(".text\n.globl remote_serve\nremote_serve:\niretq");
+
+/* It stays in service: its handler sends no EOI, unlike those of smp64.h. */
+static void take_served(void)
+{
+    uintptr_t at = (uintptr_t)remote_serve;
+    struct idt_pointer mine = { sizeof(gates) - 1, (uintptr_t)gates }, kept;
+
+    gates[SERVED] = (struct gate){ (uint16_t)at, CODE64, 0x8E00, (uint16_t)(at >> 16), 0, 0 };
+    __asm__ volatile("sidt %0" : "=m"(kept));
+    idt_load(&mine);
+    apic_send_self(SERVED);
+    for (unsigned i = 0; i < PATIENCE && !apic_bit(APIC_ISR, SERVED); i++)
+        __asm__ volatile("sti\nnop\nnop\ncli" : : : "memory");
+    idt_load(&kept);
+}
+
 static void set_up_other(void *unused)
 {
     (void)unused;
@@ -77,6 +108,7 @@ static void set_up_other(void *unused)
     apic_write(APIC_TIMER_DIVIDE, 0xB);
     apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | VECTOR);
     apic_write(APIC_TIMER_INITIAL, 0xFFFFFFFF);
+    take_served();
     apic_send_self(VECTOR); /* stays in IRR: no interrupts are let in */
 }
 
@@ -89,7 +121,9 @@ static void of_the_other(void)
     expect_read(other, 0, APIC_TPR, THERE, "its TPR, not this core's");
     expect_read(other, 0, APIC_LVT_TIMER, APIC_LVT_MASKED | VECTOR, "its timer's entry");
     expect_read(other, 0, APIC_IRR + VECTOR / 32 * 0x10, 1u << VECTOR % 32, "a word of its IRR");
-    expect_read(other, 0, APIC_EOI, 0, "EOI, which ends nothing");
+    expect_read(other, 0, APIC_ISR + SERVED / 32 * 0x10, 1u << SERVED % 32, "a word of its ISR");
+    expect_read(other, 0, APIC_EOI, 0, "EOI, as 0");
+    expect_read(other, 0, APIC_ISR + SERVED / 32 * 0x10, 1u << SERVED % 32, "which has ended nothing");
     expect_read(OTHER_BIT, APIC_ICR_LOGICAL, APIC_LDR, OTHER_BIT << 24, "its LDR, by logical destination");
     check(read_by(other, 0, APIC_TIMER_CURRENT) == READ_DONE, "its timer's count");
     first = apic_read(APIC_REMOTE);
