@@ -4,7 +4,7 @@
  * counts. Does a known piece of code give the known number?
  *
  * What is measured with these counters is only as good as their counts, and walkers and TLBs are judged by them: so
- * the program asks for exact numbers where the rule is exact. A simulator that runs kernels may have no counters:
+ * the program asks exact numbers where the rule is exact. A simulator that runs kernels may have no counters:
  * one peer of doc/conformance.md stops here.
  *
  * It runs in long mode, at CPL 0 but for its end. Each counter is stopped, cleared and started with its event; the

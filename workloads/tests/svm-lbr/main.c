@@ -217,7 +217,7 @@ static void shared_records(void)
     check_equal(msr_read(MSR_DEBUG_CTL), DEBUG_CTL_LBR, "a guest that leaves LBR set leaves it to the host");
     msr_write(MSR_DEBUG_CTL, 0);
     check(msrs_are(LASTEXC_FROM, fault_from, fault_to), "the branch before its #UD is in the host's LASTEXC");
-    check(!msrs_are(BR_FROM, fault_to, (const char *)UD_HANDLER), "and the host has recorded its own branches by it since");
+    check(!msrs_are(BR_FROM, fault_to, (const char *)UD_HANDLER), "and the host has recorded its own branches since");
     check(fields_stay(DEBUG_CTL), "the VMCB is not written");
     msr_write(MSR_DEBUG_CTL, DEBUG_CTL_LBR);
     prepare(at_heir, false, 0, DEBUG_CTL, DEBUG_CTL_PIN);

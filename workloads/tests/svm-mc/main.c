@@ -19,8 +19,7 @@
  * right. EVENTINJ of vector 18 needs no error and is not intercepted. INT 18 is no machine check and does not match
  * the intercept. Neither changes a bank's status or MCG_STATUS.
  *
- * An #MC that interrupts a delivery is not asked. Without SVM there is one skipped check. What the banks hold on the
- * bare machine is asked in mce.
+ * An #MC that interrupts a delivery is not asked. Without SVM there is one skipped check. mce asks what the banks hold.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/machine_check.h"
