@@ -4,7 +4,7 @@
  * counts. Does a known piece of code give the known number?
  *
  * What is measured with these counters is only as good as their counts, and walkers and TLBs are judged by them: so
- * the program asks exact numbers where the rule is exact. A simulator that runs kernels may have no counters:
+ * the program asks for exact numbers where the rule is exact. A simulator that runs kernels may have no counters:
  * one peer of doc/conformance.md stops here.
  *
  * It runs in long mode, at CPL 0 but for its end. Each counter is stopped, cleared and started with its event; the
@@ -14,7 +14,7 @@
  * From the first RDPMC over a MOV and ten NOPs to the second there are 12 retired instructions (0C0h). With EN = 0,
  * or with USR alone at CPL 0, there are none: EN, USR and OS decide. Cycles (076h) go on, how many the manual does not
  * say. A counter keeps 48 bits of what is written. After INVLPG a load from the page misses both levels of the data
- * TLB (046h) once, and its walk makes at least four table-walk references (07Dh), one for each level: INVLPG has
+ * TLB (046h) once, and its walk makes at least four table-walk references (07Dh), one a level: INVLPG has
  * dropped the upper levels too. The next load does not miss. The fourth counter is the last: RDPMC of a fifth is
  * #GP(0).
  *
