@@ -239,7 +239,7 @@ local function exactness(case, target)
     log(string.format("%-8s %d frames stored to, all noted; %d more are guest page tables that were walked",
                       case.backing, written, walked))
     local again, none = shadow_op(target, PEEK, frames)
-    expect(again[base // FRAME], { equals = nil, name = case.backing .. ": clean forgets" })
+    expect(again[base // FRAME] == nil, case.backing .. ": clean forgets")
     expect(none, { at_most = count, name = case.backing .. ": and only notes anew" })
 end
 

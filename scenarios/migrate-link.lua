@@ -194,7 +194,7 @@ local function decide(name, p, before)
     local guest = arrived(p)
     if not said(p):find("new=") then
         puppets.wait(p.target)
-        expect(guest, { equals = nil, name = name .. ": it runs here alone" })
+        expect(guest == nil, name .. ": it runs here alone")
         unharmed(name, p, before)
         return "here"
     end

@@ -66,7 +66,7 @@ end
 local function stayed(name, ends)
     expect(wait_for(words_after(1, 0)), { equals = true, name = name .. ": it goes on here" })
     use(ends[2])
-    expect(has(), { equals = nil, name = name .. ": and not there" })
+    expect(has() == nil, name .. ": and not there")
 end
 
 -- From, under a mask, to; what is missing there.

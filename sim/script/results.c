@@ -300,6 +300,16 @@ static bool push_broken_rule(lua_State *L, int options)
     return false;
 }
 
+/* Without one nothing could fail. `equals = nil` is no key of a table: Lua drops it. */
+static void check_has_rule(lua_State *L, int options)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(expect_keys); i++)
+        if (strcmp(expect_keys[i].name, "name") != 0 && arg_push(L, options, expect_keys[i].name) != LUA_TNIL)
+            return;
+    script_raise(L, "expect: no condition; one of equals, differs, at_least, at_most, matches is right, and for nil "
+                 "expect(value == nil, name)");
+}
+
 /* "file:line" of the caller, on top of the stack. */
 static const char *push_place(lua_State *L)
 {
@@ -351,6 +361,7 @@ static int call_expect(lua_State *L)
     place = push_place(L);
     if (lua_istable(L, 2)) {
         args_check(L, 2, "expect", expect_keys, G_N_ELEMENTS(expect_keys));
+        check_has_rule(L, 2);
         name = arg_string(L, 2, "name", NULL);
         value = script_push_string(L, 1);
         right = push_broken_rule(L, 2) ? lua_tostring(L, -1) : NULL;

@@ -192,6 +192,9 @@ START_TEST(expectations_are_counted_and_told)
                      "true true\n");
     ck_assert_str_eq(run.message, "");
     test_run_free(&run);
+    fails(SCRIPT_USER, "expect(1, {equals = nil, name = 'x'})",
+          "t.lua:1: expect: no condition; one of equals, differs, at_least, at_most, matches is right, and for nil "
+          "expect(value == nil, name)");
     fails(SCRIPT_USER, "expect(1, {equal = 1})", "t.lua:1: expect: unknown key 'equal'; did you mean 'equals'?");
 }
 END_TEST
