@@ -14,7 +14,7 @@
  * TLB does (this small loop evicts nothing): those checks say "kept", and a simulator that flushes more than it
  * must fails them without being wrong (doc/conformance.md).
  *
- * First TLB_CONTROL: 1 flushes all ASIDs and global entries, with 0 each ASID keeps its own, and the 0 is there
+ * First TLB_CONTROL: 1 flushes all ASIDs and global entries, with 0 each ASID keeps its own, and the 1 is there
  * still after VMRUN, which does not write it. INVLPGA drops one page of one ASID, global or not. In a guest MOV CR3
  * drops what is not global, INVLPG a global page too, a change of CR4.PGE everything, each in its own ASID only; an
  * INVLPG or MOV CR3 that exits drops nothing. The host's translations live through VMRUN, the guests' through the
@@ -100,8 +100,8 @@ static void asids(void)
     map(0);
     kept(sees(at_read, 2, KEEP), 0x11, "without TLB_CONTROL ASID 2 keeps its own");
     check_equal(sees(at_read, 1, FLUSH), 0x00, "TLB_CONTROL 1 of ASID 1");
+    check_equal(svm_vmcb.tlb_control, FLUSH, "VMRUN does not write TLB_CONTROL");
     check_equal(sees(at_read, 2, KEEP), 0x00, "flushes ASID 2, too");
-    check_equal(svm_vmcb.tlb_control, KEEP, "VMRUN does not write TLB_CONTROL");
 }
 
 static void invlpga_by_asid(void)
