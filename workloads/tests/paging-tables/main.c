@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables as memory (APM2 5.3 to 5.5): their owner writes them by any instruction, maps them where it likes,
- * and uses their frames again. Does the next walk find what was written?
+ * Page tables as memory (APM2 5.3 to 5.5): their owner writes them by any instruction, maps them anywhere, and uses
+ * their frames again. Does the next walk find what was written?
  *
  * A hypervisor that shadows them could get wrong what a processor does not: it sees a write only because it has
  * taken the frame's writable mappings away, carries it out itself, and keeps A and D in two places.
  *
  * The window at 200_0000_0000h has a PML4E of its own and one page table; page n of sixteen holds 1000h + n, so
- * that a read tells which was mapped. Faults come back as values.
+ * that a read tells which was mapped.
  *
  * First, seventeen ways to write a live entry, in bytes, by PUSH, by LOCK CMPXCHG8B; each takes effect after
- * INVLPG. So does a write across two entries; one of zeros crosses the border of two tables. Then the root as its
- * own entry: through it a table is read and written, and four times round is the root. One frame is directory and
- * page table at once. One table lies under a read-only directory entry and a writable one: a write through the
- * first is #PF with P and W and leaves D clear, through the second it sets D. A and D are set by accesses alone,
- * again after each clearing, in every mapping for itself. A frame is memory and table in turn, with a writable
- * mapping all along. Address spaces are made by copying, share 32 pages until one is written, and are given back.
+ * INVLPG. So does a write across two entries, and one across the border of two tables, which sets NX in the first
+ * and maps a page in the second. Then the root as its own entry: through it a table is read and written, and four
+ * times round is the root. One frame is directory and page table. One table lies under a read-only directory entry and
+ * a writable one: a write through the first is #PF with P and W without D, through the second it sets D. A and D are
+ * set by accesses, again after each clearing, in every mapping for itself. A frame is memory and table in turn, with
+ * a writable mapping. Address spaces are made by copying, share 32 pages until one is written, and are given back.
  * Last, a word in each 2M of memory keeps its value.
  *
  * It runs on the bare machine and under hv in both paging modes, once with memory on demand and the smallest pool
@@ -37,6 +37,11 @@ static uint64_t spare[8][512] __attribute__((aligned(4096)));
 static void read_at(void *at)
 {
     load32((uintptr_t)at);
+}
+
+static void call_at(void *at)
+{
+    ((void (*)(void))at)();
 }
 
 static void write_at(void *at)
@@ -135,10 +140,35 @@ static void every_writer(void)
     }
 }
 
+/* NX of the last entry of one table and all that matters of the first entry of the next, by one store. */
+static void across_two_tables(void)
+{
+    uint64_t three = frame_of(pages[3]) | ENTRY | PTE_A | PTE_D, four = frame_of(pages[4]) | ENTRY | PTE_A | PTE_D;
+    uint64_t *before = spare[3], *next = spare[4], last = WINDOW + 0xBFF000, first = WINDOW + 0xC00000;
+
+    memset(before, 0, 4096);
+    memset(next, 0, 4096);
+    before[511] = three;
+    pages[3][1] = 0xC3; /* RET */
+    *paging_entry(last, 2) = frame_of(before) | ENTRY;
+    *paging_entry(first, 2) = frame_of(next) | ENTRY;
+    cr3_write(cr3_read());
+    check(load32(last) == 0x1003 && exception_try(read_at, (void *)first).vector == EXC_PF,
+          "two tables side by side, the second one empty");
+    check_raised(exception_try(call_at, (void *)(last + 8)), EXC_NONE, 0, "code in the last page of the first");
+    *(volatile uint64_t *)((char *)next - 4) = four << 32 | PTE_NX >> 32;
+    check(before[511] == (three | PTE_NX) && next[0] == four, "a write across two frames arrives in both");
+    tlb_invalidate(last);
+    check_raised(exception_try(call_at, (void *)(last + 8)), EXC_PF, PF_P | PF_ID, "NX counts in the first");
+    check(exception_try(read_at, (void *)first).vector == EXC_NONE && load32(first) == 0x1004,
+          "the entry in the second maps its page");
+    *paging_entry(last, 2) = *paging_entry(first, 2) = 0;
+    cr3_write(cr3_read());
+}
+
 static void odd_places(void)
 {
     uint64_t one = frame_of(pages[3]) | ENTRY | PTE_A | PTE_D, value[2] = { one, one };
-    unsigned char *end;
 
     set(10, 0);
     set(11, 0);
@@ -150,13 +180,7 @@ static void odd_places(void)
     tlb_invalidate(window(10));
     tlb_invalidate(window(11));
     check(load32(window(10)) == 0x1003 && load32(window(11)) == 0x1003, "two entries copied at once map theirs");
-    /* Across the border of two tables: the last four bytes of one, the first four of the next frame. */
-    *paging_entry(WINDOW + 0x200000, 1) = 0;
-    end = (unsigned char *)table() + 4096 - 4;
-    set(511, 0);
-    __asm__ volatile("movq %1, %0" : "=m"(*(uint64_t *)(void *)end) : "r"(0ull));
-    check(exception_try(read_at, (void *)window(511)).vector == EXC_PF,
-          "a write across two frames leaves 0 in the first");
+    across_two_tables();
 }
 
 /* ---- Tables that map tables ------------------------------------------------------------------------------- */
