@@ -12,7 +12,7 @@
  *
  * W, U and (with NXE=1) I/D say what the access was. A reserved bit (21 of a 4M PDE; with PAE 52, or 13 of a 2M PDE
  * that is read) and NX with NXE=0 add P and RSVD; forbidden accesses add P. A completed or failed walk sets A in
- * each entry that it got past, a write that passes D in the leaf; a permission fault may set A or not (APM2 5.4.2).
+ * each entry that it got past, only a write that passes D, in the leaf; a permission fault may set A (APM2 5.4.2).
  *
  * Without PSE, PS of a PDE is ignored. MOV to CR3 is #GP(0) if a present PDPTE has one of bits 2:1, 8:5, 52 or 63;
  * PWT, PCD and bit 9 do not matter, nor any with P=0. A PDPTE changed in memory is not looked at, the use of an
@@ -158,20 +158,18 @@ static int expected(const struct state *s)
     return -1;
 }
 
-/* A at every level that a completed or failed walk reached, D on the leaf of a write. */
+/* A at every level that a completed or failed walk reached, D on the leaf of a write; a permission fault may set A. */
 static bool walked_right(const struct state *s, int code)
 {
     bool walk_fails = !s->present || (code != -1 && (code & PF_RSVD)), right = true;
 
-    if (code != -1 && !walk_fails)
-        return true; /* a permission fault may or may not set A (APM2 5.4.2) */
     for (unsigned level = 2; level >= s->leaf; level--) {
         uint64_t entry = get_entry(s, level);
         bool reached = !walk_fails || level > s->level;
 
-        right &= !(entry & PTE_A) == !reached;
-        if (level == s->leaf)
-            right &= !(entry & PTE_D) == !(reached && code == -1 && s->access == WRITE);
+        if (code == -1 || walk_fails)
+            right &= !(entry & PTE_A) == !reached;
+        right &= !(entry & PTE_D) == !(level == s->leaf && code == -1 && s->access == WRITE);
     }
     return right;
 }
@@ -251,7 +249,8 @@ WORLD_FRAGMENT(load_cr3, "movl %ebx, %cr3") WORLD_FRAGMENT(enable, "movl %ebx, %
 
 static void no_pse(void)
 {
-    struct state s = { .leaf = 2, .level = 2, .present = true, .writable = true };
+    static volatile uint32_t word[1024] __attribute__((aligned(4096)));
+    static uint32_t window[1024] __attribute__((aligned(4096)));
     struct world_state state = world_state_at(at_read, 0);
     const struct world_event *e;
 
@@ -261,14 +260,16 @@ static void no_pse(void)
     for (uint32_t i = 0; i < 1024; i++)
         table32[i] = i << 12 | 7;
     directory32[0] = (uintptr_t)table32 | 7;
-    map(&s);
-    directory32[LINEAR >> 22] = (uintptr_t)table32 | PTE_PS | 7;
+    /* The window shows this page, which a page of 4M at this entry, at a multiple of 4M, would not. */
+    window[0] = (uintptr_t)word | 7;
+    word[1] = 0x2468ACE1;
+    directory32[LINEAR >> 22] = (uintptr_t)window | PTE_PS | 7;
     paging_on(false, false, false);
     cr4_write(cr4_read() & ~CR4_PSE);
     cr3_write(cr3_read());
-    state.ebx = LINEAR + (uintptr_t)&s;
+    state.ebx = LINEAR + 4;
     e = world_run(&state);
-    check(e->vector == WORLD_PASSED && e->ecx == *(uint32_t *)&s, "CR4.PSE=0: PS is ignored, the PDE names a table");
+    check(e->vector == WORLD_PASSED && e->ecx == word[1], "CR4.PSE=0: PS is ignored, the PDE names a table");
     paging_off();
 }
 
