@@ -3,24 +3,23 @@
  * The paging permission cube under nested paging (APM2 15.25.5 to 15.25.7): first the nested tables alone, then
  * guest AND nested permissions, for a host in long mode.
  *
- * The two walks have different rules: nested walks are a user's whatever the guest's CPL, a guest's table is read
- * as by a write, and the host's EFER.NXE, not the guest's, rules nested NX. QEMU reports RSVD without P, Bochs I/D
+ * The two walks differ: nested walks are a user's whatever the guest's CPL, a guest's table is read as by a write,
+ * and the host's EFER.NXE, not the guest's, rules nested NX. QEMU reports RSVD without P, Bochs I/D
  * with the host's NXE=0, and A set with P=0 (doc/conformance.md).
  *
  * The page is seen at gPA 80_0000_0000h, behind a nested PML4E of its own, as 4K, 2M or 1G; one nested entry is
- * special by its P, R/W, U/S, NX and a reserved bit, at each level in turn. A 64-bit guest reads, writes, fetches,
- * or has its own page table there, at CPL 0 and 3, with the host's NXE 0 and 1: 512 outcomes and their nested A and
- * D bits for each of nine pairs of page size and level. A permitted access ends in VMMCALL. Any other has to be
- * VMEXIT_NPF with EXITINFO1 bit for bit, 32 (final) or 33 (guest table) included, and the gPA in EXITINFO2. A is
- * set at every level that a completed or failed walk got past, D in the leaf for a write or a guest's table;
- * permission faults may set A or not.
+ * special by its P, R/W, U/S, NX and a reserved bit, at each level. A 64-bit guest reads, writes, fetches, or
+ * has its own page table there, at CPL 0 and 3, with the host's NXE and CR0.WP, which has no say (15.25.7), 0 and 1:
+ * 1024 outcomes and their nested A and D bits for each of nine pairs of page size and level. A permitted access ends
+ * in VMMCALL. Any other is VMEXIT_NPF with EXITINFO1 bit for bit, 32 (final) or 33 (guest table) included, and
+ * the gPA in EXITINFO2. A is set at each level that a completed or failed walk got past, D in the leaf for a write or
+ * guest's table; permission faults may set A, never D.
  *
  * Then every guest leaf entry (P, R/W, U/S, NX) with every nested one, read, write and fetch, CPL and the guest's
  * WP, for guests in long mode, PAE (4K, 2M), 32-bit paging (4K, 4M), and without paging. The guest's own #PF, which
- * is intercepted, comes with its error code and address before the final nested walk. Guests' A and D are not
- * looked at.
+ * is intercepted, comes with its error code and address before the final nested walk. Not asked: guests' A and D.
  *
- * Without SVM or nested paging one check is skipped. Other hosts: svm-npf-hosts.
+ * Without SVM, nested paging or 1G pages one check is skipped. Other hosts: svm-npf-hosts.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
@@ -32,6 +31,7 @@
 #define EFER_NXE 0x800u
 #define CR0_PG_PE_ET 0x80000011u
 #define CR0_WP 0x10000u
+#define CPUID_EDX_PAGE1GB (1u << 26)
 #define CR4_PSE 0x10u
 #define CR4_PAE 0x20u
 #define LINEAR 0x28000000000ull         /* long mode: a page at the subject */
@@ -182,15 +182,13 @@ static bool nested_bits_right(unsigned leaf, unsigned level, uint64_t gpa, int c
 {
     bool fails = code != -1 && (!(code & PF_P) || (code & PF_RSVD)), right = true;
 
-    if (code != -1 && !fails)
-        return true; /* a permission fault may or may not set A */
     for (unsigned at = 4; at >= leaf; at--) {
         uint64_t entry = nested[at - 1][gpa >> (3 + 9 * at) & 511];
         bool reached = !fails || at > level;
 
-        right &= !(entry & PTE_A) == !reached;
-        if (at == leaf)
-            right &= !(entry & PTE_D) == !(reached && code == -1 && (access == WRITE || access == TABLE));
+        if (code == -1 || fails) /* a permission fault may or may not set A (APM2 5.4.2) */
+            right &= !(entry & PTE_A) == !reached;
+        right &= !(entry & PTE_D) == !(at == leaf && code == -1 && (access == WRITE || access == TABLE));
     }
     return right;
 }
@@ -225,13 +223,16 @@ static void one(unsigned leaf, unsigned level, unsigned bits, enum access access
 static void cube(unsigned leaf, unsigned level)
 {
     static const char *const sizes[] = { "4K", "2M", "1G" };
+    uint64_t cr0 = cr0_read();
 
     cases = wrong = wrong_bits = 0;
-    for (unsigned n = 0; n < 32 * ACCESSES * 4; n++) {
+    for (unsigned n = 0; n < 32 * ACCESSES * 8; n++) {
         set_nxe(n >> 8 & 1);
+        cr0_write(n >> 9 & 1 ? cr0 | CR0_WP : cr0 & ~(uint64_t)CR0_WP);
         one(leaf, level, n & 31, n >> 5 & 3, n >> 7 & 1, n >> 8 & 1);
     }
     set_nxe(true);
+    cr0_write(cr0);
     check_format(wrong == 0, "nested %s pages, level %u's entry varied: %u outcomes", sizes[leaf - 1], level, cases);
     check_format(wrong_bits == 0, "nested %s pages, level %u's entry varied: A and D bits", sizes[leaf - 1], level);
 }
@@ -319,15 +320,20 @@ static void both(enum guest_mode mode)
 
 void guest_main(void)
 {
+    unsigned leaves;
+
     svm_begin();
     if (!(cpuid(0x8000000A, 0).edx & 1)) {
         check_skip("nested paging", "this processor has none");
         check_end();
     }
     build();
-    for (unsigned leaf = 1; leaf <= 3; leaf++)
+    leaves = cpuid(0x80000001, 0).edx & CPUID_EDX_PAGE1GB ? 3 : 2;
+    for (unsigned leaf = 1; leaf <= leaves; leaf++)
         for (unsigned level = leaf; level <= 4; level++)
             cube(leaf, level);
+    if (leaves < 3)
+        check_skip("nested 1G pages", "this processor has none");
     for (unsigned mode = 0; mode < GUEST_MODES; mode++)
         both(mode);
     check_end();

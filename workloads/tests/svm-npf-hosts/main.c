@@ -3,7 +3,7 @@
  * Nested tables of hosts outside long mode (APM2 15.25.3): their format is that of the host's own paging when it
  * executes VMRUN: 32-bit with CR4.PSE (4K, 4M), without it, or PAE (4K, 2M, NX if the host's EFER.NXE).
  *
- * A hypervisor of 32 bits has one of these formats. Under QEMU nested permissions do not count here, Bochs shows
+ * A hypervisor of 32 bits has one of these. Under QEMU nested permissions do not count here, Bochs shows
  * I/D without the host's NXE and sets A with P=0 (doc/conformance.md).
  *
  * The program is the host, in 32-bit code, and changes its own paging between rounds. Nested tables map low memory
@@ -16,9 +16,9 @@
  * guests without paging, with 32-bit paging, PAE, and in long mode, which a host of 32 bits may run. A gPA beyond 4
  * GiB, which such tables cannot name, is not present (an assumption).
  *
- * A #VMEXIT reads a PAE host's PDPTEs anew (APM2 15.6): one changed in memory counts after the exit. Without PSE a
- * nested PDE's PS is ignored. Without paging in the host there is no nested paging: NP_ENABLE is VMEXIT_INVALID,
- * and without it the guest runs.
+ * A #VMEXIT reads a PAE host's PDPTEs anew (APM2 15.6): one changed in memory counts after the exit, not before.
+ * Without PSE a nested PDE's PS is ignored. Without paging in the host there is no nested paging: NP_ENABLE is
+ * VMEXIT_INVALID, and without it the guest runs.
  *
  * Without SVM or nested paging one check is skipped. Hosts in long mode: svm-npf, svm-npf-cube.
  */
@@ -56,6 +56,7 @@
 #define LINEAR_TABLE 0x50000000u    /* the guest's: its page table is the subject */
 #define SUBJECT 0xC0000000u         /* gPA: entries of its own in each nested table */
 #define TARGET 0x00C00000u          /* sPA, on a boundary of every page size */
+#define OTHER 0x00E00000u           /* sPA: the 2M behind it */
 #define UNREACHABLE 0x1C0000000ull  /* gPA: the subject's, and bit 32 */
 
 enum format { HOST_PSE, HOST_32, HOST_PAE };
@@ -70,12 +71,13 @@ __asm__(".text\nat_read: movl (%edx), %ecx\nvmmcall\n.balign 8\nat_write: movl %
 extern const char at_read[], at_write[], at_fetch[];
 static const char *const code[] = { at_read, at_write, at_fetch, at_read };
 
-/* VMRUN with GIF = 0 around it; of the guest's registers only EDX has a value. */
-extern uint32_t guest_edx;
+/* VMRUN with GIF = 0 around it; of the guest's registers only EDX has a value, and only ECX is looked at. */
+extern uint32_t guest_edx, guest_ecx;
 void switch_to_guest(void);
 __asm__(".text\nswitch_to_guest: pushal\nclgi\nmovl $host_vmcb, %eax\nvmsave\nmovl $vmcb, %eax\nvmload\n"
-        "movl guest_edx, %edx\nvmrun\nmovl $host_vmcb, %eax\nvmload\nstgi\npopal\nret\n");
-uint32_t guest_edx;
+        "movl guest_edx, %edx\nxorl %ecx, %ecx\nvmrun\nmovl %ecx, guest_ecx\n"
+        "movl $host_vmcb, %eax\nvmload\nstgi\npopal\nret\n");
+uint32_t guest_edx, guest_ecx;
 struct vmcb vmcb __attribute__((aligned(4096))), host_vmcb __attribute__((aligned(4096)));
 static uint8_t host_save[4096] __attribute__((aligned(4096)));
 
@@ -302,15 +304,13 @@ static bool nested_bits_right(enum format format, unsigned leaf, unsigned level,
 {
     bool fails = fault != -1 && (!(fault & PF_P) || (fault & PF_RSVD)), right = true;
 
-    if (fault != -1 && !fails)
-        return true; /* a permission fault may or may not set A */
     for (unsigned at = 2; at >= leaf; at--) {
         uint64_t entry = nested_get(format, at);
         bool reached = !fails || at > level;
 
-        right &= !(entry & A) == !reached;
-        if (at == leaf)
-            right &= !(entry & D) == !(reached && fault == -1 && (access == WRITE || access == TABLE));
+        if (fault == -1 || fails) /* a permission fault may or may not set A (APM2 5.4.2) */
+            right &= !(entry & A) == !reached;
+        right &= !(entry & D) == !(at == leaf && fault == -1 && (access == WRITE || access == TABLE));
     }
     return right && (format != HOST_PAE || !(nested_get(format, 3) & (A | D)));
 }
@@ -443,9 +443,9 @@ static void no_pse(void)
     map_subject(HOST_32, 1, 1, &all, READ);
     nested_pd[SUBJECT >> 22] |= PS;
     guest_map(SUBJECT, ALL);
-    fill_target(READ);
+    *(volatile uint32_t *)TARGET = 0x1234;
     run_read(HOST_32, GUEST_32);
-    check(exit_is(-1, 0, 0), "32-bit host without PSE: a nested PDE's PS is ignored");
+    check(exit_is(-1, 0, 0) && guest_ecx == 0x1234, "32-bit host without PSE: a nested PDE's PS is ignored");
 }
 
 static void no_paging(void)
@@ -464,14 +464,21 @@ static void host_pdptes(void)
 {
     volatile uint32_t *moved = (volatile uint32_t *)(uintptr_t)(0x40000000u + TARGET);
 
+    uint64_t *const old = &host_pae_pd[1][TARGET >> 21], was = *old;
+
     host_enter(HOST_PAE);
     *(volatile uint32_t *)TARGET = 0x1234;
+    *(volatile uint32_t *)OTHER = 0x5678;
+    *old = OTHER | ALL | PS;
+    cr3_write((uintptr_t)host_pdpt);
     host_pdpt[1] = host_pdpt[0]; /* 1 GiB to 2 GiB shows what lies below; not yet loaded */
+    check(*moved == 0x5678, "a PAE host's PDPTE changed in memory is not looked at");
     guest_prepare(HOST_PAE, UNPAGED, at_read);
     guest_edx = TARGET;
-    switch_to_guest();
+    switch_to_guest(); /* TLB_CONTROL takes the translation away */
     check(*moved == 0x1234, "#VMEXIT reads a PAE host's PDPTEs anew");
     host_pdpt[1] = (uintptr_t)host_pae_pd[1] | P;
+    *old = was;
     cr3_write((uintptr_t)host_pdpt);
 }
 
