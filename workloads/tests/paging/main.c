@@ -12,8 +12,8 @@
  * memory. EFER.NXE is 1 throughout.
  *
  * In their order: not-present pages fault with P=0, the rest of the error code says what the access was, CR2 holds
- * the byte's address, and the entry is not written. A read sets A in the PTE and above it (PDE and PML4E are looked
- * at) and not D; a write sets D in the PTE and not in the PDE. Read-only pages stop supervisor writes exactly when
+ * the byte's address, and the entry is not written. A read sets A in the PTE and at the three levels
+ * above it, and not D; a write sets D in the PTE and not above. Read-only pages stop supervisor writes exactly when
  * CR0.WP=1, with P and W and without D. NX stops a fetch, with P and I/D, and lets a read pass. Bit 51 of a PTE and
  * bit 13 of a 2M entry are reserved: P and RSVD. A 2M page translates 21 bits of offset, a 1G page 30. After INVLPG
  * a changed translation is used; raised rights need none. A non-canonical address is #GP(0).
@@ -30,7 +30,7 @@
 #define WINDOW_1G (WINDOW + 0x80000000)
 #define NON_CANONICAL 0x0000800000000000ull
 #define CR0_WP (1u << 16)
-#define RESERVED_51 (1ull << 51) /* physical addresses have at most 48 bits */
+#define RESERVED_51 (1ull << 51) /* where physical addresses have fewer than 52 bits: family 10h has 48 */
 #define RESERVED_2M (1ull << 13)
 #define CPUID_EDX_PAGE1GB (1u << 26)
 
@@ -74,20 +74,22 @@ static void not_present(void)
 
 static void accessed_and_dirty(void)
 {
-    uint64_t *entry = paging_entry(WINDOW, 1), *upper = paging_entry(WINDOW, 2), *top = paging_entry(WINDOW, 4);
+    uint64_t *entry = paging_entry(WINDOW, 1), *upper = paging_entry(WINDOW, 2);
+    uint64_t *third = paging_entry(WINDOW, 3), *top = paging_entry(WINDOW, 4);
 
     page_a[0] = 0x1234;
     map(WINDOW, 1, (uintptr_t)page_a | PTE_P | PTE_RW);
     *upper &= ~PTE_A;
+    *third &= ~PTE_A;
     *top &= ~PTE_A;
     tlb_invalidate(WINDOW);
     check_equal(load32(WINDOW), 0x1234, "a mapped page reads as its memory");
     check_equal(*entry & (PTE_A | PTE_D), PTE_A, "a read sets A and not D");
-    check((*upper & PTE_A) && (*top & PTE_A), "A is set at the upper levels, too");
+    check(*upper & *third & *top & PTE_A, "A is set at the upper levels, too");
     store32(WINDOW, 0x5678);
     check_equal(page_a[0], 0x5678, "a write arrives");
     check_equal(*entry & (PTE_A | PTE_D), PTE_A | PTE_D, "a write sets D, although the translation was cached");
-    check_equal(*upper & PTE_D, 0, "D is not set above the last level");
+    check_equal((*upper | *third | *top) & PTE_D, 0, "D is not set above the last level");
 }
 
 static void write_protection(void)
@@ -119,7 +121,7 @@ static void reserved_bits(void)
 {
     map(WINDOW, 1, (uintptr_t)page_a | PTE_P | PTE_RW | RESERVED_51);
     check_raised(exception_try(read_window, (void *)WINDOW), EXC_PF, PF_P | PF_RSVD,
-                 "an address bit that no processor has raises #PF(P, RSVD)");
+                 "an address bit that this processor does not have raises #PF(P, RSVD)");
     map(WINDOW_2M, 2, 0x200000 | PTE_P | PTE_RW | PTE_PS | RESERVED_2M);
     check_raised(exception_try(write_window, (void *)WINDOW_2M), EXC_PF, PF_P | PF_W | PF_RSVD,
                  "bit 13 of a 2M entry is reserved");
