@@ -6,16 +6,16 @@
  * A hypervisor that shadows the tables carries out the guest's writes and sets A and D itself. If one of these is
  * not a single locked operation, it undoes what the other vCPU did in between.
  *
- * vCPU 1 is started by vcpu_op in 64-bit mode with vCPU 0's CR3; a word in memory tells it the phase, and who waits
- * yields. The window at 200_0000_0000h has one page table, which both write.
+ * vCPU 1 is started by vcpu_op in 64-bit mode with vCPU 0's CR3; words in memory tell it how far it may go, and who
+ * waits yields. The window at 200_0000_0000h has one page table, which both write.
  *
- * First, an entry that one changes is what the other uses after its own INVLPG, each time: 64 times vCPU 0 leads
- * the entry to the other of two pages, and vCPU 1 reads until it finds the new page's number. An entry that is not
- * followed is a run without an end, not a failed check. Then both make 500 locked additions of 2 to one entry of
- * the live table, whose P stays 0; with every 64th each clears A and D of another entry, its own, by a locked AND,
- * and writes through it. At the end 2000 are there, and A and D of both entries. Last, vCPU 1 writes to the upper
- * half of a frame while vCPU 0 makes it a table and memory again, twenty times: each time its first entry maps the
- * page that it names, and when vCPU 1 has stopped the frame keeps 256 new words. What vCPU 1 wrote is not compared.
+ * First, an entry that one changes is what the other uses after its own INVLPG: 64 times vCPU 0 leads the entry to the
+ * other of two pages, while vCPU 1 invalidates and reads; its first read after it was told must find the new page's
+ * number. Then both make 500 locked additions of 2 to one entry of the live table, whose P stays 0; with every 64th
+ * each clears A and D of another entry, its own, by a locked AND, and writes through it. At the end 2000 are there,
+ * and A and D of both entries. Last, vCPU 1 writes numbers to the upper half of a frame, round and round, while vCPU 0
+ * makes it a table and memory again, twenty times: its first entry maps the page that it names, a few more numbers are
+ * written while it is a table, and each word is the last that vCPU 1 wrote there, whenever it pauses.
  *
  * It wants hv and vcpus=2, and fails at once otherwise. workloads/tests/paging-modes runs it with nested and with
  * shadow paging, on both engines.
@@ -28,6 +28,7 @@
 #define WINDOW 0x20000000000ull
 #define CHANGES 64u
 #define ADDITIONS 500u
+#define ROUNDS 20u
 #define SLOT 100 /* of the window's table: never present, its bits 63:1 a counter */
 #define ENTRY (PTE_P | PTE_RW)
 
@@ -35,7 +36,9 @@ enum phase { WAIT, FOLLOW, ADD, WRITE, END };
 
 static uint64_t pages[2][512] __attribute__((aligned(4096))), frame[512] __attribute__((aligned(4096)));
 static uint8_t stack[8192] __attribute__((aligned(16)));
-static unsigned phase, seen, done; /* atomic */
+static unsigned phase, done; /* these are atomic */
+static unsigned told, seen, missed;     /* changes of an entry: made, looked at, and not found there */
+static unsigned target, written, rests; /* numbers in a frame: how far vCPU 1 may go, is, and where it has stopped */
 
 static unsigned get(const unsigned *at)
 {
@@ -71,22 +74,52 @@ static void add_to_slot(unsigned page)
     }
 }
 
+/* Reads while the entry changes may find either page; the last one begins after the change. */
+static void follow_change(unsigned i)
+{
+    uint32_t found;
+    bool after;
+
+    do {
+        after = get(&told) == i;
+        tlb_invalidate(WINDOW);
+        found = load32(WINDOW);
+    } while (!after);
+    if (found != i)
+        put(&missed, get(&missed) + 1);
+    put(&seen, i);
+}
+
+/* Number i into word i modulo 256 of the upper half, up to the number that vCPU 0 names. */
+static void write_as_told(void)
+{
+    unsigned i = 0;
+
+    while (get(&phase) == WRITE) {
+        unsigned to = get(&target);
+
+        if (i < to) {
+            i++;
+            __atomic_store_n(&frame[256 + i % 256], i, __ATOMIC_RELEASE);
+            put(&written, i);
+        } else {
+            put(&rests, to);
+            vcpu_yield();
+        }
+    }
+}
+
 static void second_main(unsigned id)
 {
     (void)id;
     await(&phase, FOLLOW);
-    for (unsigned i = 1; i <= CHANGES; i++) {
-        do
-            tlb_invalidate(WINDOW);
-        while (load32(WINDOW) != i);
-        put(&seen, i);
-    }
+    for (unsigned i = 1; i <= CHANGES; i++)
+        follow_change(i);
     await(&phase, ADD);
     add_to_slot(1);
     put(&done, 1);
     await(&phase, WRITE);
-    for (unsigned i = 0; get(&phase) == WRITE; i++)
-        __atomic_store_n(&frame[256 + i % 256], i, __ATOMIC_RELEASE); /* until the table's first use, and after */
+    write_as_told();
     put(&done, 2);
     for (;;)
         cpu_halt();
@@ -98,9 +131,10 @@ static void follow(void)
     for (unsigned i = 1; i <= CHANGES; i++) {
         pages[i & 1][0] = i;
         table()[0] = (uintptr_t)pages[i & 1] | ENTRY;
+        put(&told, i);
         await(&seen, i);
     }
-    check_equal(get(&seen), CHANGES, "the other vCPU follows every change of an entry");
+    check_equal(get(&missed), 0, "the other vCPU follows every change of an entry");
 }
 
 static void both_add(void)
@@ -114,28 +148,70 @@ static void both_add(void)
     check_equal(table()[1] & table()[2] & (PTE_A | PTE_D), PTE_A | PTE_D, "nor a bit that the processor sets there");
 }
 
+/* The other writes without a pause from now on, and has begun. */
+static void write_freely(void)
+{
+    unsigned before = get(&written);
+
+    put(&target, UINT32_MAX);
+    while (get(&written) - before < 4)
+        vcpu_yield();
+}
+
+/* Word k of the upper half holds the last number up to `last` that is k modulo 256, if there is one. */
+static bool frame_keeps(unsigned last)
+{
+    bool right = true;
+
+    for (unsigned k = 0; k < 256; k++) {
+        unsigned back = (last - k) & 255;
+
+        right &= frame[256 + k] == (back < last ? last - back : 0);
+    }
+    return right;
+}
+
+/* The other writes so many more numbers (0: it stops as soon as it can); is each word the last that it wrote there? */
+static bool keeps_after(unsigned more)
+{
+    unsigned to = get(&written) + more;
+
+    put(&target, to);
+    await(&rests, to);
+    return frame_keeps(get(&written));
+}
+
+static bool maps(uint64_t at, const uint64_t *page)
+{
+    cr3_write(cr3_read());
+    return load32(at) == (uint32_t)page[0];
+}
+
 static void becomes_a_table(void)
 {
     uint64_t at = WINDOW + 0x200000;
-    bool right = true;
+    bool right = true, kept = true;
 
     put(&phase, WRITE);
-    for (unsigned round = 0; round < 20; round++) {
-        frame[0] = (uintptr_t)pages[round & 1] | ENTRY;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        const uint64_t *page = pages[round & 1];
+
+        write_freely();
+        frame[0] = (uintptr_t)page | ENTRY;
         *paging_entry(at, 2) = (uintptr_t)frame | ENTRY;
-        cr3_write(cr3_read());
-        right &= load32(at) == (uint32_t)pages[round & 1][0];
+        right &= maps(at, page);
+        kept &= keeps_after(0);
+        right &= maps(at, page);
+        kept &= keeps_after(round + 1);
+        write_freely();
         *paging_entry(at, 2) = 0;
         cr3_write(cr3_read());
+        kept &= keeps_after(0);
     }
     put(&phase, END);
     await(&done, 2);
     check(right, "a frame is a table for one while the other writes to it");
-    for (unsigned i = 0; i < 256; i++)
-        frame[256 + i] = i;
-    for (unsigned i = 0; i < 256; i++)
-        right &= frame[256 + i] == i;
-    check(right, "and memory afterwards");
+    check(kept, "and keeps what the other wrote, as a table and as memory");
 }
 
 void guest_main(void)
