@@ -126,7 +126,7 @@ enum walk_status walk_run(const struct walk *walk, uint64_t address, unsigned ac
 
 /* The format that the control registers select. */
 const struct walk_format *walk_format_of(uint64_t cr4, uint64_t efer);
-/* Reserved bits of a legacy PDPTE (APM2 5.3.2). */
+/* Reserved bits of a legacy PDPTE (APM2 5.2.3). */
 #define PDPTE_RESERVED (BITS(63, 48) | BITS(8, 5) | BITS(2, 1))
 
 #endif
