@@ -14,7 +14,7 @@
  * number. Then both make 500 locked additions of 2 to one entry of the live table, whose P stays 0; with every 64th
  * each clears A and D of another entry, its own, by a locked AND, and writes through it. At the end 2000 are there,
  * and A and D of both entries. Last, vCPU 1 writes numbers to the upper half of a frame, round and round, while vCPU 0
- * makes it a table and memory again, twenty times: its first entry maps the page that it names, a few more numbers are
+ * makes it a table and memory again, twenty times: its first entry maps the page it names, a few more numbers are
  * written while it is a table, and each word is the last that vCPU 1 wrote there, whenever it pauses.
  *
  * It wants hv and vcpus=2, and fails at once otherwise. workloads/tests/paging-modes runs it with nested and with
@@ -181,8 +181,10 @@ static bool keeps_after(unsigned more)
     return frame_keeps(get(&written));
 }
 
+/* The frame's first entry is led to this page; is it what the processor finds? */
 static bool maps(uint64_t at, const uint64_t *page)
 {
+    frame[0] = (uintptr_t)page | ENTRY;
     cr3_write(cr3_read());
     return load32(at) == (uint32_t)page[0];
 }
@@ -194,14 +196,13 @@ static void becomes_a_table(void)
 
     put(&phase, WRITE);
     for (unsigned round = 0; round < ROUNDS; round++) {
-        const uint64_t *page = pages[round & 1];
+        const uint64_t *page = pages[round & 1], *other = pages[~round & 1];
 
         write_freely();
-        frame[0] = (uintptr_t)page | ENTRY;
         *paging_entry(at, 2) = (uintptr_t)frame | ENTRY;
         right &= maps(at, page);
         kept &= keeps_after(0);
-        right &= maps(at, page);
+        right &= maps(at, page) && maps(at, other); /* in use by now */
         kept &= keeps_after(round + 1);
         write_freely();
         *paging_entry(at, 2) = 0;
