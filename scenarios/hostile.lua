@@ -9,12 +9,13 @@
 local only, rounds, seed = param.attack, tonumber(param.rounds or 100), tonumber(param.seed or 1)
 local CHECKSUM = "3cb078e4" -- of sums' default blocks, by zlib's crc32
 
--- Name, how the guest ends, words of its own, how many draws. Those that finish say how many exceptions they met; an
+-- Name, how the guest ends, words of its own, how many guests, each with a draw of its own (of roots and descriptors: one
+-- for each target). Those that finish say how many exceptions they met; an
 -- attack that destroys the guest itself ends by a triple fault, or because hv cannot carry out an access that the guest
 -- made its tables of.
 local attacks = {
     { "calls", "finished" }, { "vcpus", "any", "vcpus=2" }, { "control", "finished", "control" },
-    { "tables", "any", "", 3 }, { "roots", "crashed" }, { "descriptors", "crashed" }, { "shutdown", "crashed" },
+    { "tables", "any", "", 3 }, { "roots", "crashed", "", 7 }, { "descriptors", "crashed", "", 6 }, { "shutdown", "crashed" },
     { "ports", "finished" }, { "mmio", "any" }, { "interrupts", "finished" }, { "svm", "finished" },
     { "msrs", "finished" },
 }
@@ -48,28 +49,33 @@ local function endures_pv(name, outcome, seed)
         console:match("guest hostile (vcpu %d crashed: .-):") or ""))
 end
 
-local function endures(name, outcome, words, hap, seed)
-    machine{ cores = 2, memory = "256M", check = true }
-    boot{ kernel = "hv.elf", append = "sched_credit_tslice_ms=1", modules = {
-        string.format("hostile.elf name=hostile memory=32M hap=%s attack=%s rounds=%d seed=%d %s", hap, name, rounds,
-                      seed,
-                      words or ""),
-        "sums64.elf name=neighbour memory=16M blocks=256 expect=0x" .. CHECKSUM } }
+local function endures(name, outcome, words, hap, guests)
+    machine{ cores = 2, memory = "512M", check = true }
+    local modules = { "sums64.elf name=neighbour memory=16M blocks=256 expect=0x" .. CHECKSUM }
+    for draw = seed, seed + guests - 1 do
+        table.insert(modules, draw - seed + 1, string.format(
+            "hostile.elf name=hostile%d memory=32M hap=%s attack=%s rounds=%d seed=%d %s", draw, hap, name, rounds, draw,
+            words))
+    end
+    boot{ kernel = "hv.elf", append = "sched_credit_tslice_ms=1", modules = modules }
     local event = run{ limit = "20s" }
     local console = uart{}
-    local what = string.format("%s %d, hap=%s", name, seed, hap)
-    local ended = console:match("guest name=hostile outcome=(%a+)")
-    local count = console:match(name .. ": %d+ rounds, (%d+) exceptions")
-    expect(event.reason, { equals = "exit", name = what .. ": hv comes to its end" })
+    local all = string.format("%s %d, hap=%s", name, seed, hap)
+    expect(event.reason, { equals = "exit", name = all .. ": hv comes to its end" })
     expect(console:match("guest name=neighbour outcome=finished result=%x-(" .. CHECKSUM .. ")"), { equals = CHECKSUM,
-           name = what .. ": the neighbour's checksum" })
-    if outcome == "any" then
-        expect(ended == "finished" or ended == "crashed", what .. ": the guest ends")
-    else
-        expect(ended, { equals = outcome, name = what .. ": the guest's end" })
+           name = all .. ": the neighbour's checksum" })
+    for draw = seed, seed + guests - 1 do
+        local what = string.format("%s %d, hap=%s", name, draw, hap)
+        local ended = console:match("guest name=hostile" .. draw .. " outcome=(%a+)")
+        if outcome == "any" then
+            expect(ended == "finished" or ended == "crashed", what .. ": the guest ends")
+        else
+            expect(ended, { equals = outcome, name = what .. ": the guest's end" })
+        end
+        local count = guests == 1 and console:match(name .. ": %d+ rounds, (%d+) exceptions")
+        log(string.format("%-24s %-9s %s", what, ended or "?", count and count .. " exceptions" or
+            console:match("guest hostile" .. draw .. " (vcpu %d crashed: .-):") or ""))
     end
-    log(string.format("%-24s %-9s %s", what, ended or "?", count and count .. " exceptions" or
-        console:match("guest hostile (vcpu %d crashed: .-):") or ""))
 end
 
 -- What a guest leaves in its memory, the next one that gets it does not see. The paravirtual one (8 MiB, the
@@ -83,7 +89,7 @@ local function peeks()
         uart{ send = "create " .. name .. "\n", expect = "dom0# ", limit = "20s" }
         uart{ send = "wait " .. name .. "\n", expect = "dom0# ", limit = "20s" }
         local last
-        for count in uart{}:gmatch("peek: %d+ rounds, (%d+) exceptions") do
+        for count in uart{}:gmatch("peek: %d+ %a+, (%d+) ") do
             last = count
         end
         if what then
@@ -105,10 +111,8 @@ if not only or only == "peek" then
 end
 for _, attack in ipairs(attacks) do
     if not only or only == attack[1] then
-        for draw = seed, seed + (attack[4] or 1) - 1 do
-            endures(attack[1], attack[2], attack[3], "on", draw)
-            endures(attack[1], attack[2], attack[3], "off", draw)
-        end
+        endures(attack[1], attack[2], attack[3] or "", "on", attack[4] or 1)
+        endures(attack[1], attack[2], attack[3] or "", "off", attack[4] or 1)
     end
 end
 for _, attack in ipairs(pv_attacks) do

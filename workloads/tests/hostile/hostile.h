@@ -7,7 +7,9 @@
 #include "workloads/lib/guest.h"
 #include "workloads/lib/instructions.h"
 
-/* The next random number; the seed is an option of the program. */
+/* An option of the program: where the random numbers begin, and which target a guest tries that dies of its first. */
+extern uint64_t seed;
+/* The next random number. */
 uint64_t random64(void);
 static inline uint64_t random_below(uint64_t limit)
 {
@@ -32,7 +34,7 @@ uint64_t attack_mmio(uint64_t rounds);
 uint64_t attack_interrupts(uint64_t rounds);
 uint64_t attack_svm(uint64_t rounds);
 uint64_t attack_msrs(uint64_t rounds);
-/* Words that are not zero in memory that this guest has never used: somebody else's. */
+/* Words that are not zero in memory that this guest has never used: somebody else's. Looks once, at each. */
 uint64_t attack_peek(uint64_t rounds);
 /* The control domain moves, cuts and destroys; what comes back is the number of answers and pages that are wrong. */
 uint64_t attack_storm(uint64_t rounds);

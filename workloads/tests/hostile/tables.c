@@ -74,8 +74,8 @@ uint64_t attack_roots(uint64_t rounds)
 {
     static const uint64_t roots[] = { 0xFEC00000, 0xFEE00000, 0xC0000000, 0x8000000000, 0xFFFFFFF000, 0, SAFE_PAGE };
 
-    (void)random64();
-    cr3_write(roots[rounds % (sizeof(roots) / sizeof(roots[0]))]);
+    (void)rounds; /* the first is the end */
+    cr3_write(roots[seed % (sizeof(roots) / sizeof(roots[0]))]);
     return 0;
 }
 
@@ -95,8 +95,9 @@ uint64_t attack_descriptors(uint64_t rounds)
 {
     static const uint64_t bases[] = { 0xFEC00000, 0xFEE00000, 0xC0000000, 0x8000000000, 0xFFFFFFFF,
                                       0xFFFFFFFFFFFFF000 };
-    struct table_pointer table = { 0xFFF, bases[rounds % (sizeof(bases) / sizeof(bases[0]))] };
+    struct table_pointer table = { 0xFFF, bases[seed % (sizeof(bases) / sizeof(bases[0]))] };
 
+    (void)rounds;
     gdt_load(&table);
     idt_load(&table);
     break_point(NULL);
