@@ -9,13 +9,13 @@
 local only, rounds, seed = param.attack, tonumber(param.rounds or 100), tonumber(param.seed or 1)
 local CHECKSUM = "3cb078e4" -- of sums' default blocks, by zlib's crc32
 
--- Name, how the guest ends, words of its own, how many guests, each with a draw of its own (of roots and descriptors: one
--- for each target). Those that finish say how many exceptions they met; an
--- attack that destroys the guest itself ends by a triple fault, or because hv cannot carry out an access that the guest
--- made its tables of.
+-- Name, how the guest ends, words of its own, how many guests, each with a draw of its own (of roots and descriptors:
+-- one for each target). Those that finish say how many exceptions they met; an attack that destroys the guest itself
+-- ends by a triple fault, or because hv cannot carry out an access that the guest made its tables of.
 local attacks = {
     { "calls", "finished" }, { "vcpus", "any", "vcpus=2" }, { "control", "finished", "control" },
-    { "tables", "any", "", 3 }, { "roots", "crashed", "", 7 }, { "descriptors", "crashed", "", 6 }, { "shutdown", "crashed" },
+    { "tables", "any", "", 3 }, { "roots", "crashed", "", 7 }, { "descriptors", "crashed", "", 6 },
+    { "shutdown", "crashed" },
     { "ports", "finished" }, { "mmio", "any" }, { "interrupts", "finished" }, { "svm", "finished" },
     { "msrs", "finished" },
 }
@@ -54,8 +54,8 @@ local function endures(name, outcome, words, hap, guests)
     local modules = { "sums64.elf name=neighbour memory=16M blocks=256 expect=0x" .. CHECKSUM }
     for draw = seed, seed + guests - 1 do
         table.insert(modules, draw - seed + 1, string.format(
-            "hostile.elf name=hostile%d memory=32M hap=%s attack=%s rounds=%d seed=%d %s", draw, hap, name, rounds, draw,
-            words))
+            "hostile.elf name=hostile%d memory=32M hap=%s attack=%s rounds=%d seed=%d %s", draw, hap, name, rounds,
+            draw, words))
     end
     boot{ kernel = "hv.elf", append = "sched_credit_tslice_ms=1", modules = modules }
     local event = run{ limit = "20s" }

@@ -3,22 +3,21 @@
  * System-management mode (APM2 chapter 10; BKDG10 2.4.2): what an SMI saves and RSM brings back, how SMM_BASE moves,
  * what an I/O trap tells, what TSEG hides, and what SmmLock closes.
  *
- * Firmware relies on each: it gives every core an SMM_BASE of its own, keeps its handlers in TSEG, and locks it all
- * before an operating system starts. Peers take no SMI from the local APIC: few of these checks hold there.
+ * Firmware relies on each: each core has an SMM_BASE of its own, handlers are in TSEG, and locked before an operating
+ * system starts. Peers take no SMI from the local APIC: few of these checks hold there.
  *
  * A 64-bit program on the bare machine sends its core SMIs by the local APIC. A handler of a few bytes in 16-bit code
  * with flat data segments, at SMM_BASE + 8000h, counts them, stores the next SMM_BASE in the map at FF00h, spoils the
- * registers and returns. The program reads the map afterwards, where it lies in plain memory.
+ * registers and returns. The program reads the map afterwards.
  *
  * RSM is #UD outside SMM. SMM_BASE is 30000h after reset; an SMI comes back to where it was taken; the map has
  * revision 30064h and the state of 64-bit code: EFER, CR3, CR0. What the handler writes to FF00h takes effect at RSM,
  * and the next SMI runs and saves there. A trapped OUT to port 80h raises an SMI behind it, with FEC0h (port, 8 bits,
- * valid, OUT), FEC4h (trap 0) and FEA0h (its rIP); an IN does not, nor anything once the trap is disabled. Behind that
- * OUT the 16 general registers, rFLAGS, DR7, the selectors, CR0, CR3, CR4 and EFER are as before it. A halted core, to
- * which another core sends an SMI, halts again after it (FEC9h, as the SMI sets it) or goes on, if the handler clears
- * FEC9h. TSEG of 128 KiB reads as ones outside SMM and takes no store; behind its end memory goes on, and without
- * TValid it is memory again, untouched. SmmLock cannot be cleared: SMM_BASE and SMMMask then ignore writes, a write of
- * SMM_CTL is #GP(0), and SMIs go on.
+ * valid, OUT), FEC4h (trap 0) and FEA0h (its rIP); an IN does not, nor anything once the trap is disabled. All general
+ * registers, rFLAGS, DR7, selectors, CR0, CR3, CR4 and EFER are as before that OUT. A halted core that gets one from
+ * another core halts again, or goes on if the handler clears FEC9h. TSEG of 128 KiB reads as ones outside SMM and
+ * takes no store; behind its end memory goes on, and without TValid it is memory again, untouched. SmmLock cannot be
+ * cleared: SMM_BASE and SMMMask then ignore writes, a write of SMM_CTL is #GP(0), and SMIs go on.
  *
  * Not here: ASEG, I/O restart, what SMM_CTL does, an SMI from a guest (svm-smm).
  */
