@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SMI in a guest (APM2 15.22, 10.3): does SMM that is entered from guest mode run outside of it, does RSM find the
- * way back, and what does the intercept (exit code 062h) do instead?
+ * SMI in a guest (APM2 15.22, 10.3): does SMM that is entered from guest mode run outside of it, does RSM find the way
+ * back, and what does the intercept (exit code 062h) do instead?
  *
  * The handler is firmware's and knows nothing of guests. If an intercept took one of its instructions, or nested
  * tables its memory, the hypervisor would get exits that it cannot explain.
@@ -10,17 +10,16 @@
  * 64-bit, with every intercept but those of SMI, HLT and RDTSC, and a TSC_OFFSET. An SMI that the host sends itself
  * under GIF=0 waits until VMRUN sets GIF.
  *
- * Not intercepted, it leaves guest mode without a #VMEXIT: the handler runs once, as on the bare machine, no
- * intercept takes it, its RDTSC has no offset, and RSM goes on in the guest, with registers, intercepts and offset
- * as before. The save map says that a guest was left (FED8h, bit 1), where its VMCB is (FEE0h), and its rIP. One
- * that the guest sends itself comes behind the store. Intercepted it exits at the same rIP and stays pending: the
- * handler runs at the host's STGI. A virtual interrupt, and HLT with its wake-up, come behind an SMI. With nested
- * paging (where CPUID has it; FED8h, bit 2) the handler sees the host's memory and the guest then its own; the map
- * has the host's EFER, CR4, CR3 and CR0. After an SMI an intercepted NMI exits behind RSM, at the guest's rIP; it
- * stays pending, so this comes last.
+ * Not intercepted, it leaves guest mode without a #VMEXIT: the handler runs once, as on the bare machine, no intercept
+ * takes it, its RDTSC has no offset, and RSM goes on in the guest, with registers, intercepts and offset as before.
+ * The save map says that a guest was left (FED8h, bit 1), where its VMCB is (FEE0h), and its rIP. One that the guest
+ * sends itself comes behind the store. Intercepted it exits at the same rIP and stays pending: the handler runs at the
+ * host's STGI. One of an I/O trap does not stay; EXITINFO1 tells them apart. SmmLock makes the intercept void. A
+ * virtual interrupt, and HLT with its wake-up, come behind an SMI. With nested paging (where CPUID has it; FED8h, bit
+ * 2) the handler sees the host's memory and the guest then its own; the map has the host's EFER, CR4, CR3 and CR0.
+ * After an SMI an intercepted NMI exits behind RSM, at the guest's rIP; it stays pending, so this comes last.
  *
- * Not asked here: SMIs of I/O traps in a guest, SmmLock, an SMI that finds the guest halted, a handler that changes
- * the map.
+ * Not asked here: an SMI that finds the guest halted, a handler that changes the map.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
@@ -28,7 +27,6 @@
 #include "workloads/lib/svm64.h"
 
 #define SMM_BASE 0x30000u
-#define MAP_EFER 0xFED0u
 #define MAP_SVM_STATE 0xFED8u
 #define MAP_VMCB 0xFEE0u
 #define MAP_RIP 0xFF78u
@@ -42,6 +40,14 @@
 #define MSR_EFER 0xC0000080u
 #define APIC_ICR_SMI 0x200u
 #define VMEXIT_SMI 0x062
+#define SMI_EXTERNAL 1ull       /* of EXITINFO1 */
+#define SMI_IO_IN (1ull << 32)
+#define SMI_IO_VALID (1ull << 33)
+#define MSR_HWCR 0xC0010015u
+#define HWCR_SMM_LOCK 1u
+#define MSR_IO_TRAP0 0xC0010050u
+#define MSR_IO_TRAP_CTL 0xC0010054u
+#define TRAPPED_PORT 0x80
 #define VMEXIT_NMI_CODE 0x061
 #define OFFSET 0x123456789ABCull
 #define V_PRIO_15 (15ull << V_INTR_PRIO_SHIFT)
@@ -58,9 +64,10 @@ SVM_CODE64(nop, "nop")
 SVM_CODE64(store_tsc, "rdtsc\nmovl %edx, %ecx")
 SVM_CODE64(hlt, "hlt")
 SVM_CODE64(self_smi, "movl $0x4200, (%rdx)\nnop\nnop\nnop\nnop\nnop\nnop\nnop\nnop")
+SVM_CODE64(out, "outb %al, $0x80")
 SVM_CODE(32, load32, "movl (%edx), %ecx")
 
-/* 16-bit code with flat data segments; each of these would exit from the guest below. */
+/* 16-bit code with flat data segments; CPUID, OUT, the read of CR0 and RSM would exit from the guest below. */
 static void install_smm(void)
 {
     static const struct {
@@ -173,9 +180,48 @@ static void intercepted(void)
     pend(APIC_ICR_SMI);
     check_equal(svm_run_gif0(), VMEXIT_SMI, "with its intercept it exits with code 062");
     check(found.count == before && svm_vmcb.rip == (uintptr_t)at_nop, "before the handler, at the same rIP");
+    check_equal(svm_vmcb.exitinfo1 & SMI_EXTERNAL, SMI_EXTERNAL, "EXITINFO1: an external one");
     __asm__ volatile("stgi\nnop");
     check_equal(found.count, before + 1, "and comes at STGI");
     check_equal(map_read(MAP_SVM_STATE) & 7, 0, "in the host");
+}
+
+/* A trapped OUT of the guest (BKDG MSRC001_0050, _0054) raises an SMI of the processor's own. */
+static void internal(void)
+{
+    uint32_t before = found.count;
+
+    msr_write(MSR_IO_TRAP0, 1ull << 62 | 0xFFFFull << 32 | TRAPPED_PORT);
+    msr_write(MSR_IO_TRAP_CTL, 1u << 15 | 1u << 1);
+    prepare(at_out);
+    svm_intercept(VMEXIT_IOIO, false);
+    check_equal(svm_run(), VMEXIT_VMMCALL, "a trapped OUT of the guest: it goes on behind the SMI");
+    check_equal(found.count, before + 1, "which has run");
+    check_equal(map_read(MAP_RIP), (uintptr_t)next_out, "behind the OUT");
+    prepare(at_out);
+    svm_intercept(VMEXIT_IOIO, false);
+    svm_intercept(VMEXIT_SMI, true);
+    check_equal(svm_run(), VMEXIT_SMI, "intercepted it exits");
+    check_equal(svm_vmcb.exitinfo1 & (SMI_EXTERNAL | SMI_IO_VALID | SMI_IO_IN | 0xFFFFull << 48),
+                SMI_IO_VALID | (uint64_t)TRAPPED_PORT << 48, "EXITINFO1: an internal one, OUT, port 80h");
+    check(svm_vmcb.exitinfo2 == (uintptr_t)at_out && svm_vmcb.rip == (uintptr_t)next_out,
+          "EXITINFO2: rIP of the OUT; the saved one is behind it");
+    __asm__ volatile("stgi\nnop");
+    check_equal(found.count, before + 1, "and is gone");
+    msr_write(MSR_IO_TRAP_CTL, 0);
+}
+
+/* For good: only a reset clears it. */
+static void locked(void)
+{
+    uint32_t before = found.count;
+
+    msr_write(MSR_HWCR, msr_read(MSR_HWCR) | HWCR_SMM_LOCK);
+    prepare(at_nop);
+    svm_intercept(VMEXIT_SMI, true);
+    pend(APIC_ICR_SMI);
+    check_equal(svm_run(), VMEXIT_VMMCALL, "with SmmLock the intercept does nothing");
+    check_equal(found.count, before + 1, "the handler has run");
 }
 
 static void virtual_interrupt(void)
@@ -257,10 +303,12 @@ void guest_main(void)
     through();
     in_the_middle();
     intercepted();
+    internal();
     virtual_interrupt();
     halted();
     if (cpuid(0x8000000A, 0).edx & 1)
         nested();
+    locked();
     with_nmi(); /* its NMI stays pending: with GIF = 0 the program ends */
     check_end();
 }
