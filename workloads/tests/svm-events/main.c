@@ -209,7 +209,7 @@ static void prepare(const struct row *row)
         row->setup();
 }
 
-/* Undefined: rIP and RSP of #DF (APM2 15.12.9), EXITINFO1 of #TS (15.12.11) and of vectors without error code (15.6). */
+/* Undefined: rIP and RSP of #DF (APM2 15.12.9), EXITINFO1 of #TS (15.12.11) and of vectors without error code. */
 static void exits(const struct row *row)
 {
     uint64_t rsp, code;

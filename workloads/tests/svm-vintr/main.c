@@ -10,17 +10,17 @@
  * exact. An interrupt that is delivered ends in the VMMCALL of its vector. Physical ones are the local APIC's, to
  * itself or of its timer.
  *
- * V_IRQ counts when the guest's IF is 1, no shadow is in force, GIF is 1, and V_INTR_PRIO is above V_TPR (an equal
- * one stays masked) or V_IGN_TPR is set: all 16 by 16 values are tried, with and without the intercept. The window
- * opens after the instruction behind STI, MOV SS and a VMRUN with shadow, at once after POPF, IRET, a MOV CR8 that
- * lowers V_TPR, and STGI; a second STI starts no shadow. Delivery clears V_IRQ and nothing else. HLT is woken by
- * what would be taken. With V_INTR_MASKING the host's IF gates physical interrupts and the guest's the virtual ones;
- * without it the guest's IF gates both, and CR8 reaches the APIC's TPR, too. A physical interrupt comes first. In
- * the host, with GIF=0, INTR, NMI and INIT stay pending until STGI; single step does not care. INIT (here #SX) comes
- * before an NMI.
+ * V_IRQ counts when the guest's IF is 1, no shadow is in force, GIF is 1, and V_INTR_PRIO is above V_TPR (an equal one
+ * stays masked) or V_IGN_TPR is set: all 16 by 16 values are tried, with and without the intercept. The window opens
+ * after the instruction behind STI, MOV SS and a VMRUN with shadow, at once after POPF, IRET, a MOV CR8 that lowers
+ * V_TPR, and STGI; a second STI starts no shadow. Delivery clears V_IRQ and nothing else. HLT is woken by what would
+ * be taken. With V_INTR_MASKING the host's IF gates physical interrupts and the guest's the virtual ones; without it
+ * the guest's IF gates both, V_IRQ is as ever, and CR8 reaches the APIC's TPR, too. A physical interrupt comes first.
+ * In the host, with GIF=0, INTR, NMI and INIT stay pending until STGI; single step does not care. INIT (here #SX)
+ * comes before an NMI.
  *
- * More of GIF is in gif, EXITINTINFO of a virtual interrupt in svm-inject. V_TPR[7:4], and V_IRQ without
- * V_INTR_MASKING, are not asked here.
+ * More of GIF is in gif, EXITINTINFO of a virtual interrupt in svm-inject. V_TPR[7:4], which should be zero, is not
+ * asked here.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
@@ -63,7 +63,7 @@ static void expect(uint64_t code, uintptr_t rip, const char *what)
 
 /* ---- Priority --------------------------------------------------------------------------------------------------- */
 
-/* The wrong ones among 16 priorities against one V_TPR; the high half of V_TPR means nothing. */
+/* The wrong ones among 16 priorities against one V_TPR, whose bits 7:4 should be zero. */
 static unsigned wrong_at(unsigned tpr, bool intercept, uint64_t more)
 {
     unsigned wrong = 0;
@@ -155,6 +155,35 @@ static void windows(void)
     svm_vmcb.rflags |= RFLAGS_IF;
     svm_vmcb.interrupt_shadow = 1;
     expect(VMEXIT_VINTR, (uintptr_t)next_clgi - 1, "CLGI in the guest closes it, STGI opens it");
+}
+
+/* V_INTR_MASKING says who masks physical interrupts; V_IRQ, V_TPR and the guest's IF are as with it (APM2 15.21). */
+static void prepare_unmasked(uint64_t more)
+{
+    svm_prepare(at_nops);
+    pend(PRIO(8) | more);
+    svm_vmcb.v_intr &= ~V_INTR_MASKING;
+    svm_vmcb.rflags |= RFLAGS_IF;
+}
+
+static void without_masking(void)
+{
+    prepare_unmasked(0);
+    expect(VMEXIT_VMMCALL, svm_vector(VIRTUAL), "no masking: V_IRQ is delivered");
+    check(svm_frame(0) == (uintptr_t)at_nops && !(svm_vmcb.v_intr & V_IRQ), "before the first instruction, once");
+    prepare_unmasked(0);
+    svm_vmcb.rflags &= ~(uint64_t)RFLAGS_IF;
+    expect(VMEXIT_VMMCALL, (uintptr_t)next_nops, "no masking, IF=0: it waits");
+    prepare_unmasked(8);
+    expect(VMEXIT_VMMCALL, (uintptr_t)next_nops, "no masking: it waits for a lower V_TPR");
+    check(svm_vmcb.v_intr & V_IRQ, "and stays pending");
+    prepare_unmasked(0);
+    svm_intercept(VMEXIT_VINTR, true);
+    expect(VMEXIT_VINTR, (uintptr_t)at_nops, "no masking: with the intercept it exits");
+    apic_write(APIC_TPR, 0xF0);
+    prepare_unmasked(0);
+    expect(VMEXIT_VMMCALL, svm_vector(VIRTUAL), "no masking: the APIC's TPR does not hold it");
+    apic_write(APIC_TPR, 0);
 }
 
 static void halts(void)
@@ -303,6 +332,7 @@ void guest_main(void)
     apic_enable();
     priorities();
     windows();
+    without_masking();
     halts();
     masking();
     gif();
