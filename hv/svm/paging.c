@@ -29,9 +29,8 @@ struct svm_paging svm_guest_paging(const struct svm_vcpu *vcpu)
 }
 
 /*
- * A #MC that finds CR4.MCE clear shuts the processor down, guest or not (APM2 9.3.2, 15.14.1), so that hv keeps
- * it set and the
- * guest's own beside it. A guest that has it set may read CR4 itself.
+ * A #MC that finds CR4.MCE clear shuts the processor down, guest or not (APM2 9.3.2, 15.12.18), so that hv keeps
+ * it set and the guest's own beside it. A guest that has it set may read CR4 itself.
  */
 static void keep_mce(struct svm_vcpu *vcpu, uint64_t cr4)
 {

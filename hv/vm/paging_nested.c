@@ -24,7 +24,7 @@ static void enter(struct vcpu *vcpu)
     (void)vcpu;
 }
 
-/* INVLPGA takes guest-virtual addresses only: a changed nested entry wants new ASIDs (APM2 15.25.8). */
+/* INVLPGA takes guest-virtual addresses only: a changed nested entry wants new ASIDs (APM2 15.16). */
 static void lowered(struct guest *guest, uint64_t gpa, uint64_t bytes)
 {
     (void)gpa;

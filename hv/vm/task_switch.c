@@ -36,7 +36,7 @@
 #define DR7_LOCAL 0x155u     /* L0-L3, LE */
 #define GPR_ESP 4
 
-/* APM2 12.2.5: the TSS of 16 and of 32 bits. */
+/* APM2 12.2.4: the TSS of 16 and of 32 bits. */
 struct layout {
     unsigned bytes, size, saved, saved_bytes, segments; /* size: of a field; saved: EIP to the last selector */
 };

@@ -36,7 +36,7 @@ enum world_selector {
 #define RFLAGS_VIP 0x100000u
 #define RFLAGS_ID 0x200000u
 
-/* Offsets of doublewords in a 32-bit TSS, of words in a 16-bit one (APM2 12.2.5). */
+/* Offsets of doublewords in a 32-bit TSS, of words in a 16-bit one (APM2 12.2.4). */
 enum { TSS_LINK = 0, TSS_ESP0 = 1, TSS_SS0 = 2, TSS_CR3 = 7, TSS_EIP = 8, TSS_EFLAGS = 9, TSS_EAX = 10, TSS_ES = 18,
        TSS_CS = 19, TSS_SS = 20, TSS_DS = 21, TSS_FS = 22, TSS_GS = 23, TSS_LDT = 24, TSS_TRAP = 25 };
 enum { TSS16_LINK = 0, TSS16_IP = 7, TSS16_FLAGS = 8, TSS16_AX = 9, TSS16_ES = 17, TSS16_CS = 18, TSS16_SS = 19,

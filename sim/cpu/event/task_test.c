@@ -6,7 +6,7 @@
 #define TARGET 0x9000
 #define STACK_B 0x1C000
 
-/* Offsets of the 32-bit TSS (APM2 12.2.2). */
+/* Offsets of the 32-bit TSS (APM2 12.2.4). */
 #define LINK 0x00
 #define T_CR3 0x1C
 #define T_EIP 0x20

@@ -14,7 +14,7 @@ static enum outcome segment_fault(struct core *core, unsigned segment)
     return core_fault_code(core, segment == SEG_SS ? EXC_SS : EXC_GP, 0);
 }
 
-/* Type nibbles (APM2 4.8.1, 4.8.2) that may be read: all but execute-only code; and written: data with W. */
+/* Type nibbles (APM2 4.7.2, 4.7.3, 4.13) that may be read: all but execute-only code; and written: data with W. */
 #define TYPES_READABLE 0xCCFFu
 #define TYPES_WRITABLE 0x00CCu
 

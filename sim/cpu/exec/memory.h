@@ -21,7 +21,7 @@ struct mem_ref {
 
 /*
  * Logical to linear: limit, type and null-selector checks (#GP, or #SS for SS), canonical form in 64-bit
- * mode. access: MMU_READ or MMU_WRITE (+ MMU_FETCH for CS). APM2 4.5, 4.12.
+ * mode. access: MMU_READ or MMU_WRITE (+ MMU_FETCH for CS). APM2 4.5, 4.12, 4.13.
  */
 enum outcome segment_linear(struct core *core, unsigned segment, uint64_t offset, unsigned size,
                             unsigned access, gva_t *linear);

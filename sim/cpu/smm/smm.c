@@ -154,7 +154,7 @@ enum outcome smm_leave(struct core *core)
     return OUTCOME_NEXT;
 }
 
-/* ---- SMM_CTL (APM2 15.22.3) ----------------------------------------------------------------------------------- */
+/* ---- SMM_CTL (APM2 15.30.3) ----------------------------------------------------------------------------------- */
 
 #define SMM_CTL_DISMISS 0
 #define SMM_CTL_ENTER 1
@@ -203,7 +203,7 @@ struct msr_bank smm_msr_bank(struct core *core)
 {
     static const struct msr_row rows[] = {
         { .msr = 0xC0010116, .name = "SMM_CTL", .writable = BITS(4, 0), .mbz = BITS(63, 5), .rule = MSR_WRITE_ONLY,
-          .offset = offsetof(struct core, smm.status), .write = write_smm_ctl, .cite = "MSRC001_0116, APM2 15.22.3" },
+          .offset = offsetof(struct core, smm.status), .write = write_smm_ctl, .cite = "MSRC001_0116, APM2 15.30.3" },
     };
 
     return (struct msr_bank){ rows, 1, core };

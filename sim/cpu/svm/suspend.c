@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An SMI that is not intercepted leaves guest mode, RSM returns to it (APM2 15.22.1). No #VMEXIT, no VMRUN. */
+/* An SMI that is not intercepted leaves guest mode, RSM returns to it (APM2 15.22.2, 15.22.3). No #VMEXIT, no VMRUN. */
 #include "sim/cpu/exec/memory.h"
 #include "sim/cpu/svm/world.h"
 
