@@ -4,22 +4,23 @@
  * what an I/O trap tells, what TSEG hides, and what SmmLock closes.
  *
  * Firmware relies on each: each core has an SMM_BASE of its own, handlers are in TSEG, and locked before an operating
- * system starts. Peers take no SMI from the local APIC: few of these checks hold there.
+ * system starts. Peers take no SMI from the local APIC: few of these hold there.
  *
- * A 64-bit program on the bare machine sends its core SMIs by the local APIC. A handler of a few bytes in 16-bit code
- * with flat data segments, at SMM_BASE + 8000h, counts them, stores the next SMM_BASE in the map at FF00h, spoils the
- * registers and returns. The program reads the map afterwards.
+ * A 64-bit program on the bare machine sends its core SMIs by the local APIC. A handler of 16-bit code with flat data
+ * segments, at SMM_BASE + 8000h, counts them, stores the next SMM_BASE in the map at FF00h, spoils the registers and
+ * returns. The program reads the map afterwards.
  *
  * RSM is #UD outside SMM. SMM_BASE is 30000h after reset; an SMI comes back to where it was taken; the map has
  * revision 30064h and the state of 64-bit code: EFER, CR3, CR0. What the handler writes to FF00h takes effect at RSM,
  * and the next SMI runs and saves there. A trapped OUT to port 80h raises an SMI behind it, with FEC0h (port, 8 bits,
- * valid, OUT), FEC4h (trap 0) and FEA0h (its rIP); an IN does not, nor anything once the trap is disabled. All general
- * registers, rFLAGS, DR7, selectors, CR0, CR3, CR4 and EFER are as before that OUT. A halted core that gets one from
- * another core halts again, or goes on if the handler clears FEC9h. TSEG of 128 KiB reads as ones outside SMM and
- * takes no store; behind its end memory goes on, and without TValid it is memory again, untouched. SmmLock cannot be
- * cleared: SMM_BASE and SMMMask then ignore writes, a write of SMM_CTL is #GP(0), and SMIs go on.
+ * valid, OUT), FEC4h (trap 0) and FEA0h (its rIP); FFh in FEC8h has it executed again; an IN does not, nor anything
+ * once the trap is disabled. All general registers, rFLAGS, DR7, selectors, CR0, CR3, CR4 and EFER are as before that
+ * OUT. A halted core that gets one from another core halts again, or goes on if the handler clears FEC9h. TSEG of 128
+ * KiB reads as ones outside SMM and takes no store; behind its end memory goes on, and without TValid it is memory
+ * again, untouched. SmmLock cannot be cleared: SMM_BASE and SMMMask then ignore writes, a write of SMM_CTL is #GP(0),
+ * and SMIs go on.
  *
- * Not here: ASEG, I/O restart, what SMM_CTL does, an SMI from a guest (svm-smm).
+ * Not here: ASEG, restart of string I/O, what SMM_CTL does, an SMI from a guest (svm-smm).
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
@@ -31,6 +32,8 @@
 #define MAP_IO_RIP 0xFEA0u
 #define MAP_IO_TRAP 0xFEC0u
 #define MAP_STATUS 0xFEC4u
+#define MAP_IO_RESTART 0xFEC8u
+#define IO_RESTART 0xFF
 #define MAP_AUTO_HALT 0xFEC9u
 #define MAP_EFER 0xFED0u
 #define MAP_REVISION 0xFEFCu
@@ -54,6 +57,7 @@
 #define DR7_VALUE 0xF0000400ull /* nothing enabled; 400h in SMM */
 
 static volatile uint32_t smis;
+static volatile uint8_t restart; /* for FEC8h; the handler clears it */
 
 static volatile uint32_t *word(uint32_t at)
 {
@@ -66,8 +70,8 @@ static uint64_t map_read64(uint32_t base, uint32_t offset)
 }
 
 /*
- * inc dword [smis]; mov dword [base + FF00h],next; to wake a halted core: mov byte [base + FEC9h],0; other values in
- * registers; rsm. Data segments are flat in SMM.
+ * inc dword [smis]; mov dword [base + FF00h],next; al from [restart] to [base + FEC8h], and 0 to [restart]; to wake a
+ * halted core: mov byte [base + FEC9h],0; other values in registers; rsm. Data segments are flat in SMM.
  */
 static void install(uint32_t base, uint32_t next, bool wake)
 {
@@ -78,18 +82,29 @@ static void install(uint32_t base, uint32_t next, bool wake)
         0x0F, 0x22, 0xD8, 0x66, 0x31, 0xC0,                                     /* mov cr3,eax; xor eax,eax */
         0x0F, 0xAA,                                                             /* rsm */
     };
+    const struct {
+        const char *opcode;
+        unsigned size;
+        uint32_t place;
+        unsigned immediate;
+        uint32_t value;
+    } stores[] = {
+        { "\x67\x66\xFF\x05", 4, (uint32_t)(uintptr_t)&smis, 0, 0 },
+        { "\x67\x66\xC7\x05", 4, base + MAP_BASE, 4, next },
+        { "\x67\xA0", 2, (uint32_t)(uintptr_t)&restart, 0, 0 },
+        { "\x67\xA2", 2, base + MAP_IO_RESTART, 0, 0 },
+        { "\x67\xC6\x05", 3, (uint32_t)(uintptr_t)&restart, 1, 0 },
+        { "\x67\xC6\x05", 3, base + MAP_AUTO_HALT, 1, 0 },
+    };
     uint8_t *code = (uint8_t *)(uintptr_t)(base + 0x8000);
-    uint32_t counter = (uint32_t)(uintptr_t)&smis, place = base + MAP_BASE, halt = base + MAP_AUTO_HALT;
 
-    memcpy(code, "\x67\x66\xFF\x05", 4);
-    memcpy(code + 4, &counter, 4);
-    memcpy(code + 8, "\x67\x66\xC7\x05", 4);
-    memcpy(code + 12, &place, 4);
-    memcpy(code + 16, &next, 4);
-    memcpy(code + 20, "\x67\xC6\x05", 3);
-    memcpy(code + 23, wake ? &halt : &place, 4);
-    code[27] = wake ? 0 : (uint8_t)next;
-    memcpy(code + 28, clobber, sizeof(clobber));
+    for (unsigned i = 0; i < sizeof(stores) / sizeof(stores[0]) - !wake; i++) {
+        memcpy(code, stores[i].opcode, stores[i].size);
+        memcpy(code + stores[i].size, &stores[i].place, 4);
+        memcpy(code + stores[i].size + 4, &stores[i].value, stores[i].immediate);
+        code += stores[i].size + 4 + stores[i].immediate;
+    }
+    memcpy(code, clobber, sizeof(clobber));
 }
 
 static void raise_smi(void)
@@ -202,6 +217,8 @@ static void every_register(void)
 
 static void io_trap(void)
 {
+    uint32_t count;
+
     msr_write(MSR_IO_TRAP0, 1ull << 62 | 0xFFFFull << 32 | PORT); /* writes of port 80h */
     msr_write(MSR_IO_TRAP_CTL, 1u << 15 | 1u << 1);
     every_register();
@@ -211,9 +228,14 @@ static void io_trap(void)
     check_equal(map_read64(NEW_BASE, MAP_IO_RIP), (uintptr_t)at_out, "FEA0: the instruction, for I/O restart");
     port_read8(PORT);
     check_equal(smis, 4, "an IN from the port does not");
+    restart = IO_RESTART;
+    count = smis;
+    port_write8(PORT, 0);
+    check_equal(smis, count + 2, "FEC8: if the handler writes FFh, the OUT is executed again, and is trapped again");
+    count = smis;
     msr_write(MSR_IO_TRAP_CTL, 0);
     port_write8(PORT, 0);
-    check_equal(smis, 4, "nor anything with IoTrapEn = 0");
+    check_equal(smis, count, "nor anything with IoTrapEn = 0");
 }
 
 /* ---- Halted (BKDG10 2.4.2: FEC9h) ------------------------------------------------------------------------------- */
