@@ -10,15 +10,14 @@
  * segments, at SMM_BASE + 8000h, counts them, stores the next SMM_BASE in the map at FF00h, spoils the registers and
  * returns. The program reads the map afterwards.
  *
- * RSM is #UD outside SMM. SMM_BASE is 30000h after reset; an SMI comes back to where it was taken; the map has
- * revision 30064h and the state of 64-bit code: EFER, CR3, CR0. What the handler writes to FF00h takes effect at RSM,
- * and the next SMI runs and saves there. A trapped OUT to port 80h raises an SMI behind it, with FEC0h (port, 8 bits,
- * valid, OUT), FEC4h (trap 0) and FEA0h (its rIP); FFh in FEC8h has it executed again; an IN does not, nor anything
- * once the trap is disabled. All general registers, rFLAGS, DR7, selectors, CR0, CR3, CR4 and EFER are as before that
- * OUT. A halted core that gets one from another core halts again, or goes on if the handler clears FEC9h. TSEG of 128
- * KiB reads as ones outside SMM and takes no store; behind its end memory goes on, and without TValid it is memory
- * again, untouched. SmmLock cannot be cleared: SMM_BASE and SMMMask then ignore writes, a write of SMM_CTL is #GP(0),
- * and SMIs go on.
+ * RSM is #UD outside SMM. SMM_BASE is 30000h after reset; the map has revision 30064h and EFER, CR3, CR0. What the
+ * handler writes to FF00h takes effect at RSM, and the next SMI runs and saves there. A trapped OUT to port 80h raises
+ * an SMI behind it, with FEC0h (port, 8 bits, valid, OUT), FEC4h (trap 0) and FEA0h (its rIP); FFh in FEC8h has it
+ * executed again; an IN does not, nor anything once the trap is disabled. All general registers, rFLAGS, DR7,
+ * selectors, CR0, CR3, CR4 and EFER are as before that OUT. A halted core that gets one from another core halts again,
+ * or goes on if the handler clears FEC9h. TSEG of 128 KiB reads as ones outside SMM and takes no store; behind its end
+ * memory goes on, and without TValid it is memory again, untouched. SmmLock cannot be cleared: SMM_BASE and SMMMask
+ * then ignore writes, a write of SMM_CTL is #GP(0), and SMIs go on.
  *
  * Not here: ASEG, restart of string I/O, what SMM_CTL does, an SMI from a guest (svm-smm).
  */

@@ -15,18 +15,21 @@
  * The save map says that a guest was left (FED8h, bit 1), where its VMCB is (FEE0h), and its rIP. One that the guest
  * sends itself comes behind the store. Intercepted it exits at the same rIP and stays pending: the handler runs at the
  * host's STGI. One of an I/O trap does not stay; EXITINFO1 tells them apart. SmmLock makes the intercept void. A
- * virtual interrupt, and HLT with its wake-up, come behind an SMI. With nested paging (where CPUID has it; FED8h, bit
- * 2) the handler sees the host's memory and the guest then its own; the map has the host's EFER, CR4, CR3 and CR0.
- * After an SMI an intercepted NMI exits behind RSM, at the guest's rIP; it stays pending, so this comes last.
+ * virtual interrupt, and HLT with its wake-up, come behind an SMI; one that finds it in HLT leaves it there. With
+ * nested paging (where CPUID has it; FED8h, bit 2) the handler sees the host's memory and the guest then its own; the
+ * map has the host's EFER, CR4, CR3 and CR0. After an SMI an intercepted NMI exits behind RSM, at the guest's rIP; so
+ * this comes last.
  *
- * Not asked here: an SMI that finds the guest halted, a handler that changes the map.
+ * Not asked here: a handler that changes the map.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
+#include "workloads/lib/smp64.h"
 #include "workloads/lib/svm64.h"
 
 #define SMM_BASE 0x30000u
+#define MAP_AUTO_HALT 0xFEC9u
 #define MAP_SVM_STATE 0xFED8u
 #define MAP_VMCB 0xFEE0u
 #define MAP_RIP 0xFF78u
@@ -64,6 +67,7 @@ SVM_CODE64(nop, "nop")
 SVM_CODE64(store_tsc, "rdtsc\nmovl %edx, %ecx")
 SVM_CODE64(hlt, "hlt")
 SVM_CODE64(self_smi, "movl $0x4200, (%rdx)\nnop\nnop\nnop\nnop\nnop\nnop\nnop\nnop")
+SVM_CODE64(say_and_halt, "movb $1, halting\nhlt")
 SVM_CODE64(out, "outb %al, $0x80")
 SVM_CODE(32, load32, "movl (%edx), %ecx")
 
@@ -254,6 +258,69 @@ static void halted(void)
     apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED);
 }
 
+/* ---- From another core, while the guest is halted ---------------------------------------------------------------- */
+
+extern volatile bool halting;
+volatile bool halting;
+static volatile uint32_t ran;
+static uint8_t this_core;
+
+static void wait(void)
+{
+    for (unsigned i = 0; i < 3000; i++)
+        cpu_pause();
+}
+
+/* An SMI; what has come of it; then an interrupt if the argument says so. */
+static void smi_from_there(void *interrupt)
+{
+    uint32_t before = found.count;
+
+    while (!halting)
+        cpu_pause();
+    wait();
+    apic_send(this_core, APIC_ICR_SMI | APIC_ICR_ASSERT);
+    wait();
+    ran = found.count - before;
+    if (interrupt)
+        apic_send(this_core, VECTOR | APIC_ICR_ASSERT);
+}
+
+static void prepare_halt(void *interrupt)
+{
+    prepare(at_say_and_halt);
+    svm_vmcb.rflags |= 0x200;
+    svm_intercept(0x060, false); /* INTR */
+    halting = false;
+    smp_run(smi_from_there, interrupt);
+}
+
+static void found_halted(void)
+{
+    uint32_t before = found.count;
+
+    if ((cpuid(1, 0).ebx >> 16 & 0xFF) < 2) {
+        check_skip("a halted guest", "there is no other core to send an SMI");
+        return;
+    }
+    this_core = (uint8_t)(apic_read(APIC_ID) >> 24);
+    smp_prepare();
+    check(smp_start(this_core ^ 1), "another core starts");
+    prepare_halt(&this_core);
+    check(svm_run() == VMEXIT_VMMCALL && svm_vmcb.rip == svm_vector(VECTOR) &&
+          svm_frame(0) == (uintptr_t)next_say_and_halt, "an SMI finds the guest in HLT: it waits on for its interrupt");
+    check(smp_wait() && ran == 1, "the handler has run before that");
+    check_equal(map_read(MAP_AUTO_HALT) & 0xFF, 1, "FEC9: halted");
+    apic_write(APIC_EOI, 0);
+    prepare_halt(NULL);
+    svm_intercept(VMEXIT_SMI, true);
+    check(svm_run_gif0() == VMEXIT_SMI && svm_vmcb.rip == (uintptr_t)next_say_and_halt,
+          "intercepted it exits, behind the HLT");
+    check(smp_wait() && ran == 0, "before the handler");
+    __asm__ volatile("stgi\nnop");
+    check_equal(found.count, before + 2, "which runs at STGI");
+}
+
 /* An SMI before an NMI: the NMI's exit comes behind RSM, and names the guest's rIP. */
 static void with_nmi(void)
 {
@@ -306,6 +373,7 @@ void guest_main(void)
     internal();
     virtual_interrupt();
     halted();
+    found_halted();
     if (cpuid(0x8000000A, 0).edx & 1)
         nested();
     locked();
