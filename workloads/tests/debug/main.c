@@ -6,24 +6,23 @@
  * A debugger learns from rIP what has run, and from DR6 why it stopped. QEMU lets the shadow of STI hold the trap
  * off, and does not align data breakpoints to their length.
  *
- * exception_try calls a few instructions at CPL 0, with a label where the trap should point and at most DR0 armed.
- * Most compare vector, saved rIP and all of DR6, some the vector alone. The 8259s are masked, so that STI lets
- * nothing in.
+ * exception_try calls a few instructions at CPL 0, with a label where the trap should point and at most DR0 armed;
+ * vector, saved rIP and all of DR6 are compared. The 8259s are masked, so that STI lets nothing in.
  *
  * Single step comes after the instruction behind the POPF that sets TF, be it NOP or PUSHF, and of a REP string
  * after its first step, at itself. STI holds interrupts off but not the trap; MOV SS holds the trap off for one
  * instruction, also if that one is STI.
  *
- * Instruction breakpoints are faults: rIP is their own, and RF is 0 in the saved RFLAGS. Data breakpoints are
- * traps: rIP is the next instruction. A write breakpoint does not see a read, one for reads and writes does; any
- * byte of the access hits it, the byte below does not; lengths 2 and 8 align the address down. The last one watches
- * the word that MOV SS reads, but the store before it hits it as well: only that #DB comes is asked.
+ * Instruction breakpoints are faults: rIP is their own, and RF is 0 in the saved RFLAGS. With RF, as IRET sets it,
+ * the instruction passes its breakpoint. Data breakpoints are traps: rIP is the next instruction. A write breakpoint
+ * does not see a read, one for reads and writes does; any byte of the access hits it, the byte below does not;
+ * lengths 2 and 8 align the address down. If MOV SS reads the watched word, the trap comes one instruction later.
  *
  * With DR7.GD an access to a debug register is #DB before it, with BD in DR6; GD is clear then, or the next DR7
- * write would fault. ICEBP is a trap of vector 1 and leaves DR6. A new breakpoint replaces DR6's B bits; BS stays
- * until software clears it.
+ * write would fault. ICEBP is a trap of vector 1 and leaves DR6. A new breakpoint replaces DR6's B bits; BS and BD
+ * stay until software clears them.
  *
- * RF set, POP SS and held traps are in debug-shadows.
+ * That RF lasts for one instruction, POP SS and held traps are in debug-shadows.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
@@ -52,8 +51,8 @@ uint8_t copy[64];
         (void)unused;                                                                            \
         __asm__ volatile(text : : : "rax", "rcx", "rdx", "rsi", "rdi", "memory");                \
     }
-extern const char step_1[], rep_1[], sti_1[], ss_2[], both_2[], bp_at[], write_next[], write_ss_next[], gd_at[],
-    icebp_next[], pushf_1[];
+extern const char step_1[], rep_1[], sti_1[], ss_2[], both_2[], bp_at[], write_next[], read_ss_next[], gd_at[],
+    icebp_next[], pushf_1[], write_8_next[], read_8_next[], resumed[];
 EXPERIMENT(step, TF_ON "nop\nstep_1: nop\nnop")
 EXPERIMENT(step_rep, "leaq data(%%rip), %%rsi\nleaq copy(%%rip), %%rdi\nmovl $5, %%ecx\n" TF_ON "rep_1: rep movsb\nnop")
 EXPERIMENT(step_sti, TF_ON "sti\nsti_1: nop\ncli")
@@ -61,13 +60,20 @@ EXPERIMENT(step_ss, "movl %%ss, %%eax\n" TF_ON "movl %%eax, %%ss\nnop\nss_2: nop
 EXPERIMENT(step_both, "movl %%ss, %%eax\nsti\ncli\n" TF_ON "movl %%eax, %%ss\nsti\nboth_2: nop\ncli")
 EXPERIMENT(breakpoint, "bp_at: nop\nnop")
 EXPERIMENT(write_1, "movb $1, data+8(%%rip)\nwrite_next: nop\nnop")
-EXPERIMENT(write_8, "movq $1, data+8(%%rip)\nnop\nnop")
-EXPERIMENT(read_8, "movq data+8(%%rip), %%rax\nnop\nnop")
-EXPERIMENT(write_ss, "movl %%ss, %%eax\nleaq data+8(%%rip), %%rdx\nmovw %%ss, (%%rdx)\nmovw (%%rdx), %%ss\nnop\n"
-                     "write_ss_next: nop")
+EXPERIMENT(write_8, "movq $1, data+8(%%rip)\nwrite_8_next: nop\nnop")
+EXPERIMENT(read_8, "movq data+8(%%rip), %%rax\nread_8_next: nop\nnop")
+EXPERIMENT(read_ss, "movw data+8(%%rip), %%ss\nnop\nread_ss_next: nop\nnop")
 EXPERIMENT(access_dr, "gd_at: mov %%dr0, %%rax")
 EXPERIMENT(icebp, ".byte 0xF1\nicebp_next: nop")
 EXPERIMENT(pushf, TF_ON "pushfq\npushf_1: popq %%rax\nnop")
+
+/* IRET to the NOP at `resumed`, with these bits more in RFLAGS. */
+static void resume(void *flags)
+{
+    __asm__ volatile("movq %%rsp, %%rdx\nmovl %%ss, %%eax\npushq %%rax\npushq %%rdx\npushfq\norq %0, (%%rsp)\n"
+                     "movl %%cs, %%eax\npushq %%rax\nleaq resumed(%%rip), %%rax\npushq %%rax\niretq\nresumed: nop"
+                     : : "r"(flags) : "rax", "rdx", "memory");
+}
 
 static uint64_t dr6(void)
 {
@@ -125,35 +131,33 @@ static void breakpoints(void)
     arm(bp_at, BREAK0(0));
     got = exception_try(breakpoint, NULL);
     disarm();
-    check(!(got.flags & RFLAGS_RF), "RF is 0 in the saved RFLAGS of #DB's fault unless it was set");
+    check(got.vector == EXC_DB && !(got.flags & RFLAGS_RF),
+          "RF is 0 in the saved RFLAGS of #DB's fault unless it was set");
+    arm(resumed, BREAK0(0));
+    expect(resume, resumed, 1, "IRET without RF: the breakpoint is hit");
+    arm(resumed, BREAK0(0));
+    got = exception_try(resume, (void *)(uintptr_t)RFLAGS_RF);
+    disarm();
+    check(got.vector == EXC_NONE, "IRET sets RF, which lets the instruction pass its breakpoint");
     arm(data + 8, BREAK0(W));
     expect(write_1, write_next, 1, "a data breakpoint is a trap: rIP is the next instruction");
     arm(data + 8, BREAK0(W));
     expect(read_8, NULL, 0, "a write breakpoint does not see a read");
     disarm();
     arm(data + 15, BREAK0(W));
-    got = exception_try(write_8, NULL);
-    disarm();
-    check_equal(got.vector, EXC_DB, "any byte of the access hits it");
+    expect(write_8, write_8_next, 1, "any byte of the access hits it");
     arm(data + 15, BREAK0(RW));
-    got = exception_try(read_8, NULL);
-    disarm();
-    check_equal(got.vector, EXC_DB, "a read-or-write breakpoint sees reads");
+    expect(read_8, read_8_next, 1, "a read-or-write breakpoint sees reads");
     arm(data + 7, BREAK0(W));
     expect(write_8, NULL, 0, "the byte below does not");
     disarm();
     arm(data + 15, BREAK0(W | LENGTH(2u)));
-    got = exception_try(write_1, NULL);
-    disarm();
-    check_equal(got.vector, EXC_DB, "length 8 is aligned: the low address bits do not matter");
+    expect(write_1, write_next, 1, "length 8 is aligned: the low address bits do not matter");
     arm(data + 9, BREAK0(W | LENGTH(1u)));
-    got = exception_try(write_1, NULL);
-    disarm();
-    check_equal(got.vector, EXC_DB, "so is length 2");
+    expect(write_1, write_next, 1, "so is length 2");
+    __asm__ volatile("movw %%ss, %0" : "=m"(data[8]) : : "memory");
     arm(data + 8, BREAK0(RW));
-    got = exception_try(write_ss, NULL);
-    disarm();
-    check(got.vector == EXC_DB, "a data breakpoint on the operand of MOV SS is seen");
+    expect(read_ss, read_ss_next, 1, "a data breakpoint on the operand of MOV SS comes one instruction later");
 }
 
 static void others(void)
@@ -162,9 +166,9 @@ static void others(void)
     expect(access_dr, gd_at, DR6_BD, "DR7.GD: an access to a debug register is #DB before it");
     __asm__ volatile("mov %0, %%dr6" : : "r"(DR6_FIXED | DR6_BS));
     expect(icebp, icebp_next, DR6_BS, "ICEBP is a trap of vector 1 and leaves DR6");
-    __asm__ volatile("mov %0, %%dr6" : : "r"(DR6_FIXED | DR6_BS | 8));
+    __asm__ volatile("mov %0, %%dr6" : : "r"(DR6_FIXED | DR6_BS | DR6_BD | 8));
     __asm__ volatile("mov %0, %%dr0\nmov %1, %%dr7" : : "r"(bp_at), "r"((uint64_t)BREAK0(0)));
-    expect(breakpoint, bp_at, DR6_BS | 1, "a new breakpoint replaces the B bits and keeps BS");
+    expect(breakpoint, bp_at, DR6_BS | DR6_BD | 1, "a new breakpoint replaces the B bits and keeps BS and BD");
 }
 
 void guest_main(void)
