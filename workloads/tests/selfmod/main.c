@@ -12,14 +12,14 @@
  *
  * First, in one straight line: the instruction right behind the store, a later one of the same line, and one behind
  * a jump, have been changed when they run. A loop of ten turns increments the immediate of the next instruction and
- * adds it: each turn sees its own store, and the sum is 55. A store writes its own immediate, first with the value
- * it had; a second store then changes it, and the next turn stores the new value.
+ * adds it: each turn sees its own store, and the sum is 55. An ADD to its own immediate runs as it was fetched, and
+ * its next turn adds the new value: 1, 2, 4 make 8. A store over its own opcode stores, and is a load the next time.
  *
  * Then by calls: an instruction across a page boundary, changed in its second page and in its first; code of
  * another page, changed by REP STOS; a page with two linear addresses, changed through each and called through the
  * other; and another page put under the same address, with INVLPG.
  *
- * A store that changes the very instruction that makes it is not asked. Code that another core changes is in smp.
+ * Code that another core changes is in smp.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
@@ -67,16 +67,30 @@ static uint32_t patch_in_loop(void)
     return sum;
 }
 
-/* The store's own last byte: it has been fetched already, so the value of this time is the old one. */
+/*
+ * An ADD whose destination is its own immediate, 1: it runs as it was fetched and once, so that each turn doubles
+ * what the next one fetches. Stale bytes would give 4 after three turns, not 8.
+ */
 static uint32_t patch_itself(void)
 {
-    uint32_t first, second;
+    uint32_t value;
 
-    __asm__ volatile("leaq 1f(%%rip), %%rdx\nmovl $2, %%ecx\nxorl %%esi, %%esi\n"
-                     "0: .byte 0xC6, 0x42, 0xFF\n.byte 0x11\n1: movzbl -1(%%rdx), %%eax\n"
-                     "incl %%esi\ncmpl $1, %%esi\njne 2f\nmovl %%eax, %%edi\nmovb $0x22, -1(%%rdx)\n2: loop 0b"
-                     : "=D"(first), "=a"(second) : : "rcx", "rdx", "rsi", "memory");
-    return first << 8 | second;
+    __asm__ volatile("leaq 1f(%%rip), %%rdx\nmovl $3, %%ecx\n"
+                     "0: .byte 0x80, 0x42, 0xFF, 0x01\n" /* addb $1, -1(%rdx) */
+                     "1: loop 0b\nmovzbl -1(%%rdx), %%eax" : "=a"(value) : : "rcx", "rdx", "memory");
+    return value;
+}
+
+/* A store of AL over its own opcode makes it a load: it has stored, and the next turn loads AL. */
+static uint32_t patch_opcode(void)
+{
+    uint32_t stored, value;
+
+    __asm__ volatile("leaq 0f(%%rip), %%rdx\nmovl $2, %%ecx\nxorl %%esi, %%esi\nmovl $0x8A, %%eax\n"
+                     "0: .byte 0x88, 0x02\n" /* movb %al, (%rdx); 8Ah: movb (%rdx), %al */
+                     "decl %%ecx\njz 1f\nmovzbl (%%rdx), %%esi\nxorl %%eax, %%eax\njmp 0b\n1:"
+                     : "=a"(value), "=S"(stored) : : "rcx", "rdx", "memory");
+    return stored << 8 | value;
 }
 
 static void across_pages(void)
@@ -121,7 +135,8 @@ void guest_main(void)
     check_equal(patch_later(), 2, "so is a later one of the same line");
     check_equal(patch_behind_jump(), 2, "and one behind a jump");
     check_equal(patch_in_loop(), 55, "in a loop each turn sees its own store: 1 + 2 .. + 10");
-    check_equal(patch_itself(), 0x1122, "an instruction that overwrites itself runs as it was fetched");
+    check_equal(patch_itself(), 8, "an instruction that overwrites itself runs as it was fetched, the next time anew");
+    check_equal(patch_opcode(), 0x8A8A, "and so if it becomes another instruction");
     across_pages();
     aliases();
     check_end();

@@ -8,7 +8,7 @@
  * included. A hypervisor that forgets them shows one guest the data of another.
  *
  * The program is run as two guests on one core (seed=1, seed=2; workloads/tests/x87-guests), which also checks that
- * they took turns. The values that it loads are made of the seed, so that each guest's differ from the other's. One
+ * they took turns. The values that it loads are made of the seed and of the register's number, so that all differ. One
  * that must stay is looked at 400 times, with a loop of waiting before each.
  *
  * With OSFXSR clear: FNSTENV finds control word 037Fh, status 0 and all tags empty, and the eight MMX registers are
@@ -32,7 +32,7 @@ struct environment {
 
 static uint64_t value(uint64_t seed, unsigned n)
 {
-    return seed << 56 | (uint64_t)n << 32 | ~seed << 8;
+    return seed << 56 | (uint64_t)n << 32 | (~seed & 0xFF) << 8;
 }
 
 static void load_mmx(const uint64_t *from)
