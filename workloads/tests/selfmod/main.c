@@ -81,14 +81,15 @@ static uint32_t patch_itself(void)
     return value;
 }
 
-/* A store of AL over its own opcode makes it a load: it has stored, and the next turn loads AL. */
+/* A store of AL over its own opcode: the value it has, then one that makes it a load, whose turn is the third. */
 static uint32_t patch_opcode(void)
 {
     uint32_t stored, value;
 
-    __asm__ volatile("leaq 0f(%%rip), %%rdx\nmovl $2, %%ecx\nxorl %%esi, %%esi\nmovl $0x8A, %%eax\n"
+    __asm__ volatile("leaq 0f(%%rip), %%rdx\nmovl $3, %%ecx\nmovl $0x88, %%eax\njmp 0f\n"
                      "0: .byte 0x88, 0x02\n" /* movb %al, (%rdx); 8Ah: movb (%rdx), %al */
-                     "decl %%ecx\njz 1f\nmovzbl (%%rdx), %%esi\nxorl %%eax, %%eax\njmp 0b\n1:"
+                     "decl %%ecx\njz 1f\nmovzbl (%%rdx), %%esi\nxorl %%eax, %%eax\ncmpl $2, %%ecx\njne 0b\n"
+                     "movl $0x8A, %%eax\njmp 0b\n1:"
                      : "=a"(value), "=S"(stored) : : "rcx", "rdx", "memory");
     return stored << 8 | value;
 }
