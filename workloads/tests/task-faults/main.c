@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The faults of hardware task switches (APM2 12.3 and 8.2, tables of #TS, #NP, #SS, #GP): vector and error code,
- * and whether it is the old task's, with nothing done, or the new one's, with the switch done.
+ * The faults of hardware task switches (APM2 12.3, 8.2): vector and error code, and
+ * whether it is the old task's, with nothing done, or the new one's, with the switch done.
  *
  * Under shadow paging hv draws this line itself (hv/vm/task_switch.c). QEMU leaves EXT out; Bochs checks SS before
  * CS. Every row spoils a switch and sees the first event.
  *
  * What is found before the commit is the old task's fault: rIP is the instruction's own; TR, busy bits, back link,
  * old TSS, CR0.TS and DR7 are as they were. Directly and through a task gate: a selector null, local or beyond the
- * GDT; a descriptor that is no TSS, busy (for IRET: not busy), absent or a byte too short; CPL or RPL over DPL; an
- * absent gate (before the TSS): #GP for JMP, CALL and gates, #TS for IRET; #NP if absent (after the type); #TS for
- * the limit; EXT for #UD, not for INT n. Then #PF with CR2: the new TSS or its descriptor not mapped, the back
- * link, the old TSS or a busy bit in a read-only page.
+ * GDT; a descriptor that is no TSS, busy (for IRET: not busy), absent or short; CPL or RPL over DPL; an absent gate.
+ * #GP for JMP, CALL and gates, #TS for IRET; #NP if absent; #TS for the limit; EXT for #UD, not for INT n. Then #PF
+ * with CR2: the new TSS or its descriptor not mapped; back link, old TSS or a busy bit in a read-only page.
  *
  * What is found while the new state is loaded is the new task's fault: LDT, CS, SS, the data segments, rIP, by JMP
- * and CALL in turn, and by #UD. Their handlers are tasks themselves, so that nothing of the new one is needed: their back link
+ * and CALL in turn, and by #UD. The handlers are tasks, so that nothing of the new one is needed: their back link
  * names it, its TSS has its rIP, EBX and the bad selector, and the error code is on their stack. #TS, but #NP or
  * #SS for an absent segment (not LDT), #GP(0) for rIP. Last, a reserved bit in a PDPTE of the new CR3 is #GP(0) of
- * the new task, and CR3 stays, as a 16-bit task sees.
+ * the new task; its 16-bit handler finds the old CR3.
  *
  * workloads/tests/paging-modes runs it on hv, without the PDPTEs if paging is nested (APM2 15.25.10). Not compared:
  * EXT of a new task's fault if an event started it.
@@ -261,7 +260,7 @@ static void gdt_pages(const char *what, uint32_t first, uint32_t second, unsigne
     struct {
         uint16_t limit;
         uint32_t base;
-    } __attribute__((packed)) its = { sizeof(world_gdt) - 1, 0 }, old = { sizeof(world_gdt) - 1, (uintptr_t)world_gdt };
+    } __attribute__((packed)) its = { sizeof(world_gdt) - 1, 0 }, old = { its.limit, (uintptr_t)world_gdt };
 
     prepare();
     gdt = (uint64_t *)(copy[1] - NEW_TSS);

@@ -16,12 +16,12 @@
  * leave it available, CALL and events leave it busy, with the back link in the new TSS. CR0.TS is set; L0-L3 and LE
  * of DR7 are cleared, G0-G3 and GE stay. #NP's error code is on the new stack in the width of the new TSS.
  *
- * Then: T raises #DB with DR6.BT before the first instruction; CPL 3 may switch through a gate of DPL 3; a TSS may
- * bring CPL 3 or virtual-8086 mode. With paging, PAE too, CR3 comes from a 32-bit TSS; it is not saved, and a
- * 16-bit TSS leaves it.
+ * Then: T raises #DB with DR6.BT before the first instruction, but a 16-bit TSS has none; CPL 3 may switch through a
+ * gate of DPL 3; a TSS may bring CPL 3 or virtual-8086 mode. With paging, PAE too, CR3 comes from a 32-bit TSS; it is
+ * not saved, and a 16-bit TSS leaves it.
  *
- * Not looked at: the new SS, and a 16-bit task's FS, GS and upper halves of registers. Faults: task-faults; the
- * intercept: svm-tasks.
+ * All selectors differ. Not looked at: a 16-bit task's FS, GS and upper halves of registers, of which the manual says
+ * nothing. Faults: task-faults; the intercept: svm-tasks.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
@@ -35,6 +35,8 @@
 #define ABSENT 0x80
 #define NEW_CODE 0x88       /* its base is the landing place: a 16-bit IP reaches it */
 #define STACK_SEGMENT16 0x90
+#define NEW_DATA(n) (0xA0u + 8 * (n))   /* flat, one for each of ES, SS, DS, FS, GS; DPL 0 */
+#define OLD_DATA(n) (0xC8u + 8 * (n))
 #define VECTOR 0x90
 #define LANDED 0x70
 #define STACK16 0x9800u     /* of the new task: reached by 16 bits */
@@ -55,8 +57,10 @@ WORLD_FRAGMENT(jump, "ljmp $0x68, $0") WORLD_FRAGMENT(call, "lcall $0x68, $0")
 WORLD_FRAGMENT(jump_gate, "ljmp $0x70, $0") WORLD_FRAGMENT(call_gate, "lcall $0x70, $0")
 WORLD_FRAGMENT(int_gate, "int $0x90") WORLD_FRAGMENT(ud2, "ud2") WORLD_FRAGMENT(absent, "movl %edx, %ds")
 WORLD_FRAGMENT(nop, "nop") WORLD_FRAGMENT(iret, "iretl")
-__asm__(".text\n.balign 16\n.globl landing\nlanding:\nint $0x70\n");
-extern const char landing[];
+__asm__(".text\n.balign 16\n.globl landing, landed\nlanding: movw %ss, new_ss\nint $0x70\nlanded:\n");
+extern const char landing[], landed[];
+extern volatile uint16_t new_ss; /* named in assembly */
+volatile uint16_t new_ss;
 
 enum nesting { JUMPS, NESTS, RETURNS };
 
@@ -103,11 +107,12 @@ static void fill32(void)
     new_tss[TSS_EFLAGS] = NEW_FLAGS;
     for (unsigned n = 0; n < 8; n++)
         new_tss[TSS_EAX + n] = new_register(n);
-    new_tss[TSS_ES] = WORLD_DATA(0);
+    new_tss[TSS_ES] = NEW_DATA(0);
     new_tss[TSS_CS] = NEW_CODE;
-    new_tss[TSS_SS] = new_tss[TSS_DS] = WORLD_DATA(0);
-    new_tss[TSS_FS] = WORLD_DATA(1);
-    new_tss[TSS_GS] = WORLD_DATA(2);
+    new_tss[TSS_SS] = NEW_DATA(1);
+    new_tss[TSS_DS] = NEW_DATA(2);
+    new_tss[TSS_FS] = NEW_DATA(3);
+    new_tss[TSS_GS] = NEW_DATA(4);
     new_tss[TSS_LDT] = NEW_LDT;
 }
 
@@ -119,10 +124,10 @@ static void fill16(void)
     words[TSS16_FLAGS] = (uint16_t)NEW_FLAGS;
     for (unsigned n = 0; n < 8; n++)
         words[TSS16_AX + n] = (uint16_t)new_register(n);
-    words[TSS16_ES] = WORLD_DATA(0);
+    words[TSS16_ES] = NEW_DATA(0);
     words[TSS16_CS] = NEW_CODE;
     words[TSS16_SS] = STACK_SEGMENT16;
-    words[TSS16_DS] = WORLD_DATA(0);
+    words[TSS16_DS] = NEW_DATA(2);
     words[TSS16_LDT] = NEW_LDT;
 }
 
@@ -145,6 +150,9 @@ static void prepare(const struct row *row, bool old_wide, bool new_wide)
     world_gdt[ABSENT / 8] = world_segment(0, 0xFFFFFFFF, 0x13, 0xC);
     world_gdt[NEW_CODE / 8] = world_segment((uintptr_t)landing, 0xFFFF, 0x9B, 4);
     world_gdt[STACK_SEGMENT16 / 8] = world_segment(0, 0xFFFF, 0x93, 0);
+    for (unsigned n = 0; n < 5; n++)
+        world_gdt[NEW_DATA(n) / 8] = world_gdt[OLD_DATA(n) / 8] = world_gdt[WORLD_DATA0 / 8];
+    new_ss = 0;
     if (row->gate)
         world_idt[row->gate] = world_gate(NEW_TSS, 0, 0xE5, 0);
     __asm__ volatile("ltr %w0" : : "r"(OLD_TSS));
@@ -162,7 +170,11 @@ static struct world_state old_state(const struct row *row)
     state.ebp = 0xA5;
     state.esi = 0xA6;
     state.edi = 0xA7;
-    state.fs = WORLD_DATA(3);
+    state.es = OLD_DATA(0);
+    state.ss = OLD_DATA(1);
+    state.ds = OLD_DATA(2);
+    state.fs = OLD_DATA(3);
+    state.gs = OLD_DATA(4);
     state.eflags = OLD_FLAGS | (row->interrupt ? RFLAGS_IF : 0) | (row->nesting == RETURNS ? RFLAGS_NT : 0);
     return state;
 }
@@ -186,9 +198,10 @@ static bool selectors_loaded(bool wide)
     uint32_t ldt = 0;
 
     __asm__ volatile("sldt %0" : "=r"(ldt));
-    return (event->cs & 0xFFFF) == NEW_CODE && (event->ds & 0xFFFF) == WORLD_DATA(0) &&
-           (event->es & 0xFFFF) == WORLD_DATA(0) && (ldt & 0xFFFF) == NEW_LDT &&
-           (!wide || ((event->fs & 0xFFFF) == WORLD_DATA(1) && (event->gs & 0xFFFF) == WORLD_DATA(2)));
+    return (event->cs & 0xFFFF) == NEW_CODE && (event->ds & 0xFFFF) == NEW_DATA(2) &&
+           (event->es & 0xFFFF) == NEW_DATA(0) && (ldt & 0xFFFF) == NEW_LDT &&
+           new_ss == (wide ? NEW_DATA(1) : STACK_SEGMENT16) &&
+           (!wide || ((event->fs & 0xFFFF) == NEW_DATA(3) && (event->gs & 0xFFFF) == NEW_DATA(4)));
 }
 
 static bool saved32(const struct world_state *old, uint32_t eip, uint32_t eflags)
@@ -246,7 +259,7 @@ static void one(const struct row *row, bool old_wide, bool new_wide)
     __asm__ volatile("movl %%dr7, %0" : "=r"(dr7));
     if (row->interrupt)
         apic_write(APIC_EOI, 0);
-    check_format(event->vector == LANDED && event->eip == 2, "%s: the new task runs", name);
+    check_format(event->vector == LANDED && event->eip == (uint32_t)(landed - landing), "%s: the new task runs", name);
     if (event->vector != LANDED) {
         guest_print("# vector %u error %x at %x", event->vector, event->error, event->eip);
         return;
@@ -274,13 +287,11 @@ static void one(const struct row *row, bool old_wide, bool new_wide)
 
 /* ---- The trap bit, privilege, virtual-8086 mode, CR3 ------------------------------------------------------------ */
 
-static void trap_bit(bool wide)
+static void trap_bit(void)
 {
     struct world_state old = old_state(&rows[0]);
     uint32_t dr6;
 
-    if (!wide)
-        return; /* a 16-bit TSS has none */
     prepare(&rows[0], true, true);
     new_tss[TSS_TRAP] = 1;
     event = world_run(&old);
@@ -288,6 +299,11 @@ static void trap_bit(bool wide)
     check(event->vector == EXC_DB && event->eip == 0 && (event->cs & 0xFFFF) == NEW_CODE,
           "the T bit raises #DB before the first instruction of the new task");
     check_equal(dr6, 0xFFFF0FF0 | DR6_BT, "DR6.BT says so");
+    prepare(&rows[0], true, false);
+    new_tss[TSS_TRAP] = 1;
+    event = world_run(&old);
+    __asm__ volatile("movl %%dr6, %0" : "=r"(dr6));
+    check(event->vector == LANDED && dr6 == 0xFFFF0FF0, "a 16-bit TSS has none: the byte behind it means nothing");
 }
 
 static void privilege(void)
@@ -390,7 +406,7 @@ void guest_main(void)
     for (unsigned i = 0; i < COUNT; i++)
         for (unsigned widths = 0; widths < 4; widths++)
             one(&rows[i], widths & 1, widths & 2);
-    trap_bit(true);
+    trap_bit();
     privilege();
     virtual_8086();
     page_directories();
