@@ -10,18 +10,17 @@
  * that is loaded, or with an interrupt pending in the local APIC, and compares the first event: vector, rIP
  * (stop_NAME), and of #DB all of DR6.
  *
- * MOV SS and POP SS hold off single step and data breakpoints for one instruction, also if it is STI; LSS and MOV
- * DS do not, and STI holds no single step. Traps that were held come together, with B0 and BS in DR6. ICEBP is not
- * held, and sets nothing in DR6. STI holds off interrupts for one instruction, and if that is CLI they do not come
- * at all but stay pending; the shadow ends behind it, so that a POPF that would clear IF comes too late. POPF has
- * no shadow of its own.
+ * MOV SS and POP SS hold off single step and data breakpoints for one instruction, also if it is STI; LSS and MOV DS
+ * do not, and STI holds no single step. Traps that were held come together, with B0 and BS in DR6. ICEBP is not held,
+ * and sets nothing in DR6. STI holds off interrupts for one instruction, and if that is CLI they do not come at all
+ * but stay pending; the shadow ends behind it, so that a POPF that would clear IF comes too late. MOV SS and POP SS
+ * hold them off, too, also right behind STI (APM3 MOV, POP). POPF has no shadow of its own.
  *
  * If the instruction in the shadow is an INT n, the held trap comes at the first instruction of its handler, as the
  * reports on CVE-2018-8897 describe. RF lets one instruction pass its breakpoint, as single step behind it shows,
  * and not a second time: the next time round it is hit, and the saved RF is 0.
  *
- * Not here: interrupts in the shadow of MOV SS (virtual ones: svm-vintr), the shadow in the VMCB (svm-vmrun), DR6
- * of the trap that came in the handler.
+ * Not here: virtual interrupts (svm-vintr), the shadow in the VMCB (svm-vmrun).
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
@@ -58,6 +57,8 @@ CASE(sti_window, "sti\nnop\nstop_sti_window: nop\ncli")
 CASE(sti_cli, "sti\ncli\nstop_sti_cli: nop\nnop")
 CASE(popf, "pushl $0x202\npopfl\nstop_popf: nop\ncli")
 CASE(sti_popf, "sti\npushl $2\nstop_sti_popf: popfl\nnop")
+CASE(sti_mov_ss, "sti\nmovl %eax, %ss\nnop\nstop_sti_mov_ss: nop\ncli")
+CASE(sti_pop_ss, "sti\npopl %ss\nmovl %ecx, %esp\nstop_sti_pop_ss: nop\ncli")
 CASE(twice, "stop_twice: nop\njmp stop_twice")
 
 static const struct row {
@@ -88,6 +89,8 @@ static const struct row {
     { "an interrupt after STI", at_sti_window, stop_sti_window, .pending = true, .vector = VECTOR },
     { "an interrupt after STI, CLI", at_sti_cli, next_sti_cli, .pending = true, .vector = WORLD_PASSED },
     { "an interrupt after POPF", at_popf, stop_popf, .pending = true, .vector = VECTOR },
+    { "an interrupt after STI, MOV SS", at_sti_mov_ss, stop_sti_mov_ss, .pending = true, .vector = VECTOR },
+    { "an interrupt after STI, POP SS", at_sti_pop_ss, stop_sti_pop_ss, .pending = true, .vector = VECTOR },
     { "an interrupt after STI, PUSH, POPF", at_sti_popf, stop_sti_popf, .pending = true, .vector = VECTOR },
 };
 
@@ -112,7 +115,7 @@ static struct world_state state_of(const char *at)
     state.eax = WORLD_DATA0;
     state.ebx = (uintptr_t)watched;
     state.ecx = state.esp;
-    if (at == at_pop_ss)
+    if (at == at_pop_ss || at == at_sti_pop_ss)
         state.esp = (uintptr_t)watched;
     return state;
 }
@@ -162,7 +165,7 @@ static void held_into_a_handler(void)
     arm(watched, DR7_READ_WRITE_2);
     e = world_run(&state);
     __asm__ volatile("movl %0, %%dr7" : : "r"(DR7_FIXED));
-    check(e->vector == EXC_DB && e->eip == world_handler(SOFTWARE),
+    check(e->vector == EXC_DB && e->eip == world_handler(SOFTWARE) && dr6_read() == (DR6_FIXED | DR6_B0),
           "a trap held by MOV SS over an INT n comes at the first instruction of its handler");
 }
 

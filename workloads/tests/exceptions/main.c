@@ -13,9 +13,9 @@
  *
  * Faults: DIV by zero is #DE, UD2 #UD, WRMSR of an MSR that is not there #GP(0), each with its own RIP; the saved
  * RFLAGS of UD2 have RF set. Traps: INT3 is #BP and INT 80h vector 80h, with the next RIP; RF is clear behind INT3;
- * TF raises #DB. Segments: a selector beyond the GDT in DS is #GP(selector), an absent segment #NP(selector), in SS
- * #SS(selector), a code segment in SS #GP(selector); a null selector may go into DS, whatever its RPL. An x87
- * instruction under CR0.TS is #NM, with its own RIP.
+ * TF raises #DB behind the next instruction. Segments, each with the load's RIP: a selector beyond the GDT in DS is
+ * #GP(selector), an absent segment #NP(selector), in SS #SS(selector), a code segment in SS #GP(selector); a null
+ * selector may go into DS, whatever its RPL. An x87 instruction under CR0.TS is #NM.
  *
  * Then gates are marked absent. #NP in the delivery of #UD, which is benign, is delivered as itself, and its error
  * code names the entry of the IDT with IDT and EXT set (6 * 8 + 3); in the delivery of #DE, contributory like #NP,
@@ -41,7 +41,8 @@ static uint64_t gdt[5];
 extern const uint64_t guest_gdt[4];
 
 /* Labels of the instructions below: where each is, and where it ends. */
-extern char at_div[], at_ud2[], at_int3[], after_int3[], after_int80[], at_wrmsr[], at_fnop[];
+extern char at_div[], at_ud2[], at_int3[], after_int3[], after_int80[], at_wrmsr[], at_fnop[],
+    after_step[], at_ds[], at_ss[];
 
 static void divide(void *unused)
 {
@@ -77,12 +78,13 @@ static void unknown_msr(void *unused)
 
 static void load_ds(void *selector)
 {
-    __asm__ volatile("movl %0, %%ds; movl %1, %%ds" : : "r"((uint32_t)(uintptr_t)selector), "r"(0x10));
+    __asm__ volatile(".globl at_ds; at_ds: movl %0, %%ds; movl %1, %%ds"
+                     : : "r"((uint32_t)(uintptr_t)selector), "r"(0x10));
 }
 
 static void load_ss(void *selector)
 {
-    __asm__ volatile("movl %0, %%ss" : : "r"((uint32_t)(uintptr_t)selector));
+    __asm__ volatile(".globl at_ss; at_ss: movl %0, %%ss" : : "r"((uint32_t)(uintptr_t)selector));
 }
 
 static void use_x87(void *unused)
@@ -94,7 +96,8 @@ static void use_x87(void *unused)
 static void single_step(void *unused)
 {
     (void)unused;
-    __asm__ volatile("pushfq; orl %0, (%%rsp); popfq; nop; nop" : : "i"(RFLAGS_TF) : "cc", "memory");
+    __asm__ volatile("pushfq; orl %0, (%%rsp); popfq; nop; .globl after_step; after_step: nop"
+                     : : "i"(RFLAGS_TF) : "cc", "memory");
 }
 
 static void load_gdt_copy(void)
@@ -134,19 +137,25 @@ static void traps(void)
     e = exception_try(software_interrupt, NULL);
     check_raised(e, 0x80, 0, "INT 80h takes vector 80h");
     check_equal(e.ip, (uintptr_t)after_int80, "and saves the next RIP");
-    check_raised(exception_try(single_step, NULL), EXC_DB, 0, "RFLAGS.TF raises #DB");
+    e = exception_try(single_step, NULL);
+    check_raised(e, EXC_DB, 0, "RFLAGS.TF raises #DB");
+    check_equal(e.ip, (uintptr_t)after_step, "behind the instruction after the POPF, with the next RIP");
+}
+
+static void refused(void (*load)(void *), const char *at, unsigned selector, unsigned vector, const char *what)
+{
+    struct exception e = exception_try(load, (void *)(uintptr_t)selector);
+
+    check_raised(e, vector, selector, what);
+    check_equal(e.ip, (uintptr_t)at, "and saves the load's own RIP");
 }
 
 static void segments(void)
 {
-    check_raised(exception_try(load_ds, (void *)SELECTOR_BEYOND), EXC_GP, SELECTOR_BEYOND,
-                 "a selector beyond the GDT raises #GP(selector)");
-    check_raised(exception_try(load_ds, (void *)SELECTOR_NOT_PRESENT), EXC_NP, SELECTOR_NOT_PRESENT,
-                 "a data segment that is not present raises #NP(selector)");
-    check_raised(exception_try(load_ss, (void *)SELECTOR_NOT_PRESENT), EXC_SS, SELECTOR_NOT_PRESENT,
-                 "for SS it is #SS(selector)");
-    check_raised(exception_try(load_ss, (void *)SELECTOR_CODE), EXC_GP, SELECTOR_CODE,
-                 "a code segment in SS raises #GP(selector)");
+    refused(load_ds, at_ds, SELECTOR_BEYOND, EXC_GP, "a selector beyond the GDT raises #GP(selector)");
+    refused(load_ds, at_ds, SELECTOR_NOT_PRESENT, EXC_NP, "a data segment that is not present raises #NP(selector)");
+    refused(load_ss, at_ss, SELECTOR_NOT_PRESENT, EXC_SS, "for SS it is #SS(selector)");
+    refused(load_ss, at_ss, SELECTOR_CODE, EXC_GP, "a code segment in SS raises #GP(selector)");
     check_raised(exception_try(load_ds, (void *)3), EXC_NONE, 0, "a null selector may go into DS, whatever its RPL");
 }
 

@@ -7,19 +7,20 @@
  * model. QEMU stops in this program. Bochs by its default setting accepts MSRs that do not exist, and does not
  * ignore DR7's bits as it should.
  *
- * The program runs in long mode at CPL 0. exception_try does each access and says what it raised; in CR0, CR4 and
- * EFER bits are changed of what the register has, and where a write is ignored or refused some are read again.
+ * exception_try does each access at CPL 0 of long mode and says what it raised; in CR0, CR4 and EFER bits are changed
+ * of what the register has, and where a write is ignored or refused some are read again.
  *
- * CR4: each of 63:11 is #GP, and CR4 stays. CR0: each of 63:32 is #GP; bits 28, 17 and 6 are ignored, ET stays 1;
- * PG without PE and NW without CD are #GP, and so is PAE off in long mode. CR8: 10h is #GP. CR1, CR5, CR7, CR9 and
- * DR8 are #UD. DR6 and DR7: each of 63:32 is #GP; DR6 reads FFFF0FF0h after 0, DR7 ignores 15, 14, 12 and 11 and
- * reads 400h. EFER: each of 63:15 and bit 9 are #GP, and so is LME cleared under paging; LMA is read-only.
+ * CR4: each of 63:11 is #GP, and CR4 stays. CR0: each of 63:32 is #GP; each reserved one below is ignored, ET stays
+ * 1; PG without PE and NW without CD are #GP, and so is PAE off in long mode. CR8: each of 63:4 is #GP, 0 to 15 read
+ * back. RFLAGS: reserved bits are ignored, bit 1 is 1. CR1, CR5, CR7, CR9 and DR8 are #UD. DR6 and DR7: each of 63:32
+ * is #GP; DR6 reads FFFF0FF0h after 0, DR7 ignores 15, 14, 12 and 11 and reads 400h. EFER: each of 63:15 and bit 9
+ * are #GP, and so is LME cleared under paging; 7:1 and LMA are ignored.
  *
  * MSRs: fourteen numbers outside the model's table, at the ends of the three MSR ranges and such as other
  * processors use, are #GP for reading and writing. LSTAR, CSTAR and the bases of FS, GS and KernelGS must be
  * canonical: 1 << 47 is #GP and changes nothing. A type 2 in PAT and an APIC_BASE above 48 bits are #GP.
  *
- * RFLAGS, CR3 and EFER 7:1 are not asked.
+ * CR3 is not asked.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
@@ -27,6 +28,8 @@
 #define MSR_EFER 0xC0000080
 #define CR4_KNOWN 0x7FFu            /* VME .. OSXMMEXCPT (fact sheet 4.1) */
 #define CR4_PAE 0x20u
+#define CR0_KNOWN 0xE005003Fu       /* PG CD NW AM WP NE ET TS EM MP PE (APM2 3.1.1) */
+#define RFLAGS_KNOWN 0x3F7FD5u      /* ID .. CF without the reserved 15, 5, 3 and 1 (APM2 3.1.6) */
 #define EFER_LME 0x100u
 #define EFER_MBZ_LOW 0x200u         /* bit 9; 63:15 */
 
@@ -46,10 +49,42 @@ static void to_cr7(void *unused) { (void)unused; __asm__ volatile(".byte 0x0F, 0
 static void from_cr9(void *unused) { (void)unused; __asm__ volatile(".byte 0x44, 0x0F, 0x20, 0xC8" : : : "rax"); }
 static void from_dr8(void *unused) { (void)unused; __asm__ volatile(".byte 0x44, 0x0F, 0x21, 0xC0" : : : "rax"); }
 
+static uint64_t cr8_read(void)
+{
+    uint64_t now;
+
+    __asm__ volatile("mov %%cr8, %0" : "=r"(now));
+    return now;
+}
+
+static uint64_t flags_after(uint64_t popped)
+{
+    uint64_t now;
+
+    __asm__ volatile("pushfq\npushq %1\npopfq\npushfq\npopq %0\npopfq" : "=&r"(now) : "r"(popped) : "cc", "memory");
+    return now;
+}
+
 static void expect(void (*function)(void *), uint64_t new_value, unsigned vector, const char *what)
 {
     value = new_value;
     check_raised(exception_try(function, NULL), vector, 0, what);
+}
+
+static void task_priority(void)
+{
+    unsigned wrong = 0;
+
+    for (unsigned bit = 4; bit < 64; bit++) {
+        value = 1ull << bit;
+        wrong += exception_try(to_cr8, NULL).vector != EXC_GP || cr8_read() != 0;
+    }
+    check_equal(wrong, 0, "each of CR8 63:4 is #GP, and CR8 stays");
+    for (unsigned priority = 16; priority-- > 0;) {
+        value = priority;
+        wrong += exception_try(to_cr8, NULL).vector != EXC_NONE || cr8_read() != priority;
+    }
+    check_equal(wrong, 0, "0 to 15 are not");
 }
 
 static void control_registers(void)
@@ -71,20 +106,33 @@ static void control_registers(void)
         wrong += exception_try(to_cr0, NULL).vector != EXC_GP;
     }
     check_equal(wrong, 0, "each of CR0 63:32 is #GP");
-    expect(to_cr0, cr0 | 1u << 6 | 1u << 17 | 1u << 28, EXC_NONE, "reserved bits of CR0's low half");
-    check_equal(cr0_read(), cr0, "are ignored");
+    wrong = 0;
+    for (unsigned bit = 0; bit < 32; bit++) {
+        value = cr0 | 1ull << bit;
+        wrong += !(CR0_KNOWN >> bit & 1) && (exception_try(to_cr0, NULL).vector != EXC_NONE || cr0_read() != cr0);
+    }
+    check_equal(wrong, 0, "each reserved bit of CR0's low half is ignored");
     expect(to_cr0, (cr0 & ~(uint64_t)0x10), EXC_NONE, "ET cannot be cleared");
     check_equal(cr0_read(), cr0, "and stays 1");
     expect(to_cr0, cr0 & ~1ull, EXC_GP, "PG without PE is #GP");
     expect(to_cr0, (cr0 & ~(uint64_t)0x40000000) | 0x20000000, EXC_GP, "NW without CD is #GP");
     expect(to_cr4, cr4 & ~(uint64_t)CR4_PAE, EXC_GP, "PAE off in long mode is #GP");
-    expect(to_cr8, 0x10, EXC_GP, "CR8 above 15 is #GP");
-    expect(to_cr8, 0, EXC_NONE, "0 is not");
+    task_priority();
     check_raised(exception_try(from_cr1, NULL), EXC_UD, 0, "CR1 does not exist: #UD");
     check_raised(exception_try(from_cr5, NULL), EXC_UD, 0, "nor CR5");
     check_raised(exception_try(to_cr7, NULL), EXC_UD, 0, "nor CR7");
     check_raised(exception_try(from_cr9, NULL), EXC_UD, 0, "nor CR9");
     check_raised(exception_try(from_dr8, NULL), EXC_UD, 0, "nor DR8");
+}
+
+static void flags(void)
+{
+    unsigned wrong = 0;
+
+    for (unsigned bit = 2; bit < 64; bit++)
+        wrong += !(RFLAGS_KNOWN >> bit & 1) && flags_after(1ull << bit) != 2;
+    check_equal(wrong, 0, "each of RFLAGS 63:22, 15, 5 and 3 is ignored and reads 0");
+    check_equal(flags_after(0), 2, "bit 1 reads 1");
 }
 
 static void debug_registers(void)
@@ -111,6 +159,11 @@ static void efer(void)
     unsigned wrong = 0;
 
     msr = MSR_EFER;
+    for (unsigned bit = 1; bit < 8; bit++) {
+        value = old | 1ull << bit;
+        wrong += exception_try(to_msr, NULL).vector != EXC_NONE || msr_read(MSR_EFER) != old;
+    }
+    check_equal(wrong, 0, "each of EFER 7:1 is ignored and reads 0");
     for (unsigned bit = 15; bit < 64; bit++) {
         value = old | 1ull << bit;
         wrong += exception_try(to_msr, NULL).vector != EXC_GP;
@@ -158,6 +211,7 @@ void guest_main(void)
 {
     exceptions_init();
     control_registers();
+    flags();
     debug_registers();
     efer();
     msrs();

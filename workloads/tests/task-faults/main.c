@@ -4,7 +4,7 @@
  * whether it is the old task's, with nothing done, or the new one's, with the switch done.
  *
  * Under shadow paging hv draws this line itself (hv/vm/task_switch.c). QEMU leaves EXT out; Bochs checks SS before
- * CS. Every row spoils a switch and sees the first event.
+ * CS. Every row sees the first event.
  *
  * What is found before the commit is the old task's fault: rIP is the instruction's own; TR, busy bits, back link,
  * old TSS, CR0.TS and DR7 are as they were. Directly and through a task gate: a selector null, local or beyond the

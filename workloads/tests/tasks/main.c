@@ -3,8 +3,8 @@
  * Hardware task switches on the bare machine (APM2 12.3, 12.2.4 to 12.2.6): what the old TSS gets, what the new
  * task has, and what becomes of busy bits, back link, NT, CR0.TS and DR7.
  *
- * Under shadow paging hv carries task switches out itself (hv/vm/task_switch.c), and is held to the same
- * (workloads/tests/paging-modes). QEMU leaves DR7's local enables, and saves no RF for faults.
+ * Under shadow paging hv carries task switches out itself (hv/vm/task_switch.c) (workloads/tests/paging-modes). QEMU
+ * leaves DR7's local enables, and saves no RF for faults.
  *
  * In 32-bit protected mode the old TSS is filled with a pattern, the new one with a state whose code is INT 70h.
  * What its handler finds is compared, then TSSs and descriptors.
@@ -21,7 +21,7 @@
  * not saved, and a 16-bit TSS leaves it.
  *
  * All selectors differ. Not looked at: a 16-bit task's FS, GS and upper halves of registers, of which the manual says
- * nothing. Faults: task-faults; the intercept: svm-tasks.
+ * nothing. Faults: task-faults.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
