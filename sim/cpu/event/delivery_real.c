@@ -45,7 +45,7 @@ enum outcome delivery_real(struct core *core, const struct delivery *delivery)
     return OUTCOME_NEXT;
 }
 
-/* ---- Virtual-mode extensions (APM2 8.9.5, 12.2.4) ------------------------------------------------------- */
+/* ---- Virtual-mode extensions (APM2 8.10.1, 12.2.4) ------------------------------------------------------ */
 
 #define TSS_IO_MAP_BASE 0x66
 #define REDIRECTION_BYTES 32 /* they end where the I/O permission bitmap begins */

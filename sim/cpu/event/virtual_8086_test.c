@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Virtual-8086 mode: leaving it by an event, coming back, and CR4.VME (APM2 8.7.5, 8.9.5; APM3 INT, IRET). */
+/* Virtual-8086 mode: leaving it by an event, coming back, and CR4.VME (APM2 8.8, 8.10.1; APM3 INT, IRET). */
 #include "sim/cpu/event/event_setup.h"
 
 START_TEST(an_interrupt_saves_the_data_segments_and_makes_them_null)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CLI and STI, with the virtual-mode extensions (APM2 8.9.5 of legacy mode; APM3). */
+/* CLI and STI, with the virtual-mode extensions (APM2 8.10; APM3). */
 #include "sim/cpu/decode/insn.h"
 #include "sim/cpu/isa/semantics.h"
 

@@ -80,6 +80,7 @@ static void task_priority(void)
         wrong += exception_try(to_cr8, NULL).vector != EXC_GP || cr8_read() != 0;
     }
     check_equal(wrong, 0, "each of CR8 63:4 is #GP, and CR8 stays");
+    wrong = 0;
     for (unsigned priority = 16; priority-- > 0;) {
         value = priority;
         wrong += exception_try(to_cr8, NULL).vector != EXC_NONE || cr8_read() != priority;
@@ -164,6 +165,7 @@ static void efer(void)
         wrong += exception_try(to_msr, NULL).vector != EXC_NONE || msr_read(MSR_EFER) != old;
     }
     check_equal(wrong, 0, "each of EFER 7:1 is ignored and reads 0");
+    wrong = 0;
     for (unsigned bit = 15; bit < 64; bit++) {
         value = old | 1ull << bit;
         wrong += exception_try(to_msr, NULL).vector != EXC_GP;

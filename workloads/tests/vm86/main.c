@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Virtual-8086 mode (APM2 8.9.5, 8.10.1, 10.1.4), its extensions (CR4.VME, APM2 8.10) and protected-mode virtual
- * interrupts (CR4.PVI): what instructions that mind IF do, what is refused, how an event leaves the mode.
+ * Virtual-8086 mode (APM2 8.8, 12.2.4), its extensions (CR4.VME, APM2 8.10.1) and protected-mode virtual interrupts
+ * (CR4.PVI, APM2 8.10.2): what instructions that mind IF do, what is refused, how an event leaves the mode.
  *
  * A monitor relies on #GP(0) where it must act for its program, and on VIF where it need not. QEMU has neither VME
  * nor PVI.
  *
  * A row puts 16-bit code, with a UD2 behind it, at 70000h, enters with its VME, IOPL and flags, and compares the
- * first event: vector, error code, rIP, flags, and a pushed word of flags. #UD at the UD2: all has run.
+ * first event: vector, error code, rIP, flags, and what was pushed. #UD at the UD2: all has run.
  *
  * At IOPL 3 CLI, STI, PUSHF, POPF, INT n and IRET work as in real mode. Below it they are #GP(0) without VME; with
  * VME their 16-bit forms work on VIF: PUSHF shows IOPL 3 and VIF as IF, a TF or an IF=1 under VIP is #GP(0), and so
@@ -20,7 +20,7 @@
  * non-conforming handler of DPL 0, else #GP names the one at fault. PVI, at CPL 3 below IOPL 3: CLI and STI work on
  * VIF, STI under VIP is #GP, PUSHF shows IF, POPF changes neither; elsewhere PVI makes no difference.
  *
- * Not tried: IOPL 1, and at IOPL 3 with VME IRET and the 32-bit forms. workloads/tests/paging-modes runs it on hv.
+ * workloads/tests/paging-modes runs it on hv.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
@@ -48,7 +48,6 @@
 #define WORD_IF "\x02\x02"
 #define WORD_NONE "\x02\x00"
 #define WORD_TF "\x02\x01"
-#define WORD_IF_IOPL0 "\x02\x02"
 
 static const struct row {
     const char *what;
@@ -61,12 +60,13 @@ static const struct row {
     uint32_t error, ip;     /* where the event is */
     uint32_t then;          /* flags among LOOKED_AT, VM and IOPL aside, when it comes */
     uint32_t pushed;        /* the word at SP-2, unless 0 */
+    uint32_t wide;          /* the doubleword at SP-4, unless 0 */
 } rows[] = {
     /* IOPL 3: as in real mode, with and without VME. */
     { "CLI", BYTES(CLI), .iopl = 3, .flags = RFLAGS_IF, .vector = PASSES, .ip = 1 },
     { "STI", BYTES(STI), .iopl = 3, .vector = PASSES, .ip = 1, .then = RFLAGS_IF },
     { "PUSHF", BYTES(PUSHF), .iopl = 3, .vector = PASSES, .ip = 1, .pushed = 0x3002 },
-    { "PUSHFD", BYTES(PUSHFD), .iopl = 3, .vector = PASSES, .ip = 2 },
+    { "PUSHFD", BYTES(PUSHFD), .iopl = 3, .vector = PASSES, .ip = 2, .wide = 0x3002 },
     { "POPF with IF", BYTES(POPF(WORD_IF)), .iopl = 3, .vector = PASSES, .ip = 4, .then = RFLAGS_IF },
     { "POPFD with IF", BYTES(POPFD(WORD_IF)), .iopl = 3, .vector = PASSES, .ip = 8, .then = RFLAGS_IF },
     { "IRET with IF", BYTES(IRET(WORD_IF)), .iopl = 3, .vector = PASSES, .ip = 10, .then = RFLAGS_IF },
@@ -79,6 +79,12 @@ static const struct row {
     { "PUSHF", BYTES(PUSHF), .vme = true, .iopl = 3, .flags = RFLAGS_VIF, .vector = PASSES, .ip = 1,
       .then = RFLAGS_VIF, .pushed = 0x3002 },
     { "POPF with IF", BYTES(POPF(WORD_IF)), .vme = true, .iopl = 3, .vector = PASSES, .ip = 4, .then = RFLAGS_IF },
+    { "PUSHFD", BYTES(PUSHFD), .vme = true, .iopl = 3, .flags = RFLAGS_VIF, .vector = PASSES, .ip = 2,
+      .then = RFLAGS_VIF, .wide = RFLAGS_VIF | 0x3002 },
+    { "POPFD with IF", BYTES(POPFD(WORD_IF)), .vme = true, .iopl = 3, .vector = PASSES, .ip = 8, .then = RFLAGS_IF },
+    { "IRET with IF", BYTES(IRET(WORD_IF)), .vme = true, .iopl = 3, .vector = PASSES, .ip = 10, .then = RFLAGS_IF },
+    { "IRETD with IF", BYTES(IRETD(WORD_IF)), .vme = true, .iopl = 3, .vector = PASSES, .ip = 0x14,
+      .then = RFLAGS_IF },
     { "INT n to the program", BYTES(INT21), .vme = true, .iopl = 3, .flags = RFLAGS_IF, .vector = PASSES,
       .ip = HANDLER, .pushed = 0x3202 },
     { "INT n to the monitor", BYTES(INT21), .vme = true, .redirect_to_monitor = true, .iopl = 3, .flags = RFLAGS_IF,
@@ -91,13 +97,19 @@ static const struct row {
     { "POPF", BYTES(POPF(WORD_NONE)), .iopl = 2, .vector = EXC_GP, .ip = 3 },
     { "POPFD", BYTES(POPFD(WORD_NONE)), .iopl = 2, .vector = EXC_GP, .ip = 6 },
     { "IRET", BYTES(IRET(WORD_NONE)), .iopl = 2, .vector = EXC_GP, .ip = 9 },
+    { "IRETD", BYTES(IRETD(WORD_NONE)), .iopl = 2, .vector = EXC_GP, .ip = 0x12 },
     { "INT n", BYTES(INT21), .iopl = 2, .vector = EXC_GP },
+    { "INT n", BYTES(INT21), .iopl = 1, .vector = EXC_GP },
+    { "STI", BYTES(STI), .iopl = 1, .vector = EXC_GP },
     { "CLI", BYTES(CLI), .iopl = 0, .vector = EXC_GP },
     /* IOPL < 3 with VME: VIF. */
     { "CLI", BYTES(CLI), .vme = true, .flags = RFLAGS_IF | RFLAGS_VIF, .vector = PASSES, .ip = 1,
       .then = RFLAGS_IF },
     { "STI", BYTES(STI), .vme = true, .vector = PASSES, .ip = 1, .then = RFLAGS_VIF },
     { "STI, IOPL 2", BYTES(STI), .vme = true, .iopl = 2, .vector = PASSES, .ip = 1, .then = RFLAGS_VIF },
+    { "STI, IOPL 1", BYTES(STI), .vme = true, .iopl = 1, .vector = PASSES, .ip = 1, .then = RFLAGS_VIF },
+    { "PUSHF, IOPL 1", BYTES(PUSHF), .vme = true, .iopl = 1, .flags = RFLAGS_VIF, .vector = PASSES, .ip = 1,
+      .then = RFLAGS_VIF, .pushed = 0x3202 },
     { "STI under VIP", BYTES(STI), .vme = true, .flags = RFLAGS_VIP, .vector = EXC_GP, .then = RFLAGS_VIP },
     { "CLI under VIP", BYTES(CLI), .vme = true, .flags = RFLAGS_VIP, .vector = PASSES, .ip = 1,
       .then = RFLAGS_VIP },
@@ -130,6 +142,7 @@ static const struct row {
     { "INT3", BYTES("\xCC"), .iopl = 0, .vector = EXC_BP, .ip = 1 },
     { "INT3", BYTES("\xCC"), .vme = true, .iopl = 0, .vector = EXC_BP, .ip = 1 },
     { "INTO with OF", BYTES("\xCE"), .iopl = 0, .flags = 0x800, .vector = EXC_OF, .ip = 1 },
+    { "INTO with OF", BYTES("\xCE"), .vme = true, .iopl = 0, .flags = 0x800, .vector = EXC_OF, .ip = 1 },
     /* System instructions: CPL is 3. */
     { "HLT", BYTES("\xF4"), .iopl = 3, .vector = EXC_GP },
     { "CLTS", BYTES("\x0F\x06"), .iopl = 3, .vector = EXC_GP },
@@ -184,6 +197,16 @@ static uint16_t stack_word(uint32_t at)
     return *(volatile uint16_t *)(WORLD_V86_STACK + at);
 }
 
+/* What the program's stack must have: FLAGS, and an INT n to the program pushes CS and IP, too. */
+static bool pushed_rightly(const struct row *row)
+{
+    uint32_t wide = stack_word(SP - 4) | (uint32_t)stack_word(SP - 2) << 16;
+
+    if (row->ip == HANDLER && (stack_word(SP - 4) != SEGMENT || stack_word(SP - 6) != row->size))
+        return false;
+    return (!row->pushed || stack_word(SP - 2) == row->pushed) && (!row->wide || wide == row->wide);
+}
+
 static void run(const struct row *row)
 {
     struct world_state state = world_state_v86(row->iopl);
@@ -196,15 +219,17 @@ static void run(const struct row *row)
     ((uint8_t *)world_tss)[WORLD_IOPB + 0x80 / 8] = 0x06;
     set_cr4(row->vme ? CR4_VME : 0);
     load(row->code, row->size);
+    memset((uint8_t *)WORLD_V86_STACK + SP - 8, 0xCC, 8);
     state.eflags |= row->flags;
     e = world_run(&state);
     set_cr4(0);
     right = e->vector == row->vector && e->error == row->error && e->eip == row->ip &&
-            (e->eflags & LOOKED_AT) == want && (!row->pushed || stack_word(SP - 2) == row->pushed);
+            (e->eflags & LOOKED_AT) == want && pushed_rightly(row);
     check_format(right, "%s, VME %u, IOPL %u: vector %u at %x", row->what, row->vme, row->iopl, row->vector, row->ip);
     if (!right)
-        guest_print("# vector %u error %x at %x, flags %x (want %x), pushed %x (want %x)", e->vector, e->error, e->eip,
-                    e->eflags & LOOKED_AT, want, stack_word(SP - 2), row->pushed);
+        guest_print("# vector %u error %x at %x, flags %x (want %x), pushed %x %x %x (want %x)", e->vector, e->error,
+                    e->eip, e->eflags & LOOKED_AT, want, stack_word(SP - 2), stack_word(SP - 4), stack_word(SP - 6),
+                    row->pushed | row->wide);
 }
 
 /* The frame of an event that leaves virtual-8086 mode, and what the handler finds. */
@@ -222,8 +247,8 @@ static void leaving(void)
     e = world_run(&state);
     check(e->vector == 0x21 && (e->v_es & 0xFFFF) == 0x1111 && (e->v_ds & 0xFFFF) == 0x2222 &&
           (e->v_fs & 0xFFFF) == 0x3333 && (e->v_gs & 0xFFFF) == 0x4444, "the frame has GS, FS, DS and ES");
-    check(e->esp == SP && (e->ss & 0xFFFF) == WORLD_V86_STACK >> 4 && (e->cs & 0xFFFF) == SEGMENT,
-          "and SS:SP, CS:IP");
+    check(e->esp == SP && (e->ss & 0xFFFF) == WORLD_V86_STACK >> 4 && (e->cs & 0xFFFF) == SEGMENT &&
+          e->eip == 2, "and SS:SP, CS:IP");
     check(!((e->gs | e->fs | e->es | e->ds) & 0xFFFF), "in the handler they are null");
     check_equal(e->esp_handler + 8 + 36, (uintptr_t)world_stack0 + sizeof(world_stack0), "9 doublewords on ESP0");
 }
@@ -305,12 +330,12 @@ static void protected(const struct pvi *row)
     state.eflags |= row->flags | RFLAGS_IOPL(row->iopl);
     e = world_run(&state);
     set_cr4(0);
-    right = e->vector == (row->faults ? EXC_GP : WORLD_PASSED) && e->eip == ip &&
+    right = e->vector == (row->faults ? EXC_GP : WORLD_PASSED) && e->error == 0 && e->eip == ip &&
             (e->eflags & (RFLAGS_IF | RFLAGS_VIF | RFLAGS_VIP)) == row->then && (!row->eax || e->eax == row->eax);
     check_format(right, "CPL %u, IOPL %u, PVI %u: %s%s", row->cpl, row->iopl, row->pvi, row->what,
                  row->faults ? " is #GP" : "");
     if (!right)
-        guest_print("# vector %u at %x, flags %x, eax %x", e->vector, e->eip, e->eflags, e->eax);
+        guest_print("# vector %u error %x at %x, flags %x, eax %x", e->vector, e->error, e->eip, e->eflags, e->eax);
 }
 
 void guest_main(void)
