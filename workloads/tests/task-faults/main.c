@@ -85,7 +85,7 @@ static void prepare(void)
     world_gdt[OLD_TSS / 8] = tss(old_tss, 0x89, TSS32_LIMIT);
     world_gdt[NEW_TSS / 8] = tss(new_tss, 0x89, TSS32_LIMIT);
     world_gdt[TASK_GATE / 8] = world_gate(NEW_TSS, 0, 0x85, 0);
-    __asm__ volatile("ltr %w0\nmovl %1, %%dr7" : : "r"(OLD_TSS), "r"(DR7_FIXED | DR7_ENABLED));
+    __asm__ volatile("ltr %w0" : : "r"(OLD_TSS));
 }
 
 /* ---- Before the commit ------------------------------------------------------------------------------------------ */
@@ -160,12 +160,14 @@ static void run_before(const char *what, struct world_state *state, unsigned vec
 {
     uint64_t descriptor = gdt[NEW_TSS / 8];
 
+    __asm__ volatile("movl %0, %%dr7" : : "r"(DR7_FIXED | DR7_ENABLED));
     event = world_run(state);
     check_format(event->vector == vector && event->error == error, "%s: vector %u, error code %x", what, vector,
                  error);
     if (event->vector != vector || event->error != error)
         guest_print("# got vector %u, error code %x", event->vector, event->error);
     check_format(event->eip == state->eip && nothing_happened(descriptor), "%s: nothing else happened", what);
+    __asm__ volatile("movl %0, %%dr7" : : "r"(DR7_FIXED));
 }
 
 static void before(const struct before *row)
@@ -414,7 +416,7 @@ static void page_directory_pointers(void)
     event = world_run(&state);
     check(event->vector == LANDED && (event->cs & 0xFFFF) == FREE && *error == 0 && handler[TSS16_LINK] == NEW_TSS,
           "new task's CR3, a PDPTE with a reserved bit: #GP(0) of the new task");
-    check_equal(cr3_read(), (uintptr_t)old_pointers, "and CR3 is still the old task's");
+    check_equal(cr3_read(), (uintptr_t)old_pointers, "and CR3 keeps the old task's PDPTEs");
     cr0_write(cr0_read() & ~CR0_PG);
     cr4_write(cr4_read() & ~CR4_PAE);
 }
