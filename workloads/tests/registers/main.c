@@ -3,9 +3,9 @@
  * Bits of control registers, debug registers and MSRs that must be zero, and registers that do not exist (APM2 3.1,
  * BKDG10 chapter 3): which writes are #GP(0), which bits are ignored, and which registers are #UD.
  *
- * A kernel may find out by trying what a processor has; one that accepts what Family 10h does not know is another
- * model. QEMU stops in this program. Bochs by its default setting accepts MSRs that do not exist, and does not
- * ignore DR7's bits as it should.
+ * A kernel may try what a processor has; one that accepts what Family 10h does not know is another model. QEMU stops
+ * in this program. Bochs by its default setting accepts MSRs that do not exist, and does not ignore DR7's bits as it
+ * should.
  *
  * exception_try does each access at CPL 0 of long mode and says what it raised; in CR0, CR4 and EFER bits are changed
  * of what the register has, and where a write is ignored or refused some are read again.

@@ -20,7 +20,7 @@
  * count, and busy bits, back link and NT are as the cause demands.
  *
  * Last, an absent TSS or gate is #NP, a busy TSS #GP, a short one #TS, RPL over the gate's DPL #GP, in the guest and
- * with no exit. Without SVM one check is skipped.
+ * with no exit. Without SVM it skips.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"

@@ -20,8 +20,8 @@
  * gate of DPL 3; a TSS may bring CPL 3 or virtual-8086 mode. With paging, PAE too, CR3 comes from a 32-bit TSS; it is
  * not saved, and a 16-bit TSS leaves it.
  *
- * All selectors differ. Not looked at: a 16-bit task's FS, GS and upper halves of registers, of which the manual says
- * nothing. Faults: task-faults.
+ * All selectors differ. Not looked at: a 16-bit task's FS, GS and upper halves of registers, which the manual leaves
+ * open. Faults: task-faults.
  */
 #include "workloads/lib/apic.h"
 #include "workloads/lib/check.h"
