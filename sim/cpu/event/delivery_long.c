@@ -18,7 +18,7 @@ static enum outcome read_gate(struct core *core, const struct delivery *delivery
     if (outcome != OUTCOME_NEXT)
         return outcome;
     *gate = gate_decode(low, high);
-    if ((gate->type != TYPE_INTERRUPT_GATE32 && gate->type != TYPE_TRAP_GATE32) || bits(high, 44, 40) != 0)
+    if (gate->type != TYPE_INTERRUPT_GATE32 && gate->type != TYPE_TRAP_GATE32) /* byte +12 is ignored (APM2 4.8.4) */
         return core_fault_code(core, EXC_GP, delivery_idt_error(delivery));
     if (delivery->software && gate->dpl < core->cpl)
         return core_fault_code(core, EXC_GP, delivery_idt_error(delivery));

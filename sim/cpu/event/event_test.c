@@ -98,8 +98,9 @@ static const struct {
     { 0x0000860000280000, 0, 0, EVENT_INTR, 0, EXC_GP, IDT_ERROR | 1 },
     { 0x00008C0000280000, 0, 0, EVENT_INTR, 0, EXC_GP, IDT_ERROR | 1 },
     { 0x00009E0000280000, 0, 0, EVENT_INTR, 0, EXC_GP, IDT_ERROR | 1 }, /* S = 1 */
-    { 0x00008E0000280000, 0x0000010000000000, 0, EVENT_INTR, 0, EXC_GP, IDT_ERROR | 1 },
     { 0x00000E0000280000, 0, 0, EVENT_INTR, 0, EXC_NP, IDT_ERROR | 1 },
+    /* of the upper half only the offset counts: unlike a call gate's, bits 12:8 of byte +12 may be set (APM2 4.8.4) */
+    { 0x00008E0000280000, 0xFFFFFFFF00000000, 0, EVENT_INTR, 0, VECTOR, 0 },
     /* INT n checks the gate's DPL, without EXT; an external interrupt does not (APM2 8.7.4) */
     { 0x00008E0000280000, 0, 0, EVENT_SOFT_INT, 3, EXC_GP, IDT_ERROR },
     { 0x0000CE0000280000, 0, 0, EVENT_SOFT_INT, 3, 0, 0 },
