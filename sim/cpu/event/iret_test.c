@@ -80,6 +80,13 @@ START_TEST(a_null_ss_is_good_for_64_bit_code_below_cpl_3)
     ck_assert_int_eq(RESOLVE(s, "\x48\xCF"), OUTCOME_NEXT);
     assert_hex(s->core->seg[SEG_SS].selector, 0);
     setup_free(s);
+    for (uint64_t rpl = 1; rpl < 4; rpl++) { /* target mode and CPL are the only conditions (APM2 4.11.3, 8.9.5) */
+        s = setup_64(0);
+        put_frame(s, 8, TARGET, CODE64_0, 0x202, 0x1E000, rpl);
+        ck_assert_int_eq(RESOLVE(s, "\x48\xCF"), OUTCOME_NEXT);
+        assert_hex(s->core->seg[SEG_SS].selector, rpl);
+        setup_free(s);
+    }
     s = setup_64(0);
     put_frame(s, 8, TARGET, CODE64_3 | 3, 0x202, 0x1E000, 3);
     assert_fault(s, iret(s, 8), EXC_GP, 0);

@@ -39,8 +39,10 @@ enum outcome far_return_stack(struct core *core, uint16_t selector, const struct
 {
     unsigned cpl = (unsigned)bits(cs->selector, SELECTOR_RPL);
 
-    if (selector_is_null(selector) && selector == cpl && cpl != 3 && code_is_64bit(core, cs)) {
+    /* The target's mode and CPL decide, not the RPL that the null selector has, which MOV SS looks at (4.10.2). */
+    if (selector_is_null(selector) && cpl != 3 && code_is_64bit(core, cs)) {
         *ss = segment_null_stack(core, cpl);
+        ss->selector = selector;
         return OUTCOME_NEXT;
     }
     return segment_check_stack(core, selector, cpl, EXC_GP, 0, ss);
