@@ -31,6 +31,8 @@ enum outcome delivery_virtual_8086(struct core *core, const struct delivery *del
 /*
  * Check the code segment that a gate names; `inner` says that the CPL changes to its DPL. The hidden part
  * goes to *cs with the new CPL as RPL; is64: it must be a 64-bit segment.
+ * assumed: else #GP of its selector, as for any other unfit target; APM2 4.8.4 says that interrupt and trap gates
+ * report the vector instead. Bochs did that at first and went over to the selector, which VirtualBox gives, too.
  */
 enum outcome delivery_code(struct core *core, const struct delivery *delivery, uint16_t selector, bool is64,
                            struct segment *cs, bool *inner);

@@ -18,7 +18,7 @@ enum outcome delivery_code(struct core *core, const struct delivery *delivery, u
     if (outcome != OUTCOME_NEXT)
         return outcome;
     if (!attr_is_code(descriptor.attr) || attr_dpl(descriptor.attr) > core->cpl ||
-        (is64 && (!bit(descriptor.attr, ATTR_L) || bit(descriptor.attr, ATTR_DB))))
+        (is64 && (!bit(descriptor.attr, ATTR_L) || bit(descriptor.attr, ATTR_DB)))) /* see delivery.h */
         return core_fault_code(core, EXC_GP, error);
     if (!attr_is_present(descriptor.attr))
         return core_fault_code(core, EXC_NP, error);
