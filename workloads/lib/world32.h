@@ -58,6 +58,7 @@ struct world_event {
     uint32_t vector, error;
     uint32_t eip, cs, eflags;
     uint32_t esp, ss, v_es, v_ds, v_fs, v_gs;
+    uint32_t ss_handler;
 };
 
 extern uint64_t world_gdt[WORLD_GDT_ENTRIES], world_ldt[16], world_idt[256];
@@ -72,12 +73,31 @@ void world_begin(void);
 void world_reset(void);
 /* At CPL `cpl` in flat segments, IF=0, everything else 0. */
 struct world_state world_state_at(const void *code, unsigned cpl);
-/* In virtual-8086 mode at segment:0 with IOPL 3; the stack is WORLD_V86_STACK:1000h. */
+/* In virtual-8086 mode at WORLD_V86_CODE >> 4:0 with this IOPL; the stack is WORLD_V86_STACK >> 4:800h. */
 struct world_state world_state_v86(unsigned iopl);
 #define WORLD_V86_CODE 0x70000u
-#define WORLD_V86_STACK 0x71000u /* SP starts at 800h */
+#define WORLD_V86_STACK 0x71000u
 /* Enter; the event that ended it. */
 const struct world_event *world_run(const struct world_state *state);
+
+/* SS:ESP where an event came (not in virtual-8086 mode): at CPL 0 the handler is on that stack. */
+static inline uint32_t world_event_esp(const struct world_event *event)
+{
+    return event->cs & 3 ? event->esp : event->esp_handler + 20;
+}
+
+static inline uint16_t world_event_ss(const struct world_event *event)
+{
+    return (uint16_t)(event->cs & 3 ? event->ss : event->ss_handler);
+}
+
+/* It came at the instruction that was entered, which has changed neither CS:EIP nor SS:ESP. */
+static inline bool world_event_stayed(const struct world_event *event, const struct world_state *state)
+{
+    return event->eip == state->eip && (uint16_t)event->cs == state->cs && world_event_esp(event) == state->esp &&
+           world_event_ss(event) == state->ss;
+}
+
 /* Descriptors. `access` is the byte with P, DPL, S and type, `flags` the nibble G D L AVL. */
 uint64_t world_segment(uint32_t base, uint32_t limit, unsigned access, unsigned flags);
 uint64_t world_gate(uint16_t selector, uint32_t offset, unsigned access, unsigned count);

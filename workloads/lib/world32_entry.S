@@ -78,6 +78,8 @@ world_stub_end:
 3:      movl $world_event, %edi
         movl $EVENT_WORDS, %ecx
         rep movsl
+        movl %ss, %ecx
+        movl %ecx, (%edi)
         movl %eax, %ss
         movl saved_esp, %esp
         popfl

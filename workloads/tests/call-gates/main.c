@@ -14,13 +14,13 @@
  * code, or of a DPL out of reach, is #GP of the target, P = 0 its #NP. A CALL to an inner level switches stacks:
  * the old SS:rSP, three parameters and the return address are on the stack of the TSS, in the width of the gate.
  * Then the gate's selector and offset, and a TSS too short (#TS). Each defect of the inner stack, for CALL and INT
- * n, is #TS or #SS, handled by a task, and leaves EIP and ESP.
+ * n, is #TS or #SS, handled by a task. A refusal leaves CS:EIP and SS:ESP.
  *
  * RETF and IRET go to every CS from every CPL. To an outer level they load SS:rSP, tried with each defect; RETF n
  * drops parameters from both stacks; data segments that the outer level may not use become null. IRET loads IOPL at
- * CPL 0 alone, and IF if CPL is not above IOPL.
+ * CPL 0 alone, and IF if CPL is not above IOPL. With 16 bits both pop words.
  *
- * It runs alone and under hv with nested and shadow paging. Returns of 16 bits are not asked.
+ * It runs alone and under hv with nested and shadow paging.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
@@ -35,7 +35,6 @@
 #define HANDLERS 0x90
 #define BEYOND 0x400
 #define PARAMETERS 3u
-#define NOTHING 256u
 #define LANDED 0x70
 #define GATE16 4u
 #define GATE32 0xCu
@@ -46,7 +45,8 @@ WORLD_FRAGMENT(jump1, "ljmp $0x59, $0x11111111") WORLD_FRAGMENT(call1, "lcall $0
 WORLD_FRAGMENT(jump2, "ljmp $0x5A, $0x11111111") WORLD_FRAGMENT(call2, "lcall $0x5A, $0x11111111")
 WORLD_FRAGMENT(jump3, "ljmp $0x5B, $0x11111111") WORLD_FRAGMENT(call3, "lcall $0x5B, $0x11111111")
 WORLD_FRAGMENT(retf, "lretl") WORLD_FRAGMENT(retf_n, "lretl $12") WORLD_FRAGMENT(iret, "iretl")
-WORLD_FRAGMENT(int_gate, "int $0x90")
+WORLD_FRAGMENT(int_gate, "int $0x90") WORLD_FRAGMENT(call_local, "lcall $0x0F, $0x11111111")
+WORLD_FRAGMENT(retf16, "lretw") WORLD_FRAGMENT(iret16, "iretw")
 __asm__(".text\n.globl landed\nlanded:\nint $0x70\n");
 extern const char landed[];
 
@@ -64,12 +64,6 @@ static void prepare(void)
     world_gdt[READ_ONLY / 8] = world_segment(0, 0xFFFFFFFF, 0x91, 0xC);
     world_gdt[SMALL / 8] = world_segment((uintptr_t)world_stack0, 0xFFF, 0x93, 4);
     world_gdt[CONFORMING / 8] = world_segment(0, 0xFFFFFFFF, 0x9F, 0xC);
-}
-
-/* The stack pointer when the INT of `landed` was reached. */
-static uint32_t stack_when_landed(void)
-{
-    return e->cs & 3 ? e->esp : e->esp_handler + 20;
 }
 
 /* ---- Gates ------------------------------------------------------------------------------------------------------ */
@@ -106,10 +100,12 @@ static struct want gate_rule(const struct subject *s)
 /* The frame of a CALL, lowest word first: rIP, CS, then on a new stack the parameters, rSP, SS. */
 static bool frame_is_right(const struct subject *s, const struct world_state *state, const struct want *want)
 {
-    unsigned size = s->wide ? 4 : 2, words = want->cpl < s->cpl ? 4 + PARAMETERS : 2;
-    uint32_t at = stack_when_landed(), top = want->cpl < s->cpl ? world_tss[TSS_ESP0 + 2 * want->cpl] : state->esp;
+    bool inner = want->cpl < s->cpl;
+    unsigned size = s->wide ? 4 : 2, words = inner ? 4 + PARAMETERS : 2;
+    uint32_t at = world_event_esp(e), top = inner ? world_tss[TSS_ESP0 + 2 * want->cpl] : state->esp;
     uint32_t expected[4 + PARAMETERS] = { (uintptr_t)after_calls[s->rpl], WORLD_CODE(s->cpl) };
-    bool right = at == top - words * size;
+    bool right = at == top - words * size &&
+                 world_event_ss(e) == (inner ? world_tss[TSS_SS0 + 2 * want->cpl] : state->ss);
 
     if (words > 2) {
         for (unsigned i = 0; i < PARAMETERS; i++)
@@ -143,7 +139,11 @@ static void gate(const struct subject *s)
     cases++;
     right = e->vector == want.vector && e->error == want.error;
     if (right && want.vector == LANDED)
-        right = (e->cs & 0xFFFF) == (TARGET | want.cpl) && (!s->call || frame_is_right(s, &state, &want));
+        right = (e->cs & 0xFFFF) == (TARGET | want.cpl) &&
+                (s->call ? frame_is_right(s, &state, &want) :
+                 world_event_esp(e) == state.esp && world_event_ss(e) == state.ss);
+    else if (right)
+        right = world_event_stayed(e, &state);
     if (!right && wrong++ < 3)
         guest_print("# %s %u bits, P%u DPL %u RPL %u CPL %u to code%u conforming%u P%u DPL %u: vector %u error %x "
                     "cs %x, want %u %x", s->call ? "CALL" : "JMP", s->wide ? 32 : 16, s->present, s->dpl, s->rpl,
@@ -208,7 +208,7 @@ static void inner_stack(const struct stack *row, bool by_int)
 
 /* ---- Returns ---------------------------------------------------------------------------------------------------- */
 
-/* APM2 4.11.5: CS of a far return or IRET. */
+/* APM2 4.11.3: CS of a far return or IRET. */
 static struct want return_rule(const struct subject *s)
 {
     if (s->rpl < s->cpl || !s->target_code)
@@ -242,10 +242,10 @@ static void returns_to(const struct subject *s, bool iret)
     cases++;
     right = e->vector == want.vector && e->error == want.error;
     if (right && want.vector == LANDED)
-        right = (e->cs & 0xFFFF) == (TARGET | s->rpl) &&
-                stack_when_landed() == (outer ? (uintptr_t)world_stack + 1024 : (uintptr_t)(frame + words));
+        right = (e->cs & 0xFFFF) == (TARGET | s->rpl) && world_event_ss(e) == WORLD_DATA(s->rpl) &&
+                world_event_esp(e) == (outer ? (uintptr_t)world_stack + 1024 : (uintptr_t)(frame + words));
     else if (right)
-        right = e->eip == state.eip && (e->cs & 3) == s->cpl;
+        right = world_event_stayed(e, &state);
     if (!right && wrong++ < 3)
         guest_print("# CPL %u to RPL %u, code%u conforming%u P%u DPL %u: vector %u error %x, want %u %x", s->cpl,
                     s->rpl, s->target_code, s->conforming, s->target_present, s->target_dpl, e->vector, e->error,
@@ -275,6 +275,7 @@ static const struct stack return_stacks[] = {
     { "null", 0, 0, EXC_GP, 0 }, { "beyond the GDT", BEYOND | 3, 0, EXC_GP, BEYOND },
     { "with RPL 0", WORLD_DATA3, 0, EXC_GP, WORLD_DATA3 }, { "of DPL 0", WORLD_DATA0 | 3, 0, EXC_GP, WORLD_DATA0 },
     { "code", WORLD_CODE(3), 0, EXC_GP, WORLD_CODE3 }, { "absent", ABSENT | 3, 0, EXC_SS, ABSENT },
+    { "read-only", READ_ONLY | 3, 0, EXC_GP, READ_ONLY },
 };
 
 static void return_stack(const struct stack *row, bool iret)
@@ -284,6 +285,7 @@ static void return_stack(const struct stack *row, bool iret)
 
     prepare();
     world_gdt[ABSENT / 8] = world_segment(0, 0xFFFFFFFF, 0x73, 0xC);
+    world_gdt[READ_ONLY / 8] = world_segment(0, 0xFFFFFFFF, 0xF1, 0xC);
     frame[0] = (uintptr_t)landed;
     frame[1] = WORLD_CODE(3);
     frame[2] = 2;
@@ -291,11 +293,36 @@ static void return_stack(const struct stack *row, bool iret)
     frame[words + 1] = row->ss;
     state.esp = (uintptr_t)frame;
     e = world_run(&state);
-    check_format(e->vector == row->vector && e->error == row->error && e->eip == state.eip,
+    check_format(e->vector == row->vector && e->error == row->error && world_event_stayed(e, &state),
                  "%s to CPL 3, SS %s: vector %u, error code %x", iret ? "IRET" : "RETF", row->what, row->vector,
                  row->error);
     if (e->vector != row->vector || e->error != row->error)
         guest_print("# got vector %u, error code %x", e->vector, e->error);
+}
+
+/* Words instead of doublewords, from CPL 0 to `cpl`: IP, CS, FLAGS of IRET, SP, SS. */
+static void return_words(bool iret, unsigned cpl)
+{
+    struct world_state state = world_state_at(iret ? at_iret16 : at_retf16, 0);
+    uint16_t *word = (uint16_t *)frame;
+    unsigned n = iret ? 3 : 2;
+
+    prepare();
+    world_gdt[TARGET / 8] = world_segment((uintptr_t)landed & 0xFFFF0000, 0xFFFF, 0x9A | cpl << 5, 4);
+    world_gdt[SMALL / 8] = world_segment((uintptr_t)world_stack, 0xFFF, 0x92 | cpl << 5, 0);
+    word[0] = (uint16_t)(uintptr_t)landed;
+    word[1] = TARGET | cpl;
+    word[2] = RFLAGS_CF | 2;
+    word[n] = 0x800;
+    word[n + 1] = SMALL | cpl;
+    state.esp = (uintptr_t)frame;
+    state.eflags |= RFLAGS_AC;
+    e = world_run(&state);
+    check_format(e->vector == LANDED && (uint16_t)e->cs == (TARGET | cpl) &&
+                 (cpl ? (uint16_t)e->esp == 0x800 && world_event_ss(e) == (SMALL | cpl) :
+                  world_event_esp(e) == state.esp + 2 * n && world_event_ss(e) == state.ss) &&
+                 e->eflags == (RFLAGS_AC | 2 | (iret ? RFLAGS_CF : 0)), "16-bit %s to CPL %u pops words",
+                 iret ? "IRET" : "RETF", cpl);
 }
 
 /* The frame `words` long to CPL 3, from CPL 0 with these data segments. */
@@ -372,6 +399,14 @@ static void selectors(void)
     e = world_run(&state);
     check(e->vector == EXC_TS && e->error == WORLD_TSS,
           "a CALL to CPL 1 with a TSS that ends before ESP1 is #TS of TR");
+    prepare();
+    state = world_state_at(at_call_local, 3);
+    world_ldt[1] = world_gate(WORLD_CODE0, (uintptr_t)landed, P | 3 << 5 | GATE32, 0);
+    e = world_run(&state);
+    check(e->vector == LANDED && !(e->cs & 3), "a gate of the LDT leads to CPL 0, too");
+    world_ldt[1] = world_gate(WORLD_CODE0, (uintptr_t)landed, P | 2 << 5 | GATE32, 0);
+    e = world_run(&state);
+    check(e->vector == EXC_GP && e->error == 0x0C && world_event_stayed(e, &state), "#GP of it names it with TI");
 }
 
 void guest_main(void)
@@ -386,6 +421,8 @@ void guest_main(void)
     returns(true);
     for (unsigned i = 0; i < 2 * (sizeof(return_stacks) / sizeof(return_stacks[0])); i++)
         return_stack(&return_stacks[i / 2], i & 1);
+    for (unsigned n = 0; n < 4; n++)
+        return_words(n & 1, n & 2 ? 3 : 0);
     outer_level();
     flags_of_iret(0, 0, 0, RFLAGS_IF | RFLAGS_IOPL(2), RFLAGS_IF | RFLAGS_IOPL(2));
     flags_of_iret(1, 1, 0, RFLAGS_IF | RFLAGS_IOPL(3), RFLAGS_IF | RFLAGS_IOPL(1));

@@ -12,8 +12,8 @@
  * INT n goes through interrupt and trap gates of both widths: every DPL, CPL and P, to data and code of every DPL,
  * conforming or not, present or not. DPL below CPL is #GP of the gate (vector * 8 + 2), P = 0 its #NP; the target
  * must be code of a DPL not above CPL (#GP of its selector) and present (#NP). The frame has the gate's width and,
- * if CPL changes, lies on the TSS's stack with SS:rSP. An interrupt gate clears IF, both clear NT; TF and RF are 0.
- * A refusal leaves EIP and CS.
+ * if CPL changes, lies on the TSS's stack with SS:rSP. An interrupt gate clears IF, both clear NT, TF and RF. A
+ * refusal leaves CS:EIP and SS:ESP.
  *
  * INT n, INT3 and INTO look at the gate's DPL, #UD and ICEBP do not. Every type but 5, 6, 7, Eh and Fh is no gate;
  * a null selector, one beyond the GDT or of a TSS, an offset beyond the limit and a gate cut by the IDT's limit are
@@ -70,25 +70,20 @@ static struct want gate_rule(const struct subject *s)
     return (struct want){ LANDED, 0, s->conforming ? s->cpl : s->target_dpl };
 }
 
-/* The stack pointer when the INT of `landed` was reached. */
-static uint32_t stack_when_landed(void)
-{
-    return e->cs & 3 ? e->esp : e->esp_handler + 20;
-}
-
 static bool landed_right(const struct subject *s, const struct world_state *state, unsigned cpl)
 {
     bool inner = cpl < s->cpl, wide = s->type & 8;
     unsigned size = wide ? 4 : 2, words = inner ? 5 : 3;
-    uint32_t top = inner ? world_tss[TSS_ESP0 + 2 * cpl] : state->esp, at = stack_when_landed();
+    uint32_t top = inner ? world_tss[TSS_ESP0 + 2 * cpl] : state->esp, at = world_event_esp(e);
     const uint32_t expected[5] = { (uintptr_t)next_int_n, state->cs, state->eflags, state->esp, state->ss };
     uint32_t cleared = RFLAGS_NT | RFLAGS_TF | RFLAGS_RF | (s->type & 1 ? 0 : RFLAGS_IF);
     bool right = at == top - words * size && (e->cs & 0xFFFF) == (TARGET | cpl) &&
-                 e->eflags == (state->eflags & ~cleared);
+                 e->eflags == (state->eflags & ~cleared) &&
+                 world_event_ss(e) == (inner ? world_tss[TSS_SS0 + 2 * cpl] : state->ss);
 
     for (unsigned i = 0; i < words && right; i++) {
         bool selector = i == 1 || i == 4;
-        uint32_t mask = selector || !wide ? 0xFFFF : 0xFFFFFFFF;
+        uint32_t mask = selector || !wide ? 0xFFFF : i == 2 ? ~RFLAGS_RF : 0xFFFFFFFF; /* of RF nothing is said */
 
         right &= ((*(uint32_t *)(uintptr_t)(at + i * size) ^ expected[i]) & mask) == 0;
     }
@@ -117,14 +112,14 @@ static void gate(const struct subject *s)
 
     set_gate(VECTOR, s->type, s->dpl, s->present);
     set_target(s);
-    state.eflags |= RFLAGS_ALL;
+    state.eflags |= RFLAGS_ALL | RFLAGS_TF | RFLAGS_RF;
     e = world_run(&state);
     cases++;
     right = e->vector == want.vector && e->error == want.error;
     if (right && want.vector == LANDED)
         right = landed_right(s, &state, want.cpl);
     else if (right)
-        right = e->eip == state.eip && (e->cs & 0xFFFF) == state.cs;
+        right = world_event_stayed(e, &state);
     if (!right && wrong++ < 3)
         guest_print("# type %x P%u DPL %u CPL %u to code%u conforming%u P%u DPL %u: vector %u error %x cs %x eflags "
                     "%x, want %u %x", s->type, s->present, s->dpl, s->cpl, s->target_code, s->conforming,
