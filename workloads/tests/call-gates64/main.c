@@ -12,13 +12,13 @@
  * Gates are 16 bytes long: every DPL, RPL, CPL and P, to 64-bit and 32-bit code, L with D, and data, of every DPL.
  * Only 64-bit code is reached, else #GP of the target. A CALL to an inner level takes rSP from RSPn (IST has no
  * part in it, nor is it aligned), loads SS with null and the new CPL, and pushes SS:RSP and CS:RIP as quadwords,
- * with no parameters; a refusal leaves rIP, rSP, CS and SS. Then type Ch alone, 0 in bits 12:8 of byte +12, offset,
- * table limits; RSPn beyond the TSS (#TS), not canonical (#SS(0)), in an absent or read-only page (#PF); the
- * caller's flags and data segments; the pointer with 66h and with REX.W.
+ * with no parameters; a refusal of any transfer leaves rIP, rSP, CS and SS. Then type Ch alone, 0 in bits 12:8 of
+ * byte +12, offset, table limits; RSPn beyond the TSS (#TS), not canonical (#SS(0)), in an absent or read-only page
+ * (#PF); the caller's flags and segments; the pointer with 66h and with REX.W.
  *
  * Direct transfers and returns go to each of these targets too. IRET in 64-bit mode pops SS:rSP always, the others
- * only to an outer level. A null SS may come back to 64-bit code inside CPL 3 only. Then RETF n, data segments made
- * null, addresses that are not canonical, and IRET with NT (#GP(0)).
+ * only to an outer level. A null SS, of any RPL, may come back to 64-bit code inside CPL 3 only. Then RETF n, data
+ * segments made null, addresses that are not canonical, and IRET with NT (#GP(0)).
  *
  * It runs on the bare machine. 16-bit code segments and returns are not asked.
  */
@@ -297,7 +297,8 @@ static void inner_stacks(void)
     set_rsp0(top);
     state = call_from_3(GATE);
     e = world64_run(&state);
-    check(e->vector == LANDED && e->rsp == top - 32, "RSP0 is taken as it is, aligned to 8 only, and SS is null");
+    check(e->vector == LANDED && e->rsp == top - 32 && e->ss == 0,
+          "RSP0 is taken as it is, aligned to 8 only, and SS is null");
     good_gate(WORLD64_CODE64);
     *entry = 0;
     set_rsp0(MAPPED + 4096);
@@ -321,18 +322,28 @@ static void inner_stacks(void)
     check(e->cr2 == MAPPED + 4096 - 8, "and CR2 says so");
 }
 
-/* IF, TF, NT and the rest are those of the caller; LDT and data segments stay. */
+/* IF, TF, NT and the rest are those of the caller; LDTR and data segments stay. */
 static void what_stays(void)
 {
     struct world64_state state;
+    uint16_t ldtr;
 
     good_gate(WORLD64_CODE64);
     state = call_from_3(GATE);
     state.rflags |= 0x200 | 0x3000 | 0x4000 | 0x40000 | 0x8D5;
-    state.ds = state.es = WORLD64_SELECTOR(WORLD64_DATA, 3);
+    state.ds = WORLD64_SELECTOR(WORLD64_DATA, 3);
+    state.es = WORLD64_DATA + 0x48;
+    state.fs = 1;
+    state.gs = WORLD64_CODE64 + 0x48;
     e = world64_run(&state);
-    check(e->vector == LANDED && e->rflags == state.rflags && e->ds == state.ds && e->es == state.es,
-          "flags and data segments are the caller's behind a gate");
+    __asm__ volatile("sldt %0" : "=m"(ldtr));
+    check(e->vector == LANDED && e->rflags == state.rflags && ldtr == WORLD64_LDT,
+          "flags and LDTR are the caller's behind a gate");
+    check(e->ds == state.ds && e->es == state.es && e->fs == state.fs && e->gs == state.gs, "and the data segments");
+    state.rflags |= 0x100;
+    e = world64_run(&state);
+    check(e->vector == EXC_DB && e->rip == (uintptr_t)landed && (e->cs & 3) == 0 && e->rflags == state.rflags &&
+          e->dr6 & 0x4000, "TF too: the single step comes at the target");
     state = call_from_3(GATE);
     state.rip = (uintptr_t)at_call_word;
     far_pointer.offset = (GATE | 3) << 16; /* where m16:16 has its selector */
@@ -373,6 +384,8 @@ static void direct(const struct subject *s)
     if (right && want.vector == LANDED)
         right = e->cs == (TARGET | s->cpl) && e->rsp == state.rsp - (s->call ? 8 : 0) && e->ss == state.ss &&
                 (!s->call || (*(uint32_t *)e->rsp == (uintptr_t)next_call && ((uint16_t *)e->rsp)[2] == state.cs));
+    else if (right)
+        right = e->rip == state.rip && e->rsp == state.rsp && e->cs == state.cs && e->ss == state.ss;
     if (!right)
         report(s, s->call ? "direct CALL" : "direct JMP", want);
 }
@@ -449,7 +462,7 @@ static void returns_to(const struct subject *s, const struct form *form)
         right = e->cs == (TARGET | s->rpl) && e->ss == WORLD64_SELECTOR(WORLD64_DATA, s->rpl) &&
                 e->rsp == (pops ? rsp : state.rsp + form->size * (form->iret ? 3 : 2));
     else if (right)
-        right = e->rip == state.rip && e->cs == state.cs && e->rsp == state.rsp;
+        right = e->rip == state.rip && e->cs == state.cs && e->rsp == state.rsp && e->ss == state.ss;
     if (!right)
         report(s, form->name, want);
 }
@@ -474,6 +487,7 @@ static void returns(const struct form *form)
 
 /* ---- The SS that comes back ------------------------------------------------------------------------------------- */
 
+/* Of a null SS only the target's mode and CPL count, whatever its RPL, and the manual leaves open which RPL SS gets. */
 static const struct return_stack {
     const char *what;
     unsigned cpl;       /* returned to */
@@ -485,6 +499,9 @@ static const struct return_stack {
     { "null, to 64-bit code of CPL 0", 0, true, 0, LANDED, 0 },
     { "null with RPL 1, to 64-bit code of CPL 1", 1, true, 1, LANDED, 0 },
     { "null with RPL 2, to 64-bit code of CPL 2", 2, true, 2, LANDED, 0 },
+    { "null with RPL 3, to 64-bit code of CPL 1", 1, true, 3, LANDED, 0 },
+    { "null with RPL 0, to 64-bit code of CPL 2", 2, true, 0, LANDED, 0 },
+    { "null with RPL 0, to 64-bit code of CPL 3", 3, true, 0, EXC_GP, 0 },
     { "null, to 64-bit code of CPL 3", 3, true, 3, EXC_GP, 0 },
     { "null, to compatibility mode of CPL 0", 0, false, 0, EXC_GP, 0 },
     { "null with RPL 1, to compatibility mode of CPL 1", 1, false, 1, EXC_GP, 0 },
@@ -512,7 +529,8 @@ static void return_stack(const struct return_stack *row, const struct form *form
     state.rsp = (uintptr_t)stack_words;
     e = world64_run(&state);
     check_format(e->vector == row->vector && e->error == row->error &&
-                 (row->vector == LANDED ? e->rsp == rsp && e->ss == row->ss : e->rip == state.rip),
+                 (row->vector != LANDED ? e->rip == state.rip && e->rsp == state.rsp && e->cs == state.cs :
+                  e->rsp == rsp && (row->ss < 4 ? e->ss < 4 : e->ss == row->ss)),
                  "%s, SS %s: vector %u, error code %x", form->name, row->what, row->vector, row->error);
     if (e->vector != row->vector || e->error != row->error)
         guest_print("# got vector %u, error code %llx", (unsigned)e->vector, (unsigned long long)e->error);
