@@ -11,17 +11,17 @@
  * RPL, from every CPL: 4096 cases, half for JMP and CALL, which leave the system ones out. It is flat (expand-down
  * data from 1000h on), so that code and stack stay where they are. A fragment ends in INT 71h if nothing stops it.
  *
- * MOV to DS, ES, FS and GS, POP ES and LDS want data or readable code with DPL not below CPL and RPL, which
- * conforming code is spared; SS wants writable data, DPL = RPL = CPL; JMP and CALL want code with DPL = CPL and RPL
- * not above it, or conforming with DPL not above CPL, and CPL stays. Else #GP, and if absent #NP, for SS #SS, with
- * the selector. What succeeds sets the accessed bit, a fault leaves it. LAR, LSL, VERR and VERW never fault: ZF
- * tells, LAR and LSL load or leave their register, P does not count. LAR's bits 19:16 are undefined.
+ * MOV to DS, ES, FS and GS, POP ES, LDS, LES, LFS and LGS want data or readable code with DPL not below CPL and RPL,
+ * which conforming code is spared; MOV SS, POP SS and LSS want writable data, DPL = RPL = CPL; JMP and CALL want code
+ * with DPL = CPL and RPL not above it, or conforming with DPL not above CPL, and CPL stays. Else #GP, and if absent
+ * #NP, for SS #SS, with the selector. What succeeds loads the register and sets the accessed bit, a fault leaves
+ * both. LAR, LSL, VERR and VERW never fault: ZF tells, LAR and LSL load or leave their register, P does not count.
+ * LAR's bits 19:16 are undefined.
  *
- * Then null selectors (LAR's clears ZF), selectors beyond the GDT or LDT, a null LDTR, ARPL with every pair of
- * RPLs, and JMP and CALL beyond the limit, #GP(0) with nothing pushed.
+ * Then null selectors (LAR and its like clear ZF), selectors beyond the GDT or LDT, a null LDTR, ARPL with every pair
+ * of RPLs, and JMP and CALL beyond the limit, #GP(0) with nothing pushed.
  *
- * It runs on the bare machine. Loaded selectors are not read back. Gates, LLDT and LTR: `call-gates`,
- * `interrupt-gates`; long mode: `descriptors64`.
+ * It runs on the bare machine. Gates, LLDT and LTR: `call-gates`, `interrupt-gates`; long mode: `descriptors64`.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
@@ -40,7 +40,10 @@
 
 WORLD_FRAGMENT(ds, "movl %eax, %ds") WORLD_FRAGMENT(es, "movl %eax, %es") WORLD_FRAGMENT(fs, "movl %eax, %fs")
 WORLD_FRAGMENT(gs, "movl %eax, %gs") WORLD_FRAGMENT(ss, "movl %eax, %ss")
-WORLD_FRAGMENT(pop_es, "pushl %eax\npopl %es") WORLD_FRAGMENT(lds, "ldsl (%ebx), %ecx")
+WORLD_FRAGMENT(pop_es, "pushl %eax\npopl %es") WORLD_FRAGMENT(pop_ss, "pushl %eax\npopl %ss")
+WORLD_FRAGMENT(lds, "ldsl (%ebx), %ecx") WORLD_FRAGMENT(les, "lesl (%ebx), %ecx")
+WORLD_FRAGMENT(lfs, "lfsl (%ebx), %ecx") WORLD_FRAGMENT(lgs, "lgsl (%ebx), %ecx")
+WORLD_FRAGMENT(lss, "lssl (%ebx), %ecx")
 WORLD_FRAGMENT(lar, "larl %eax, %ecx") WORLD_FRAGMENT(lsl, "lsll %eax, %ecx") WORLD_FRAGMENT(verr, "verr %ax")
 WORLD_FRAGMENT(verw, "verw %ax") WORLD_FRAGMENT(arpl, "arpl %cx, %ax")
 WORLD_FRAGMENT(jump, "ljmp *(%ebx)") WORLD_FRAGMENT(call, "lcall *(%ebx)")
@@ -87,7 +90,7 @@ static bool dpl_allows(const struct subject *s)
 
 /* ---- The rules -------------------------------------------------------------------------------------------------- */
 
-/* APM2 4.10.1, 4.8.1. */
+/* APM2 4.10.1; types: 4.7.2, 4.7.3. */
 static struct outcome data_rule(const struct subject *s)
 {
     if (!is_readable(s) || (!is_conforming(s) && !dpl_allows(s)))
@@ -127,7 +130,7 @@ static bool lsl_rule(const struct subject *s)
     return (0x0A0E >> s->type & 1) && dpl_allows(s);
 }
 
-/* APM2 4.12: readable, and the DPL unless conforming. */
+/* APM2 6.4.3: readable, and the DPL unless conforming. */
 static bool verr_rule(const struct subject *s)
 {
     return is_readable(s) && (is_conforming(s) || dpl_allows(s));
@@ -181,10 +184,37 @@ static bool accessed(const struct subject *s)
 }
 
 struct transfer {
-    const char *what, *code, *next;
+    const char *what, *code;
     struct outcome (*rule)(const struct subject *);
     unsigned passed;        /* vector that says it */
+    uint16_t (*loaded)(const struct world_event *); /* the segment register */
+    bool pointer;           /* ECX is loaded too */
 };
+
+static uint16_t in_ds(const struct world_event *e)
+{
+    return (uint16_t)e->ds;
+}
+
+static uint16_t in_es(const struct world_event *e)
+{
+    return (uint16_t)e->es;
+}
+
+static uint16_t in_fs(const struct world_event *e)
+{
+    return (uint16_t)e->fs;
+}
+
+static uint16_t in_gs(const struct world_event *e)
+{
+    return (uint16_t)e->gs;
+}
+
+static uint16_t in_cs(const struct world_event *e)
+{
+    return (uint16_t)e->cs;
+}
 
 static void transfers(const struct transfer *t, const struct subject *s)
 {
@@ -196,12 +226,13 @@ static void transfers(const struct transfer *t, const struct subject *s)
     e = run(s, t->code);
     cases++;
     if (want.vector == NOTHING) {
-        if (e->vector != t->passed || !accessed(s))
+        uint16_t selector = SUBJECT | (t->passed == 0x70 ? s->cpl : s->rpl);
+
+        if (e->vector != t->passed || !accessed(s) || t->loaded(e) != selector ||
+            (t->pointer && e->ecx != (uintptr_t)landed))
             report(t->what, s, e);
-        if (t->passed == 0x70 && (e->cs & 3) != s->cpl)
-            report("CPL stays", s, e);
-    } else if (e->vector != want.vector || e->error != want.error || (s->type & 1) !=
-               (world_gdt[SUBJECT / 8] >> 40 & 1)) {
+    } else if (e->vector != want.vector || e->error != want.error || t->loaded(e) == (SUBJECT | s->rpl) ||
+               e->ecx != 0xCCCCCCCC || (s->type & 1) != (world_gdt[SUBJECT / 8] >> 40 & 1)) {
         report(t->what, s, e);
     }
 }
@@ -245,12 +276,19 @@ static void look_all(const struct transfer *unused, const struct subject *s)
 }
 
 static const struct transfer transfer_rows[] = {
-    { "MOV to DS", at_ds, next_ds, data_rule, WORLD_PASSED }, { "MOV to ES", at_es, next_es, data_rule, WORLD_PASSED },
-    { "MOV to FS", at_fs, next_fs, data_rule, WORLD_PASSED }, { "MOV to GS", at_gs, next_gs, data_rule, WORLD_PASSED },
-    { "POP to ES", at_pop_es, next_pop_es, data_rule, WORLD_PASSED },
-    { "LDS", at_lds, next_lds, data_rule, WORLD_PASSED },
-    { "MOV to SS", at_ss, next_ss, stack_rule, WORLD_PASSED },
-    { "JMP far", at_jump, next_jump, code_rule, 0x70 }, { "CALL far", at_call, next_call, code_rule, 0x70 },
+    { "MOV to DS", at_ds, data_rule, WORLD_PASSED, in_ds, false },
+    { "MOV to ES", at_es, data_rule, WORLD_PASSED, in_es, false },
+    { "MOV to FS", at_fs, data_rule, WORLD_PASSED, in_fs, false },
+    { "MOV to GS", at_gs, data_rule, WORLD_PASSED, in_gs, false },
+    { "POP to ES", at_pop_es, data_rule, WORLD_PASSED, in_es, false },
+    { "LDS", at_lds, data_rule, WORLD_PASSED, in_ds, true },
+    { "LES", at_les, data_rule, WORLD_PASSED, in_es, true },
+    { "LFS", at_lfs, data_rule, WORLD_PASSED, in_fs, true },
+    { "LGS", at_lgs, data_rule, WORLD_PASSED, in_gs, true },
+    { "MOV to SS", at_ss, stack_rule, WORLD_PASSED, world_event_ss, false },
+    { "POP to SS", at_pop_ss, stack_rule, WORLD_PASSED, world_event_ss, false },
+    { "LSS", at_lss, stack_rule, WORLD_PASSED, world_event_ss, true },
+    { "JMP far", at_jump, code_rule, 0x70, in_cs, false }, { "CALL far", at_call, code_rule, 0x70, in_cs, false },
 };
 
 /* ---- Selectors -------------------------------------------------------------------------------------------------- */
@@ -258,6 +296,7 @@ static const struct transfer transfer_rows[] = {
 static void selectors(void)
 {
     static const char *const loads[] = { at_ds, at_es, at_fs, at_gs };
+    static const char *const look[] = { at_lar, at_lsl, at_verr, at_verw };
     struct world_state state;
     const struct world_event *e;
     bool right = true;
@@ -288,11 +327,17 @@ static void selectors(void)
     state.eax = 4;
     e = world_run(&state);
     check(e->vector == EXC_GP && e->error == 4, "with a null LDTR every local selector is");
-    state = world_state_at(at_lar, 0);
-    state.eax = 0;
-    state.eflags |= RFLAGS_ZF;
-    e = world_run(&state);
-    check(e->vector == WORLD_PASSED && !(e->eflags & RFLAGS_ZF), "LAR of a null selector clears ZF");
+    right = true;
+    world_gdt[0] = world_gdt[WORLD_DATA3 / 8]; /* which it would find there */
+    for (unsigned i = 0; i < 16; i++) {
+        state = world_state_at(look[i & 3], 0);
+        state.eax = i >> 2;
+        state.ecx = 0xCCCCCCCC;
+        state.eflags |= RFLAGS_ZF;
+        e = world_run(&state);
+        right &= e->vector == WORLD_PASSED && !(e->eflags & RFLAGS_ZF) && e->ecx == 0xCCCCCCCC;
+    }
+    check(right, "LAR, LSL, VERR and VERW of a null selector clear ZF");
 }
 
 static void arpl(void)
