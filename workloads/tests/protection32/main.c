@@ -10,15 +10,15 @@
  * into ES, or into SS with base 0 so that the stack stays where it is, and makes one access. The handlers of
  * exceptions.h say what was raised, with its error code.
  *
- * The accesses at the edges must pass or raise what the manual says. An expand-up segment of 4 KiB allows a byte,
- * word and doubleword up to its last byte; #GP(0) comes as soon as one byte of the operand is outside, and when it
- * wraps around 4 GiB. With the same limit an expand-down segment allows what the other forbids: offsets from 1000h
- * on. A read-only segment and readable code may be read and not written; an execute-only one cannot even be loaded
- * (#GP of the selector); a null selector can, and #GP(0) comes with its use. Outside the stack segment's limit it
- * is #SS(0). INTO with OF = 1 is #OF; BOUND lets both bounds pass and raises #BR beyond either.
+ * The accesses at the edges must pass or raise what the manual says. An expand-up segment of 4 KiB allows operands
+ * of 1 to 16 bytes up to its last byte, read or written; #GP(0) comes as soon as one byte of the operand is outside,
+ * and when it wraps around 4 GiB. With the same limit an expand-down segment allows what the other forbids: offsets
+ * from 1000h on, with D = 0 up to FFFFh. A read-only segment and readable code may be read and not written; an
+ * execute-only one cannot even be loaded (#GP of the selector); a null selector can, and #GP(0) comes with its use.
+ * Outside the stack segment's limit it is #SS(0). INTO is #OF if OF = 1; BOUND lets both bounds pass and raises #BR
+ * beyond either.
  *
- * It runs alone, and as a guest of hv with nested and shadow paging. DPL, RPL and CPL: `descriptors`. Not asked:
- * 16-bit expand-down segments, whose upper bound is FFFFh, and operands of more than 4 bytes.
+ * It runs alone, and as a guest of hv with nested and shadow paging. DPL, RPL and CPL: `descriptors`.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
@@ -31,9 +31,10 @@
 #define TYPE_DATA_DOWN 0x6
 #define TYPE_CODE 0x8 /* execute only */
 #define TYPE_CODE_READ 0xA
+#define CR4_OSFXSR 0x200u
 
 static uint64_t gdt[5];
-static uint8_t memory[0x2000] __attribute__((aligned(16)));
+static uint8_t memory[0x11000] __attribute__((aligned(16)));
 extern const uint64_t guest_gdt[4];
 
 /* A present 32-bit segment of DPL 0; a limit that needs more than 20 bits must be one less than whole pages. */
@@ -59,14 +60,18 @@ static void access_es(void *argument)
     const struct access *a = argument;
 
     __asm__ volatile("movl %0, %%es" : : "r"(a->selector));
-    if (a->write)
-        __asm__ volatile("movb $0, %%es:(%0)" : : "r"(a->offset) : "memory");
-    else if (a->size == 1)
-        __asm__ volatile("movb %%es:(%0), %%al" : : "r"(a->offset) : "eax");
-    else if (a->size == 2)
-        __asm__ volatile("movw %%es:(%0), %%ax" : : "r"(a->offset) : "eax");
-    else
-        __asm__ volatile("movl %%es:(%0), %%eax" : : "r"(a->offset) : "eax");
+    switch (a->size * 2 + a->write) {
+    case 2: __asm__ volatile("movb %%es:(%0), %%al" : : "r"(a->offset) : "eax"); break;
+    case 3: __asm__ volatile("movb $0, %%es:(%0)" : : "r"(a->offset) : "memory"); break;
+    case 4: __asm__ volatile("movw %%es:(%0), %%ax" : : "r"(a->offset) : "eax"); break;
+    case 5: __asm__ volatile("movw $0, %%es:(%0)" : : "r"(a->offset) : "memory"); break;
+    case 8: __asm__ volatile("movl %%es:(%0), %%eax" : : "r"(a->offset) : "eax"); break;
+    case 9: __asm__ volatile("movl $0, %%es:(%0)" : : "r"(a->offset) : "memory"); break;
+    case 16: __asm__ volatile("movlps %%es:(%0), %%xmm0" : : "r"(a->offset)); break;
+    case 17: __asm__ volatile("movlps %%xmm0, %%es:(%0)" : : "r"(a->offset) : "memory"); break;
+    case 32: __asm__ volatile("movups %%es:(%0), %%xmm0" : : "r"(a->offset)); break;
+    default: __asm__ volatile("movups %%xmm0, %%es:(%0)" : : "r"(a->offset) : "memory"); break;
+    }
 }
 
 /* Through SS, which is the test segment meanwhile; its base is 0, so the stack stays where it is. */
@@ -94,11 +99,30 @@ static struct exception try_read(uint32_t offset, unsigned size)
     return exception_try(access_es, &a);
 }
 
-static struct exception try_write(uint32_t offset)
+static struct exception try_write(uint32_t offset, unsigned size)
 {
-    struct access a = { SELECTOR_TEST, offset, 1, true };
+    struct access a = { SELECTOR_TEST, offset, size, true };
 
     return exception_try(access_es, &a);
+}
+
+static bool allowed(struct exception e)
+{
+    return e.vector == EXC_NONE;
+}
+
+static bool refused(struct exception e)
+{
+    return e.vector == EXC_GP && e.error_code == 0;
+}
+
+/* Every size, read and written: what ends with `last` passes, what ends with the byte behind it does not. */
+static void upper_edge(uint32_t last, const char *what)
+{
+    for (unsigned size = 1; size <= 16; size *= 2)
+        check_format(allowed(try_read(last + 1 - size, size)) && allowed(try_write(last + 1 - size, size)) &&
+                     refused(try_read(last + 2 - size, size)) && refused(try_write(last + 2 - size, size)),
+                     "%s: operands of %u bytes, read and written, up to the last byte and no further", what, size);
 }
 
 static void expand_up(void)
@@ -111,7 +135,7 @@ static void expand_up(void)
     check_raised(try_read(0xFFC, 4), EXC_NONE, 0, "the last doubleword may be read");
     check_raised(try_read(0xFFD, 4), EXC_GP, 0, "a doubleword partly outside raises #GP(0)");
     check_raised(try_read(0xFFFFFFFF, 4), EXC_GP, 0, "one that wraps around 4 GiB raises #GP(0)");
-    check_raised(try_write(0xFFF), EXC_NONE, 0, "the last byte may be written");
+    upper_edge(0xFFF, "expand-up");
 }
 
 static void expand_down(void)
@@ -121,6 +145,14 @@ static void expand_down(void)
     check_raised(try_read(0x1000, 1), EXC_NONE, 0, "the first one above it may be read");
     check_raised(try_read(0xFFE, 4), EXC_GP, 0, "a doubleword that begins below does not");
     check_raised(try_read(0x1000, 4), EXC_NONE, 0, "one that begins above does");
+    check_raised(try_write(0xFFE, 4), EXC_GP, 0, "a doubleword that begins below cannot be written");
+    check_raised(try_write(0x1000, 16), EXC_NONE, 0, "16 bytes that begin above can");
+    check_raised(try_read(0x10000, 1), EXC_NONE, 0, "with D = 1 FFFFh is no bound");
+    check_raised(try_read(0xFFFFFFFE, 4), EXC_GP, 0, "but 4 GiB is");
+    gdt[SELECTOR_TEST / 8] &= ~(1ull << 54);
+    upper_edge(0xFFFF, "expand-down, D = 0");
+    check_raised(try_read(0xFFF, 1), EXC_GP, 0, "and the lower bound is that of D = 1");
+    check_raised(try_read(0x1000, 1), EXC_NONE, 0, "which may be read");
 }
 
 static void types(void)
@@ -129,10 +161,10 @@ static void types(void)
 
     make_segment((uintptr_t)memory, 0xFFF, TYPE_DATA_READ_ONLY);
     check_raised(try_read(0, 1), EXC_NONE, 0, "a read-only segment may be read");
-    check_raised(try_write(0), EXC_GP, 0, "and not written");
+    check_raised(try_write(0, 1), EXC_GP, 0, "and not written");
     make_segment((uintptr_t)memory, 0xFFF, TYPE_CODE_READ);
     check_raised(try_read(0, 1), EXC_NONE, 0, "a readable code segment may be read");
-    check_raised(try_write(0), EXC_GP, 0, "and not written");
+    check_raised(try_write(0, 1), EXC_GP, 0, "and not written");
     make_segment((uintptr_t)memory, 0xFFF, TYPE_CODE);
     check_raised(try_read(0, 1), EXC_GP, SELECTOR_TEST, "an execute-only segment cannot even be loaded: #GP(selector)");
     check_raised(exception_try(access_es, &null), EXC_GP, 0, "a null selector may be loaded, its use raises #GP(0)");
@@ -152,6 +184,12 @@ static void overflow(void *unused)
     __asm__ volatile("movb $0x7F, %%al; addb $1, %%al; into" : : : "eax", "cc");
 }
 
+static void no_overflow(void *unused)
+{
+    (void)unused;
+    __asm__ volatile("movb $0x7E, %%al; addb $1, %%al; into" : : : "eax", "cc");
+}
+
 static void bound(void *index)
 {
     static const int32_t bounds[2] = { -5, 5 };
@@ -162,6 +200,7 @@ static void bound(void *index)
 static void legacy_instructions(void)
 {
     check_raised(exception_try(overflow, NULL), EXC_OF, 0, "INTO with OF=1 raises #OF");
+    check_raised(exception_try(no_overflow, NULL), EXC_NONE, 0, "with OF=0 it passes");
     check_raised(exception_try(bound, (void *)5), EXC_NONE, 0, "BOUND lets the upper bound pass");
     check_raised(exception_try(bound, (void *)-5), EXC_NONE, 0, "and the lower one");
     check_raised(exception_try(bound, (void *)6), EXC_BR, 0, "above it raises #BR");
@@ -178,6 +217,7 @@ void guest_main(void)
     memcpy(gdt, guest_gdt, sizeof(guest_gdt));
     gdt_load(&pointer);
     exceptions_init();
+    cr4_write(cr4_read() | CR4_OSFXSR);
     expand_up();
     expand_down();
     types();
