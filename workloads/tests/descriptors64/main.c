@@ -58,6 +58,7 @@ BOTH(mov_ss, "movl %ecx, %ss") BOTH(mov_ds, "movl %ecx, %ds")
 BOTH(mov_fs, "movl %ecx, %fs") BOTH(mov_gs, "movl %ecx, %gs")
 BOTH(syscall, "syscall") BOTH(swapgs, ".byte 0x0F, 0x01, 0xF8")
 BOTH(lldt, "lldt %cx") BOTH(ltr, "ltr %cx")
+WORLD64_FRAGMENT(64, ud2, "ud2")
 WORLD64_FRAGMENT(64, sysretl, "sysretl") WORLD64_FRAGMENT(64, sysretq, ".byte 0x48, 0x0F, 0x07")
 WORLD64_FRAGMENT(64, landing, ".globl landed64\nlanded64:\nint $0x70")
 WORLD64_FRAGMENT(64, landing_cstar, ".globl landed_cstar\nlanded_cstar:\nint $0x73")
@@ -174,6 +175,22 @@ static void gates(bool wide, bool trap, bool ist)
     }
     check_format(wrong == 0, "INT n from %u-bit mode, %s gate%s: %u cases", wide ? 64 : 32, trap ? "trap" : "interrupt",
                  ist ? " with IST" : "", cases);
+}
+
+/* INT n has cleared RF by itself before its handler begins; a fault comes with RF as it was. */
+static void resume_flag(void)
+{
+    struct world64_state state = world64_state_at(at_ud2, true, 3);
+    uint64_t armed = 0x401, off = 0x400;
+
+    world64_gate(&world64_idt[2 * EXC_UD], WORLD64_CODE64, (uintptr_t)landed64, P | INTERRUPT_GATE, 0);
+    state.rflags |= RFLAGS_RF;
+    __asm__ volatile("mov %0, %%dr0\nmov %1, %%dr7" : : "r"(landed64), "r"(armed));
+    e = world64_run(&state);
+    __asm__ volatile("mov %0, %%dr7" : : "r"(off));
+    check(e->vector == EXC_DB && e->rip == (uintptr_t)landed64,
+          "a handler begins with RF = 0: a breakpoint there comes");
+    world64_reset();
 }
 
 /* ---- Defects of IDT, gate, stack -------------------------------------------------------------------------------- */
@@ -464,6 +481,7 @@ void guest_main(void)
     for (unsigned n = 0; n < 8; n++)
         gates(n & 1, n & 2, n & 4);
     world64_reset();
+    resume_flag();
     defects();
     system_loads();
     compatibility_loads();

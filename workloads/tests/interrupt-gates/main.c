@@ -166,6 +166,22 @@ static void privilege(const char *code, unsigned vector, bool looks, const char 
     check_format(e->vector == LANDED, "%s at CPL 3, gate of DPL 3", what);
 }
 
+/* INT n has cleared RF by itself before its handler begins; a fault comes with RF as it was. */
+static void resume_flag(void)
+{
+    struct subject s = { .type = 0xE, .target_code = true, .target_present = true };
+    struct world_state state = world_state_at(at_ud2, 3);
+
+    world_reset();
+    set_target(&s);
+    set_gate(EXC_UD, s.type, 0, true);
+    state.eflags |= RFLAGS_RF;
+    __asm__ volatile("movl %0, %%dr0\nmovl %1, %%dr7" : : "r"(landed), "r"(0x401));
+    e = world_run(&state);
+    __asm__ volatile("movl %0, %%dr7" : : "r"(0x400));
+    check(e->vector == EXC_DB && e->eip == (uintptr_t)landed, "a handler begins with RF = 0: a breakpoint there comes");
+}
+
 /* ---- Defects ---------------------------------------------------------------------------------------------------- */
 
 static void raises(const char *code, unsigned vector, uint32_t error, const char *what)
@@ -276,6 +292,7 @@ void guest_main(void)
     privilege(at_into, EXC_OF, true, "INTO");
     privilege(at_ud2, EXC_UD, false, "#UD");
     privilege(at_icebp, EXC_DB, false, "ICEBP");
+    resume_flag();
     defects();
     system_loads();
     check_end();
