@@ -11,16 +11,16 @@
  *
  * Gates are 16 bytes long: every DPL, RPL, CPL and P, to 64-bit and 32-bit code, L with D, and data, of every DPL.
  * Only 64-bit code is reached, else #GP of the target. A CALL to an inner level takes rSP from RSPn (IST has no
- * part in it, nor is it aligned), loads SS with null and the new CPL, and pushes SS:RSP and CS:RIP as quadwords,
- * with no parameters; a refusal of any transfer leaves rIP, rSP, CS and SS. Then type Ch alone, 0 in bits 12:8 of
- * byte +12, offset, table limits; RSPn beyond the TSS (#TS), not canonical (#SS(0)), in an absent or read-only page
- * (#PF); the caller's flags and segments; the pointer with 66h and with REX.W.
+ * part, nothing is aligned), loads SS with null and the new CPL, and pushes SS:RSP and CS:RIP as quadwords, with no
+ * parameters; a refusal of any transfer leaves rIP, rSP, CS and SS. Then type Ch alone, 0 in bits 12:8 of byte +12,
+ * offset, table limits; RSPn beyond the TSS (#TS), not canonical (#SS(0)), in an absent or read-only page (#PF);
+ * the caller's flags and segments; the pointer with 66h and with REX.W.
  *
  * Direct transfers and returns go to each of these targets too. IRET in 64-bit mode pops SS:rSP always, the others
  * only to an outer level. A null SS, of any RPL, may come back to 64-bit code inside CPL 3 only. Then RETF n, data
  * segments made null, addresses that are not canonical, and IRET with NT (#GP(0)).
  *
- * It runs on the bare machine. 16-bit code segments and returns are not asked.
+ * It runs on the bare machine. Not asked: 16-bit code and returns.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

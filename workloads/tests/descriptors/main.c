@@ -11,12 +11,12 @@
  * RPL, from every CPL: 4096 cases, half for JMP and CALL, which leave the system ones out. It is flat (expand-down
  * data from 1000h on), so that code and stack stay where they are. A fragment ends in INT 71h if nothing stops it.
  *
- * MOV to DS, ES, FS and GS, POP ES, LDS, LES, LFS and LGS want data or readable code with DPL not below CPL and RPL,
- * which conforming code is spared; MOV SS, POP SS and LSS want writable data, DPL = RPL = CPL; JMP and CALL want code
- * with DPL = CPL and RPL not above it, or conforming with DPL not above CPL, and CPL stays. Else #GP, and if absent
- * #NP, for SS #SS, with the selector. What succeeds loads the register and sets the accessed bit, a fault leaves
- * both. LAR, LSL, VERR and VERW never fault: ZF tells, LAR and LSL load or leave their register, P does not count.
- * LAR's bits 19:16 are undefined.
+ * MOV to DS, ES, FS and GS, POP ES, LDS, LES, LFS and LGS want data or readable code with DPL not below CPL and
+ * RPL, which conforming code is spared; MOV SS, POP SS and LSS want writable data, DPL = RPL = CPL; JMP and CALL
+ * want code with DPL = CPL and RPL not above it, or conforming with DPL not above CPL, and CPL stays. Else #GP, and
+ * if absent #NP, for SS #SS, with the selector. What succeeds loads the register and sets the accessed bit, a fault
+ * leaves both. LAR, LSL, VERR and VERW never fault: ZF tells, LAR and LSL load or leave their register, P does not
+ * count.
  *
  * Then null selectors (LAR and its like clear ZF), selectors beyond the GDT or LDT, a null LDTR, ARPL with every pair
  * of RPLs, and JMP and CALL beyond the limit, #GP(0) with nothing pushed.

@@ -21,7 +21,7 @@
  * CSTAR, sets rCX and R11 and clears the flags of SFMASK, SYSRET clears RF; CS and SS come from STAR, and no
  * descriptor is looked at: there is none.
  *
- * It runs on the bare machine. Not asked: SYSCALL with SCE = 0 and with TF.
+ * It runs on the bare machine. Not asked: SYSCALL with SCE = 0.
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"

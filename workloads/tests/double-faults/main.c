@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions while another event is delivered (APM2 8.2.9, table of double faults; 8.4.1 for EXT): is the second
- * one delivered, or does #DF come, and with which error code?
+ * Exceptions while another event is delivered (APM2 8.2.9, table of double faults; 8.4.1 for EXT): does the second
+ * come or #DF, and with which error code?
  *
  * A kernel learns from the error code what was broken, and by EXT whether its program asked for the event. QEMU
  * leaves EXT out and makes an absent inner stack #TS (doc/conformance.md).
  *
  * The world is that of world32.h with 32-bit paging. An event arrives at CPL 3 while its gate, its handler's
- * segment or the stack that the TSS names for CPL 0 is unfit. All handlers of second exceptions are tasks, so that
- * nothing fails a third time; vector and error code must be those of the rule, CR2 of #PF is where the first push
- * would have gone, and but for #DF the task that was left has CS:EIP of the instruction (of ICEBP not asked) and its
- * SS:ESP.
+ * segment or the stack that the TSS names for CPL 0 is unfit. Handlers of second exceptions are tasks, so that
+ * nothing fails a third time. Vector and error code must be the rule's, CR2 of #PF where the first push would have
+ * gone; but for #DF the task left has CS:EIP of the instruction (not asked of ICEBP) and SS:ESP.
  *
  * Fourteen events come of three classes: contributory #DE, #TS, #NP, #SS and #GP; #PF; and the benign ones, ICEBP,
  * INT3, INTO, #BR, #UD, #NM, #AC and INT n. Their delivery fails in eight ways: the gate absent (#NP of the gate) or
@@ -19,8 +18,8 @@
  * contributory one #PF is and another contributory one is #DF(0), after #PF both are #DF(0). The second one's error
  * code names what failed, with EXT unless the event was INT n, INT3 or INTO; of a null selector it is EXT alone.
  *
- * It runs alone, and as a guest of hv with nested paging and with shadow paging, where hv itself carries out the
- * task switches. Not asked: NMI and external interrupts as the first event, and a third failure (`svm-events`).
+ * It runs alone, and as a guest of hv with nested and with shadow paging, where hv itself switches tasks. Not asked:
+ * NMI and external interrupts as the first event, and a third failure (`svm-events`).
  */
 #include "workloads/lib/check.h"
 #include "workloads/lib/instructions.h"
