@@ -49,9 +49,9 @@ struct event_port;
 struct guest;
 struct paging;
 
-/* An instruction that hv cannot carry out on a page table and that comes back again and again. */
+/* An instruction that hv cannot carry out on a page table and that comes back with the registers it had. */
 struct paging_progress {
-    uint64_t rip, rcx;
+    uint64_t rip, registers; /* a sum of them: loops go on by some */
     unsigned times;
 };
 

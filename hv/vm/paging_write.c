@@ -95,13 +95,26 @@ static bool may_emulate(const struct vcpu *vcpu)
     return !(vmcb->exitintinfo & EVENT_V) && !(vmcb->rflags & RFLAGS_TF) && !(vmcb->dr7 & DR7_ENABLED);
 }
 
+/* FNV-1a by words. */
+static uint64_t sum_of_registers(const struct svm_vcpu *vcpu)
+{
+    const struct svm_registers *r = &vcpu->registers;
+    const uint64_t words[] = { vcpu->vmcb->rax, r->rcx, r->rdx, r->rbx, vcpu->vmcb->rsp, r->rbp, r->rsi, r->rdi,
+                               r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15 };
+    uint64_t sum = 0xCBF29CE484222325;
+
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        sum = (sum ^ words[i]) * 0x100000001B3;
+    return sum;
+}
+
 static enum exit_result let_it_write(struct vcpu *vcpu, uint64_t gpa)
 {
     struct paging_progress *progress = &vcpu->progress;
-    uint64_t rip = vcpu->svm.vmcb->rip, rcx = vcpu->svm.registers.rcx;
+    uint64_t rip = vcpu->svm.vmcb->rip, registers = sum_of_registers(&vcpu->svm);
 
-    if (progress->rip != rip || progress->rcx != rcx)
-        *progress = (struct paging_progress){ rip, rcx, 0 };
+    if (progress->rip != rip || progress->registers != registers)
+        *progress = (struct paging_progress){ rip, registers, 0 };
     if (++progress->times > TIMES_WITHOUT_PROGRESS)
         return exit_crash(vcpu, "it writes a page table that it runs on by an instruction that hv does not know");
     lock_acquire(&vcpu->guest->shadow_lock);

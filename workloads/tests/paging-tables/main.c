@@ -11,12 +11,13 @@
  *
  * First, seventeen ways to write a live entry, in bytes, by PUSH, by LOCK CMPXCHG8B; each takes effect after
  * INVLPG. So does a write across two entries, and one across the border of two tables, which sets NX in the first
- * and maps a page in the second. Then the root as its own entry: through it a table is read and written, and four
- * times round is the root. One frame is directory and page table. One table lies under a read-only directory entry and
- * a writable one: a write through the first is #PF with P and W without D, through the second it sets D. A and D are
- * set by accesses, again after each clearing, in every mapping for itself. A frame is memory and table in turn, with
- * a writable mapping. Address spaces are made by copying, share 32 pages until one is written, and are given back.
- * Last, a word in each 2M of memory keeps its value.
+ * and maps a page in the second. One instruction writes an entry a hundred times with a breakpoint armed, when hv
+ * leaves the writes to the processor. Then the root as its own entry: through it a table is read and written, and
+ * four times round is the root. One frame is directory and page table. One table lies under a read-only directory
+ * entry and a writable one: a write through the first is #PF with P and W without D, through the second it sets D. A
+ * and D are set by accesses, again after each clearing, in every mapping for itself. A frame is memory and table in
+ * turn, with a writable mapping. Address spaces are made by copying, share 32 pages until one is written, and are
+ * given back. Last, a word in each 2M of memory keeps its value.
  *
  * It runs on the bare machine and under hv in both paging modes, once with memory on demand and the smallest pool
  * of shadow pages, which has to reclaim some (workloads/tests/paging-modes). Two vCPUs: paging-vcpus.
@@ -27,6 +28,7 @@
 
 #define WINDOW 0x20000000000ull      /* its own PML4E */
 #define SELF_SLOT 300ull
+#define DEBUGGED 100
 #define ADDRESS 0x000FFFFFFFFFF000ull
 #define PAGES 16
 #define ENTRY (PTE_P | PTE_RW)
@@ -164,6 +166,27 @@ static void across_two_tables(void)
           "the entry in the second maps its page");
     *paging_entry(last, 2) = *paging_entry(first, 2) = 0;
     cr3_write(cr3_read());
+}
+
+/* One instruction, and RCX as it was: who counts what comes again must look at more. */
+static void __attribute__((noinline)) store(volatile uint64_t *entry, uint64_t value)
+{
+    __asm__ volatile("movq %1, %0" : "=m"(*entry) : "r"(value), "c"(0));
+}
+
+/* A breakpoint is armed, which nothing hits: hv leaves every write to the processor then. */
+static void under_a_debugger(void)
+{
+    unsigned right = 0;
+
+    __asm__ volatile("movq %0, %%dr0; movq %1, %%dr7" : : "r"(&spare[7][511]), "r"(0x10401ull)); /* L0, a write */
+    for (unsigned i = 0; i < DEBUGGED; i++) {
+        store(&table()[3], frame_of(pages[i % PAGES]) | ENTRY);
+        tlb_invalidate(window(3));
+        right += *(volatile uint64_t *)window(3) == 0x1000 + i % PAGES;
+    }
+    __asm__ volatile("movq %0, %%dr7" : : "r"(0x400ull));
+    check_equal(right, DEBUGGED, "with a breakpoint armed, an entry that one instruction writes again and again");
 }
 
 static void odd_places(void)
@@ -395,6 +418,7 @@ void guest_main(void)
     fill_pages();
     paging_entry(WINDOW, 1);
     every_writer();
+    under_a_debugger();
     odd_places();
     self_mapped();
     two_levels();
