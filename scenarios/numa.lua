@@ -32,7 +32,7 @@ expect(4 * GIB - d.nodes[0].ram, { at_least = 0, at_most = MIB, name = "of which
 same(d.nodes[1].start, d.nodes[0].frames, "node 1 begins where node 0 ends")
 same(d.nodes[1].frames, 1048576, "its span is 1,048,576 frames")
 same(d.nodes[1].ram, 1048576, "all RAM")
-same(d.nodes[2], nil, "there is no third")
+expect(not d.nodes[2], "there is no third")
 same(d.nodes[0].check .. d.nodes[1].check, "okok", "both ends of each span belong to it")
 same(d.shift, 30, "pieces of 1 GiB keep them apart")
 for core = 0, 3 do
