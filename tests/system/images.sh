@@ -42,7 +42,7 @@ hv_guests="$hv_guests;ping.elf name=c vcpus=2 backing=4k memory=32M"
 images="hv walkbench bench bench-nested_4k bench-nested_2m bench-switch"
 images="$images exceptions paging protection32 svm apic debug paging-cube registers selfmod smp lbr perfctr smm"
 images="$images svm-events svm-inject svm-intercepts svm-ioio svm-modes svm-msr svm-npf svm-tasks svm-tlb svm-vintr"
-images="$images svm-vmrun"
+images="$images svm-lbr svm-vmrun"
 
 run_image() {
     kernel=$1
