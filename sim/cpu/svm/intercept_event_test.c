@@ -430,8 +430,8 @@ START_TEST(injected_events_ignore_if_and_intercepts)
         { 0x80000200, EXC_NMI, GUEST_CODE },
         { 0x80000306, EXC_UD, GUEST_CODE },
         { UINT64_C(0x0000123480000B0D), EXC_GP, 0x1234 },
-        { 0x80000303, EXC_BP, GUEST_CODE }, /* the VMCB's rIP is pushed as it is */
-        { 0x80000430, 0x30, GUEST_CODE },
+        { 0x80000303, EXC_BP, GUEST_CODE + 1 }, /* with NRIPS the VMCB's nRIP (APM2 15.20) */
+        { 0x80000430, 0x30, GUEST_CODE + 1 },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -443,6 +443,7 @@ START_TEST(injected_events_ignore_if_and_intercepts)
         put(fix, VMCB_PA + 0x008, 4, 0xFFFFFFFF);
         put(fix, VMCB_PA + 0x00C, 4, 3 | 1 << 21); /* INTR, NMI, INTn */
         put(fix, VMCB_PA + VMCB_EVENTINJ, 8, cases[i].eventinj);
+        put(fix, VMCB_PA + VMCB_NRIP, 8, GUEST_CODE + 1);
         core = fixture_host(fix);
         put(fix, HOST_RIP, 4, 0xF4D8010F);
         block_cache_stored(fix->blocks, HOST_RIP, 4);
