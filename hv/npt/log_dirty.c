@@ -7,34 +7,44 @@
 
 void log_dirty_begin(struct log_dirty *log, struct npt *npt, uint64_t *bitmap, uint64_t frames)
 {
-    *log = (struct log_dirty){ .on = true, .bitmap = bitmap, .frames = frames, .faults = log->faults };
+    __atomic_store_n(&log->bitmap, bitmap, __ATOMIC_RELEASE);
+    __atomic_store_n(&log->frames, frames, __ATOMIC_RELEASE);
+    __atomic_store_n(&log->dirty, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&log->on, true, __ATOMIC_RELEASE);
     npt_retype_all(npt, NPT_RAM, NPT_LOG_DIRTY);
 }
 
 uint64_t *log_dirty_end(struct log_dirty *log, struct npt *npt)
 {
-    uint64_t *bitmap = log->bitmap;
-
     npt_retype_all(npt, NPT_LOG_DIRTY, NPT_RAM);
-    log->on = false;
-    log->bitmap = NULL;
-    log->frames = 0;
-    return bitmap;
+    __atomic_store_n(&log->on, false, __ATOMIC_RELEASE);
+    return log->bitmap; /* it stays there: another core may be about to mark in it */
+}
+
+static bool covers(const struct log_dirty *log, uint64_t frame)
+{
+    return __atomic_load_n(&log->on, __ATOMIC_ACQUIRE) && frame < __atomic_load_n(&log->frames, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t word_of(const struct log_dirty *log, uint64_t word)
+{
+    return __atomic_load_n(&log->bitmap[word], __ATOMIC_ACQUIRE);
 }
 
 void log_dirty_mark(struct log_dirty *log, uint64_t frame)
 {
-    uint64_t bit = 1ull << frame % 64;
+    uint64_t bit = 1ull << frame % 64, *bitmap;
 
-    if (!log->on || frame >= log->frames)
+    if (!covers(log, frame))
         return;
-    if (!(__atomic_fetch_or(&log->bitmap[frame / 64], bit, __ATOMIC_ACQ_REL) & bit))
+    bitmap = __atomic_load_n(&log->bitmap, __ATOMIC_ACQUIRE);
+    if (!(__atomic_fetch_or(&bitmap[frame / 64], bit, __ATOMIC_ACQ_REL) & bit))
         __atomic_fetch_add(&log->dirty, 1, __ATOMIC_RELAXED);
 }
 
 bool log_dirty_test(const struct log_dirty *log, uint64_t frame)
 {
-    return log->on && frame < log->frames && log->bitmap[frame / 64] >> frame % 64 & 1;
+    return covers(log, frame) && word_of(log, frame / 64) >> frame % 64 & 1;
 }
 
 static void mark_page(struct log_dirty *log, uint64_t gpa, enum npt_size size)
@@ -66,7 +76,7 @@ bool log_dirty_fault(struct log_dirty *log, struct npt *npt, uint64_t gpa)
 void log_dirty_take(struct log_dirty *log, struct npt *npt, uint64_t *taken)
 {
     for (uint64_t word = 0; word < log_dirty_bytes(log->frames) / 8; word++) {
-        uint64_t bits = log->bitmap[word] ? __atomic_exchange_n(&log->bitmap[word], 0, __ATOMIC_ACQ_REL) : 0;
+        uint64_t bits = word_of(log, word) ? __atomic_exchange_n(&log->bitmap[word], 0, __ATOMIC_ACQ_REL) : 0;
 
         if (taken)
             taken[word] = bits;

@@ -12,8 +12,8 @@
 #include "hv/npt/npt.h"
 
 struct log_dirty {
-    bool on;
-    uint64_t *bitmap; /* bit f % 64 of word f / 64: frame f */
+    bool on;          /* atomic, as all of it: marks take no lock */
+    uint64_t *bitmap; /* bit f % 64 of word f / 64: frame f; has to stay readable after the end */
     uint64_t frames;  /* that the bitmap covers; others are not logged */
     uint64_t dirty;   /* bits set */
     uint64_t faults;  /* write faults that marked a frame, ever; atomic */

@@ -96,7 +96,7 @@ int64_t physmap_log_dirty_begin(struct guest *guest)
 static void peek(const struct log_dirty *log, uint64_t *bitmap)
 {
     for (uint64_t i = 0; i < log_dirty_bytes(log->frames) / 8; i++)
-        bitmap[i] = log->bitmap[i];
+        bitmap[i] = __atomic_load_n(&log->bitmap[i], __ATOMIC_ACQUIRE);
 }
 
 int64_t physmap_log_dirty_take(struct guest *guest, uint64_t *bitmap, bool clean)
